@@ -1,0 +1,1 @@
+"""Floor 2: one file, one source of change."""

@@ -1,0 +1,169 @@
+"""Settings: one frozen record. Defaults, then one file, then the environment; every value can say where it came from."""
+
+import difflib
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from mcp_server.core.errors import Broken
+from mcp_server.core.text import one_line
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ReadSettings(_Section):
+    """What the read door may open."""
+
+    roots: tuple[str, ...] = Field(("/",), description="folders that may be read; everything else is refused")
+    denied: tuple[str, ...] = Field(
+        ("/etc/shadow", "/etc/shadow-", "/etc/gshadow", "/etc/gshadow-", "/proc/kcore", "/proc/kmsg", "/dev"),
+        description="paths never opened, even inside the roots",
+    )
+
+
+class LimitSettings(_Section):
+    """What one look, one call and one answer may cost."""
+
+    look_s: float = Field(10, gt=0, le=120, description="seconds for one look (a command, a file, a request)")
+    call_s: float = Field(60, gt=0, le=600, description="seconds for one question, all its looks together")
+    output_bytes: int = Field(1_048_576, ge=4_096, le=67_108_864, description="bytes kept of one look")
+    answer_chars: int = Field(6_000, ge=500, le=200_000, description="characters of one answer before it is paged")
+    parallel: int = Field(4, ge=1, le=32, description="questions asked at the same time")
+
+
+class AuthoritySettings(_Section):
+    """The organisation's own rules, read when an incident opens."""
+
+    paths: tuple[str, ...] = Field(
+        ("CLAUDE.md", "IMPORTANT", "docs/incident_response"), description="files or folders, most authoritative first"
+    )
+
+
+class ServiceSettings(_Section):
+    """A declared service: where its parts are, so that playbooks can look at the right place."""
+
+    url: str | None = Field(None, description="address that users call")
+    root: str | None = Field(None, description="folder of the application, usually a git checkout")
+    folders: tuple[str, ...] = Field((), description="further configuration trees to watch for changes")
+    logs: tuple[str, ...] = Field((), description="log files, most telling first")
+    nginx: str | None = Field(None, description="nginx configuration file in front of it")
+    python: str | None = Field(None, description="virtual environment or interpreter that runs it")
+    entry: str | None = Field(None, description="module the server imports, such as shop.wsgi")
+    unit: str | None = Field(None, description="systemd unit")
+    process: str | None = Field(None, description="words found in its command line")
+    port: int | None = Field(None, ge=1, le=65535, description="port the application itself listens on")
+
+
+class Settings(_Section):
+    """Everything that can be set. `sources` says for each dotted key where its value came from."""
+
+    state_dir: str = Field(description="folder of the ledger, evidence and reports: the only place ever written")
+    read: ReadSettings = ReadSettings()
+    limits: LimitSettings = LimitSettings()
+    authority: AuthoritySettings = AuthoritySettings()
+    services: Mapping[str, ServiceSettings] = {}
+    sources: Mapping[str, str] = Field({}, exclude=True)
+
+    def source_of(self, key: str) -> str:
+        """`default`, `file PATH` or `environment NAME` for a dotted key such as `limits.look_s`."""
+        return self.sources.get(key, "default")
+
+
+_SECTIONS: dict[str, type[_Section]] = {"read": ReadSettings, "limits": LimitSettings, "authority": AuthoritySettings}
+_PREFIX = "VETERAN_"
+
+
+def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
+    """The settings of this start. Raises Broken with one sentence for an unknown key or a value that cannot be used.
+
+    The file is `$VETERAN_CONFIG`, else `~/.config/veteran/config.toml` (XDG rules) when it exists.
+    """
+    env = os.environ if environment is None else environment
+    sources: dict[str, str] = {}
+    values: dict[str, Any] = {"state_dir": _default_state(env)}
+    path = _config_path(env)
+    if path is not None:
+        _merge(values, _read_file(path), f"file {path}", sources)
+    _merge(values, _from_environment(env), "environment", sources)
+    values["state_dir"] = str(Path(str(values["state_dir"])).expanduser().absolute())
+    try:
+        return Settings(**values, sources=sources)
+    except ValidationError as error:
+        raise Broken(_sentence(error, sources), "mend the value and start again") from None
+
+
+def _default_state(env: Mapping[str, str]) -> str:
+    base = env.get("XDG_STATE_HOME") or os.path.join(env.get("HOME") or os.path.expanduser("~"), ".local", "state")
+    return os.path.join(base, "veteran")
+
+
+def _config_path(env: Mapping[str, str]) -> Path | None:
+    if named := env.get(_PREFIX + "CONFIG"):
+        if not Path(named).is_file():
+            raise Broken(f"{_PREFIX}CONFIG names {one_line(named)}, which is not a file", "correct or unset it")
+        return Path(named)
+    base = env.get("XDG_CONFIG_HOME") or os.path.join(env.get("HOME") or os.path.expanduser("~"), ".config")
+    default = Path(base, "veteran", "config.toml")
+    return default if default.is_file() else None
+
+
+def _read_file(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise Broken(f"settings file {path} cannot be read: {one_line(error)}") from None
+
+
+def _from_environment(env: Mapping[str, str]) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    names: dict[str, tuple[str, ...]] = {_PREFIX + "STATE_DIR": ("state_dir",)}
+    names |= {
+        f"{_PREFIX}{section}_{key}".upper(): (section, key) for section, cls in _SECTIONS.items() for key in cls.model_fields
+    }
+    for name, text in env.items():
+        if not name.startswith(_PREFIX) or name == _PREFIX + "CONFIG":
+            continue
+        if name not in names:
+            close = difflib.get_close_matches(name, names, n=1)
+            raise Broken(f"environment variable {name} is no setting", f"did you mean {close[0]}?" if close else "unset it")
+        where = names[name]
+        if len(where) == 1:
+            values[where[0]] = text
+        else:
+            annotation = _SECTIONS[where[0]].model_fields[where[1]].annotation
+            split = tuple(text.split(os.pathsep)) if "tuple" in str(annotation) else text
+            values.setdefault(where[0], {})[where[1]] = split
+    return values
+
+
+def _merge(values: dict[str, Any], more: Mapping[str, Any], source: str, sources: dict[str, str], above: str = "") -> None:
+    for key, value in more.items():
+        dotted = f"{above}{key}"
+        if isinstance(value, Mapping):
+            inner = values.setdefault(key, {})
+            if isinstance(inner, dict):
+                _merge(inner, value, source, sources, dotted + ".")
+                continue
+        values[key] = value
+        sources[dotted] = source if source != "environment" else f"environment {_PREFIX}{dotted.upper().replace('.', '_')}"
+
+
+def _sentence(error: ValidationError, sources: Mapping[str, str]) -> str:
+    item = error.errors()[0]
+    key = ".".join(str(part) for part in item["loc"])
+    origin = sources.get(key, "default")
+    if item["type"] == "extra_forbidden":
+        place: Any = Settings
+        for part in item["loc"][:-1]:
+            place = ServiceSettings if place is Mapping or str(part) not in _SECTIONS else _SECTIONS[str(part)]
+        valid = [name for name in place.model_fields if name != "sources"]
+        close = difflib.get_close_matches(str(item["loc"][-1]), valid, n=1)
+        hint = f"; did you mean `{close[0]}`?" if close else f"; valid keys here: {', '.join(valid)}"
+        return f"setting `{key}` ({origin}) is unknown{hint}"
+    return f"setting `{key}` ({origin}) is {one_line(repr(item['input']), 80)}: {item['msg']}"

@@ -1,0 +1,126 @@
+"""The catalog: walks the rooms. Adding a unit is adding a file; a broken file stops the start, it is never skipped."""
+
+import importlib
+import inspect
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from types import MappingProxyType, ModuleType
+from typing import Any
+
+import mcp_server
+from mcp_server.core.declare import ChangeSource, ChangeUnit, Diagnostic, DiagnosticUnit, Facts
+from mcp_server.core.errors import BadInput, Broken
+from mcp_server.core.outcome import FindingType, Statement
+from mcp_server.core.parameters import Parameters
+
+_NAME = re.compile(r"[a-z][a-z0-9_]{1,40}")
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """Everything that can be asked, by name."""
+
+    diagnostics: Mapping[str, DiagnosticUnit]
+    changes: Mapping[str, ChangeUnit]
+
+    def diagnostic(self, name: str) -> DiagnosticUnit:
+        """One diagnostic. Raises BadInput with the valid names."""
+        if name not in self.diagnostics:
+            raise BadInput(f"`name` is `{name[:60]}`; it should be one of: {', '.join(self.diagnostics)}")
+        return self.diagnostics[name]
+
+    def finding_types(self) -> dict[str, FindingType]:
+        """Every finding that can be made, by its full code `diagnostic.code`."""
+        return {f"{unit.name}.{code}": kind for unit in self.diagnostics.values() for code, kind in unit.findings.items()}
+
+
+@cache
+def load_catalog() -> Catalog:
+    """Import every unit. Raises Broken naming the file and the reason."""
+    root = Path(mcp_server.__file__).parent
+    diagnostics = {unit.name: unit for unit in map(_diagnostic, modules(root / "diagnostics", nested=True))}
+    changes = {unit.name: unit for unit in map(_change_source, modules(root / "changes"))}
+    catalog = Catalog(MappingProxyType(diagnostics), MappingProxyType(changes))
+    known = catalog.finding_types()
+    for code, kind in known.items():
+        for explained in kind.explains:
+            if explained not in known:
+                raise Broken(f"finding {code} explains `{explained}`, which no diagnostic declares")
+    return catalog
+
+
+def modules(folder: Path, *, nested: bool = False) -> Iterator[ModuleType]:
+    """Every unit module of a room, in name order. Names are unique over the room, because they are the units' names."""
+    root = Path(mcp_server.__file__).parent.parent
+    seen: dict[str, Path] = {}
+    for file in sorted(folder.glob("*/*.py" if nested else "*.py"), key=lambda path: path.stem):
+        if file.stem == "__init__":
+            continue
+        if not _NAME.fullmatch(file.stem):
+            raise Broken(f"{file}: a unit's file name is its name and must match {_NAME.pattern}")
+        if file.stem in seen:
+            raise Broken(f"{file}: the name is taken by {seen[file.stem]}")
+        seen[file.stem] = file
+        dotted = ".".join(file.relative_to(root).with_suffix("").parts)
+        try:
+            yield importlib.import_module(dotted)
+        except Exception as error:  # whatever a unit's import raises is a broken declaration
+            raise Broken(f"{file} cannot be loaded: {type(error).__name__}: {error}", "mend or remove the file") from error
+
+
+def member(module: ModuleType, name: str, kind: type | tuple[type, ...]) -> Any:
+    """A declared member of a unit module. Raises Broken when it is absent or of another kind."""
+    value = getattr(module, name, None)
+    wanted = isinstance(value, type) and issubclass(value, kind) if kind in (Parameters, Facts) else isinstance(value, kind)
+    if not wanted:
+        raise Broken(f"{module.__file__}: it must define `{name}`, a {getattr(kind, '__name__', kind)}")
+    return value
+
+
+def function(module: ModuleType, name: str, parameters: tuple[str, ...]) -> Any:
+    """A declared function with exactly these parameter names. Raises Broken otherwise."""
+    value = getattr(module, name, None)
+    if not inspect.isfunction(value):
+        raise Broken(f"{module.__file__}: it must define `{name}({', '.join(parameters)})`")
+    if tuple(inspect.signature(value).parameters) != parameters:
+        raise Broken(f"{module.__file__}: `{name}` must take ({', '.join(parameters)})")
+    return value
+
+
+def _no_statements(facts: Any, params: Any) -> Iterator[Statement]:
+    return iter(())
+
+
+def _diagnostic(module: ModuleType) -> DiagnosticUnit:
+    name = module.__name__.rsplit(".", 1)[-1]
+    spec: Diagnostic = member(module, "DIAGNOSTIC", Diagnostic)
+    area = module.__name__.split(".")[-2]
+    if spec.area != area:
+        raise Broken(f"{module.__file__}: area is {spec.area!r} but the file lies in {area!r}")
+    member(module, spec.facts.__name__, Facts)
+    params: type[Parameters] = member(module, "Params", Parameters)
+    for example in spec.examples:
+        try:
+            params.parse(example)
+        except BadInput as error:
+            raise Broken(f"{module.__file__}: example {dict(example)} is not valid: {error}") from None
+    findings = {}
+    for kind in vars(module).values():
+        if isinstance(kind, FindingType):
+            if kind.code in findings:
+                raise Broken(f"{module.__file__}: two finding types share the code {kind.code}")
+            findings[kind.code] = kind
+    show = function(module, "show", ("facts", "params")) if hasattr(module, "show") else _no_statements
+    return DiagnosticUnit(
+        name=name, spec=spec, params=params, collect=function(module, "collect", ("reader", "params")),
+        judge=function(module, "judge", ("facts", "params")), show=show, findings=findings,
+    )  # fmt: skip
+
+
+def _change_source(module: ModuleType) -> ChangeUnit:
+    name = module.__name__.rsplit(".", 1)[-1]
+    spec: ChangeSource = member(module, "CHANGE_SOURCE", ChangeSource)
+    return ChangeUnit(name=name, spec=spec, collect=function(module, "collect", ("reader", "window", "scope")))

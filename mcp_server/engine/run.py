@@ -1,0 +1,137 @@
+"""Running questions. Here, and only here, an error becomes `unknown`; "ok" is earned by `verdict_of` alone."""
+
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mcp_server.core.calls import Call, StatFile, Which
+from mcp_server.core.clock import now
+from mcp_server.core.declare import DiagnosticUnit, Need
+from mcp_server.core.errors import Cancelled, CouldNotLook, NotApplicable
+from mcp_server.core.outcome import BlindSpot, Finding, Outcome, Statement, Suggestion, Verdict, verdict_of
+from mcp_server.core.parameters import Parameters
+from mcp_server.core.reader import Limits
+from mcp_server.engine.places import Place, resolve
+from mcp_server.engine.reader import EvidenceReader
+from mcp_server.engine.session import Asking, Session
+
+
+@dataclass(frozen=True)
+class Question:
+    """A diagnostic with its checked parameters."""
+
+    unit: DiagnosticUnit
+    params: Parameters
+
+    @classmethod
+    def of(cls, session: Session, name: str, arguments: Mapping[str, Any]) -> "Question":
+        """Check the name and the arguments. Raises BadInput."""
+        unit = session.catalog.diagnostic(name)
+        return cls(unit, unit.params.parse(arguments))
+
+
+def ask(session: Session, question: Question, target: str, asking: Asking) -> Outcome:
+    """One question on one place."""
+    return ask_all(session, [question], target, asking)[0]
+
+
+def ask_all(session: Session, questions: Sequence[Question], target: str, asking: Asking) -> list[Outcome]:
+    """Several questions at once, each with its own deadline; the answers come in the order of the questions.
+
+    Raises Cancelled when the caller goes away, BadInput for a target that does not exist.
+    """
+    place = resolve(target, session.settings.read)
+    outcomes: list[Outcome | None] = [None] * len(questions)
+    errors: list[BaseException] = []
+    slots = threading.Semaphore(session.settings.limits.parallel)
+    done = threading.Semaphore(0)
+
+    def work(index: int, question: Question) -> None:
+        try:
+            with slots:
+                outcomes[index] = _ask(session, question, place, asking)
+        except BaseException as error:  # noqa: BLE001 -- handed to the caller's thread below
+            errors.append(error)
+        finally:
+            done.release()
+
+    for index, question in enumerate(questions):
+        threading.Thread(target=work, args=(index, question), daemon=True, name=question.unit.name).start()
+    for count in range(len(questions)):
+        while not done.acquire(timeout=0.05):
+            if asking.cancel.is_set() and not done.acquire(timeout=2):
+                raise Cancelled("cancelled; looks still under way were told to stop")
+        asking.progress(count + 1, len(questions), f"{count + 1} of {len(questions)} questions answered")
+    if errors:
+        raise errors[0]
+    return [outcome for outcome in outcomes if outcome is not None]
+
+
+def _ask(session: Session, question: Question, place: Place, asking: Asking) -> Outcome:
+    unit, params, limits = question.unit, question.params, session.settings.limits
+    asking_limits = Limits(limits.look_s, limits.output_bytes, asking.cancel)
+    asking_limits.check()
+    call = session.began(unit.name, place.address, params.model_dump(mode="json"), asking.incident)
+    at, started = now(), time.monotonic()
+    reader = EvidenceReader(
+        place, session.ledger, session.redactor, asking_limits, asker=unit.name, commands=unit.spec.commands,
+        deadline=started + min(limits.call_s, unit.spec.timeout_s), incident=asking.incident,
+    )  # fmt: skip
+    statements: tuple[Statement, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    facts: Any = None
+    verdict: Verdict | None = None
+    try:
+        _preflight(reader, unit.spec.needs)
+        seen = unit.collect(reader, params)
+        facts = seen.model_dump(mode="json")
+        findings = tuple(_named(unit.name, finding) for finding in unit.judge(seen, params))
+        statements = tuple(unit.show(seen, params))
+    except Cancelled:
+        raise
+    except NotApplicable as reason:
+        verdict, statements = "not_applicable", (Statement(text="{reason}", values={"reason": reason.sentence()}),)
+    except CouldNotLook as failure:
+        reader.missed(failure.what, failure)
+    except Exception as error:  # noqa: BLE001 -- a defect of ours must not look like health
+        reader.blind(unit.name, f"failed: defect in this diagnostic ({type(error).__name__}: {error})", "report it")
+    coverage = reader.coverage()
+    outcome = Outcome(
+        name=unit.name, target=place.address, verdict=verdict or verdict_of(findings, coverage), at=at,
+        took_ms=round((time.monotonic() - started) * 1000, 1), incident=asking.incident, statements=statements,
+        findings=findings, coverage=coverage, evidence=tuple(reader.evidence), data=facts,
+        next=tuple(Suggestion(tool=name) for name in unit.spec.next) if findings else (),
+    )  # fmt: skip
+    return record(session, outcome, call)
+
+
+def record(session: Session, outcome: Outcome, call: int) -> Outcome:
+    """Keep an outcome in the ledger, redacted once more; it comes back with its id."""
+    clean = session.redactor.data(outcome.model_dump(mode="json"))
+    entry = session.ledger.append("outcome", {"call": call, "outcome": clean}, incident=outcome.incident)
+    return Outcome.model_validate(clean | {"id": f"R{entry.seq}"})
+
+
+def _named(diagnostic: str, finding: Finding) -> Finding:
+    return finding.model_copy(update={"code": f"{diagnostic}.{finding.code}"})
+
+
+def _preflight(reader: EvidenceReader, needs: tuple[Need, ...]) -> None:
+    """Raises CouldNotLook for the first thing that is not there."""
+    for need in needs:
+        if missing := unmet(reader, need):
+            raise CouldNotLook(missing.what, "missing", missing.reason, missing.remedy)
+
+
+def unmet(reader: EvidenceReader, need: Need) -> BlindSpot | None:
+    """None when the need is met; else what is missing and the remedy."""
+    call: Call[Any] = Which(program=need.name) if need.kind == "binary" else StatFile(path=need.name)
+    try:
+        answer = reader.look(call).value
+    except CouldNotLook as failure:
+        return BlindSpot(what=need.name, reason=f"{failure.reason}: {failure.detail}", remedy=failure.remedy or need.remedy)
+    if need.kind == "binary" and answer.path is None:
+        return BlindSpot(what=f"program {need.name}", reason="not installed", remedy=need.remedy)
+    return None

@@ -1,0 +1,105 @@
+"""A session: one process at work, with its settings, ledger, redactor and catalog. Passed along, never global."""
+
+import contextlib
+import fcntl
+import os
+import sys
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any
+
+from mcp_server.core.errors import BadInput
+from mcp_server.core.ledger import Ledger, installation_key
+from mcp_server.core.redaction import Redactor
+from mcp_server.core.settings import Settings
+from mcp_server.core.text import one_line
+from mcp_server.engine.catalog import Catalog, load_catalog
+
+Progress = Callable[[float, float, str], None]
+"""(done, of how many, what is going on)."""
+
+
+def _silent(done: float, total: float, what: str) -> None:
+    return None
+
+
+@dataclass
+class Asking:
+    """Circumstances of one call: who may cancel it, where progress goes, which incident it belongs to."""
+
+    cancel: threading.Event = field(default_factory=threading.Event)
+    progress: Progress = _silent
+    incident: str | None = None
+
+
+class Session:
+    """Opened once per process. `interrupted` names what an earlier process left unfinished."""
+
+    def __init__(self, settings: Settings, *, program: str) -> None:
+        self.settings = settings
+        state = Path(settings.state_dir)
+        self.redactor = Redactor(installation_key(state))
+        self.ledger = Ledger(state)
+        self.catalog: Catalog = load_catalog()
+        self.id = self.ledger.append(
+            "session.started", {"program": program, "pid": os.getpid(), "python": sys.version.split()[0]}
+        ).seq
+        self._alive = self._hold(self.id)
+        self.interrupted = self._name_interrupted()
+
+    def close(self) -> None:
+        """End the session in the ledger."""
+        self.ledger.append("session.ended", {"session": self.id})
+        self._alive.close()
+        with contextlib.suppress(FileNotFoundError):
+            self._alive_path(self.id).unlink()
+        self.ledger.close()
+
+    def _alive_path(self, session: int) -> Path:
+        return self.ledger.folder / "sessions" / f"{session}.lock"
+
+    def _hold(self, session: int) -> IO[str]:
+        """A lock that the kernel drops when this process ends, however it ends."""
+        path = self._alive_path(session)
+        path.parent.mkdir(exist_ok=True, mode=0o700)
+        file = path.open("w")
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return file
+
+    def _name_interrupted(self) -> tuple[str, ...]:
+        """Sessions whose lock nobody holds but which never ended: killed. Their unfinished calls are named, once."""
+        named: list[str] = []
+        for path in (self.ledger.folder / "sessions").glob("*.lock"):
+            session = int(path.stem)
+            if session == self.id:
+                continue
+            with contextlib.suppress(FileNotFoundError, BlockingIOError), path.open() as file:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                unfinished = self._unfinished(session)
+                self.ledger.append("session.interrupted", {"session": session, "unfinished": unfinished})
+                path.unlink()
+                named += unfinished or [f"session {session} (nothing was under way)"]
+        return tuple(named)
+
+    def _unfinished(self, session: int) -> list[str]:
+        started: dict[int, str] = {}
+        for entry in self.ledger.entries(after=session):
+            if entry.kind == "call.started" and entry.body.get("session") == session:
+                started[entry.seq] = f"{entry.body['name']} on {entry.body['target']} started {entry.at}"
+            elif entry.kind == "outcome":
+                started.pop(int(entry.body.get("call", 0)), None)
+        return list(started.values())
+
+    def began(self, name: str, target: str, arguments: dict[str, Any], incident: str | None) -> int:
+        """Note in the ledger that a call starts; its outcome refers to the number returned."""
+        body = {"session": self.id, "name": name, "target": target, "arguments": self.redactor.data(arguments)}
+        return self.ledger.append("call.started", body, incident=incident).seq
+
+    def service(self, name: str | None) -> str | None:
+        """A declared service's name, checked. None stays None; raises BadInput with the declared names."""
+        if name is not None and name not in self.settings.services:
+            declared = ", ".join(self.settings.services) or "none; declare [services.NAME] in the settings file"
+            raise BadInput(f"`service` is `{one_line(name, 60)}`; declared services: {declared}")
+        return name

@@ -1,0 +1,1 @@
+"""Floor 4: incidents, as folds of the ledger."""

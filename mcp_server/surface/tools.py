@@ -1,0 +1,87 @@
+"""The inventory: every tool, whatever door it is reached through. MCP and the scripts both call from here."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+from pydantic import Field
+
+from mcp_server.core.declare import DiagnosticUnit
+from mcp_server.core.outcome import Outcome
+from mcp_server.core.parameters import Parameters, refuse_oversized, refuse_unknown
+from mcp_server.engine.catalog import Catalog
+from mcp_server.engine.run import Question, ask
+from mcp_server.engine.session import Asking, Session
+from mcp_server.incident.record import current
+from mcp_server.surface.verb import VerbUnit, load_verbs
+
+
+class Circumstances(Parameters):
+    """What every diagnostic takes besides its own parameters."""
+
+    target: str = Field("local", max_length=300, description="Where to look: local or recorded:FILE")
+    incident: str | None = Field(None, max_length=40, description="Incident it belongs to (INC-n); default: the only open one")
+
+
+@dataclass(frozen=True)
+class Tool:
+    """One tool, ready for any door. `call` raises VeteranError kinds only."""
+
+    name: str
+    summary: str
+    group: str
+    listed: bool
+    """Listed as a tool of its own; the others are reached through `run_diagnostic`."""
+    schema: Callable[[], dict[str, Any]]
+    call: Callable[[Session, Mapping[str, Any], Asking], Outcome]
+    fields: tuple[type[Parameters], ...]
+    examples: tuple[Mapping[str, Any], ...]
+    script: bool
+    unit: DiagnosticUnit | VerbUnit
+
+
+def inventory(catalog: Catalog) -> Mapping[str, Tool]:
+    """Every tool by name: verbs first, then diagnostics."""
+    verbs = {name: _verb(unit) for name, unit in load_verbs().items()}
+    diagnostics = {name: _diagnostic(unit) for name, unit in catalog.diagnostics.items()}
+    if both := verbs.keys() & diagnostics.keys():
+        raise ValueError(f"a verb and a diagnostic share the name {sorted(both)[0]}")
+    return MappingProxyType(verbs | diagnostics)
+
+
+def ask_diagnostic(session: Session, name: str, arguments: Mapping[str, Any], asking: Asking) -> Outcome:
+    """Run one diagnostic with its own and the common arguments together. Raises BadInput."""
+    unit = session.catalog.diagnostic(name)
+    refuse_unknown(arguments, (*unit.params.model_fields, *Circumstances.model_fields))
+    refuse_oversized(arguments)
+    common = Circumstances.parse({key: value for key, value in arguments.items() if key in Circumstances.model_fields})
+    own = {key: value for key, value in arguments.items() if key not in Circumstances.model_fields}
+    asking.incident, notice = current(session.ledger, common.incident)
+    outcome = ask(session, Question.of(session, name, own), common.target, asking)
+    return outcome.model_copy(update={"notice": notice}) if notice else outcome
+
+
+def _diagnostic(unit: DiagnosticUnit) -> Tool:
+    def schema() -> dict[str, Any]:
+        own, common = unit.params.input_schema(), Circumstances.input_schema()
+        own["properties"] = own.get("properties", {}) | common["properties"]
+        return own
+
+    def call(session: Session, arguments: Mapping[str, Any], asking: Asking) -> Outcome:
+        return ask_diagnostic(session, unit.name, arguments, asking)
+
+    return Tool(
+        name=unit.name, summary=unit.spec.question, group=unit.spec.area, listed=unit.spec.tool, schema=schema, call=call,
+        fields=(unit.params, Circumstances), examples=unit.spec.examples, script=True, unit=unit,
+    )  # fmt: skip
+
+
+def _verb(unit: VerbUnit) -> Tool:
+    def call(session: Session, arguments: Mapping[str, Any], asking: Asking) -> Outcome:
+        return unit.run(session, unit.params.parse(arguments), asking)
+
+    return Tool(
+        name=unit.name, summary=unit.spec.summary, group=unit.spec.group, listed=True, schema=unit.params.input_schema,
+        call=call, fields=(unit.params,), examples=unit.spec.examples, script=unit.spec.script, unit=unit,
+    )  # fmt: skip

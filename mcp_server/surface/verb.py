@@ -1,0 +1,44 @@
+"""Declaration of a tool that is not a diagnostic: `Verb`. Its module holds `VERB`, `Params` and `run`."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Literal
+
+from mcp_server.core.outcome import Outcome
+from mcp_server.core.parameters import Parameters
+from mcp_server.engine.catalog import function, member, modules
+from mcp_server.engine.session import Asking, Session
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verb:
+    """What a person or model reads of it. `script` verbs also get a file in `scripts/incident_response/`."""
+
+    summary: str
+    group: Literal["incident", "diagnose", "record"]
+    script: bool = True
+    examples: tuple[Mapping[str, Any], ...] = ({},)
+
+
+@dataclass(frozen=True)
+class VerbUnit:
+    """A verb as found: `run(session, params, asking)` returns an Outcome already in the ledger, or one of its own."""
+
+    name: str
+    spec: Verb
+    params: type[Parameters]
+    run: Callable[[Session, Any, Asking], Outcome]
+
+
+def load_verbs() -> Mapping[str, VerbUnit]:
+    """Every verb of `surface/verbs/`, by name. Raises Broken naming the file."""
+    units = {}
+    for module in modules(Path(__file__).parent / "verbs"):
+        name = module.__name__.rsplit(".", 1)[-1]
+        units[name] = VerbUnit(
+            name=name, spec=member(module, "VERB", Verb), params=member(module, "Params", Parameters),
+            run=function(module, "run", ("session", "params", "asking")),
+        )  # fmt: skip
+    return MappingProxyType(units)

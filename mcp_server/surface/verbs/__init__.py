@@ -1,0 +1,1 @@
+"""Tools that are not diagnostics: one file each, the file is the registration."""
