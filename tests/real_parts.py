@@ -1,0 +1,43 @@
+"""Real components for tests: skipped with the reason where they cannot be had, required where REQUIRE_REAL=1."""
+
+import os
+import shutil
+import socket
+import time
+from collections.abc import Callable
+from typing import NoReturn
+
+import pytest
+
+
+def need(*programs: str, root: bool = False) -> None:
+    """Skip (or fail, when REQUIRE_REAL=1) unless the programs, and root where asked, are there."""
+    missing = [name for name in programs if shutil.which(name) is None]
+    if missing:
+        lacking(f"not installed: {', '.join(missing)}")
+    if root and os.geteuid() != 0:
+        lacking("needs root")
+
+
+def lacking(reason: str) -> NoReturn:
+    """A real part cannot be had."""
+    if os.environ.get("REQUIRE_REAL") == "1":
+        pytest.fail(f"REQUIRE_REAL=1, but {reason}")
+    pytest.skip(reason)
+
+
+def free_port() -> int:
+    """A TCP port on loopback that nobody uses now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def wait_until(condition: Callable[[], bool], what: str, seconds: float = 10) -> None:
+    """Poll until `condition` holds; fails naming `what` when it does not in time."""
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            pytest.fail(f"not within {seconds} s: {what}")
+        time.sleep(0.02)
