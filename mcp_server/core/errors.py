@@ -47,13 +47,17 @@ class NotApplicable(VeteranError):
 
 
 class CouldNotLook(VeteranError):
-    """A look that did not happen or saw only a part."""
+    """A look that did not happen or saw only a part.
+
+    `evidence` is the id under which the read door kept the failure: a refused connection can itself be a finding.
+    """
 
     def __init__(self, what: str, reason: Reason, detail: str = "", remedy: str = "") -> None:
         super().__init__(f"{what}: {detail or reason}", remedy)
         self.what = what
         self.reason: Reason = reason
         self.detail = detail
+        self.evidence: str | None = None
         self.retry = reason in ("timed_out", "unreachable")
 
 

@@ -51,7 +51,7 @@ class EvidenceReader:
         try:
             answer, payload = self._redacted(call, self._place.look(call, limits))
         except CouldNotLook as failure:
-            self._keep(call, stamp(at), started, failure=failure)
+            failure.evidence = self._keep(call, stamp(at), started, failure=failure)
             raise
         evidence = self._keep(call, stamp(at), started, payload=payload)
         self._looked.setdefault(call.title())
