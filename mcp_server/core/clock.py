@@ -30,7 +30,7 @@ def from_epoch(seconds: float) -> datetime:
 
 def stamp(moment: datetime) -> str:
     """`2026-11-20T10:31:07.412Z`: the only form in which a time leaves the program."""
-    return to_utc(moment).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
+    return to_utc(moment).isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
 
 
 def parse_moment(text: str, reference: datetime | None = None) -> datetime:

@@ -29,9 +29,9 @@ class VeteranError(Exception):
     retry = False
 
     def __init__(self, message: str, remedy: str = "") -> None:
-        super().__init__(message)
         self.message = message
         self.remedy = remedy
+        super().__init__(self.sentence())
 
     def sentence(self) -> str:
         """The message followed by its remedy."""

@@ -5,6 +5,7 @@ evidence, kept apart so that the chain stays small) are addressed by their sha25
 An entry is durable when `append` returns.
 """
 
+import contextlib
 import hashlib
 import json
 import os
@@ -187,15 +188,17 @@ def installation_key(folder: Path) -> bytes:
     path = folder / "key"
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
+        if not path.exists():
+            # written whole under another name first: a second process never sees half a key
+            draft = folder / f"key.{os.getpid()}.{secrets.token_hex(4)}"
+            draft.write_bytes(secrets.token_bytes(32))
+            draft.chmod(0o600)
+            with contextlib.suppress(FileExistsError):
+                os.link(draft, path)
+            draft.unlink()
         key = path.read_bytes()
-        if len(key) != 32:
-            raise Broken(f"{path} is damaged: 32 bytes expected, {len(key)} found", "restore it or remove it") from None
-        return key
     except OSError as error:
-        raise Broken(f"the state folder {folder} cannot be written: {error}", "set state_dir") from None
-    with os.fdopen(descriptor, "wb") as file:
-        key = secrets.token_bytes(32)
-        file.write(key)
-        return key
+        raise Broken(f"the state folder {folder} cannot be written: {error}", "set state_dir to a writable folder") from None
+    if len(key) != 32:
+        raise Broken(f"{path} is damaged: 32 bytes expected, {len(key)} found", "restore it, or remove it to start new tags")
+    return key

@@ -9,10 +9,11 @@ import hmac
 import re
 from typing import Any
 
+# Every repetition is bounded or cannot be entered twice for the same text: a line of 10 MB costs time in proportion.
 _KEYWORD = (
-    r"(?:[A-Za-z0-9_.\-]*(?:password|passwd|passphrase|pwd|secret|token|api[_\-]?key|apikey|access[_\-]?key|auth[_\-]?key"
+    r"(?:(?:password|passwd|passphrase|pwd|secret|token|api[_\-]?key|apikey|access[_\-]?key|auth[_\-]?key"
     r"|private[_\-]?key|credential|client[_\-]?secret|encryption[_\-]?key|signing[_\-]?key|session[_\-]?key|cookie"
-    r"|SECRET_KEY|PGPASSWORD|\bpass)[A-Za-z0-9_\-]*)"
+    r"|SECRET_KEY|PGPASSWORD|\bpass)[A-Za-z0-9_\-]{0,40})"
 )
 _RULES: tuple[re.Pattern[str], ...] = tuple(
     re.compile(rule)
@@ -21,29 +22,40 @@ _RULES: tuple[re.Pattern[str], ...] = tuple(
         r"-----BEGIN (?:[A-Z0-9 ]{0,40})PRIVATE KEY(?: BLOCK)?-----(?P<s>(?:[^-]|-(?!----END))*)",
         # provider shapes
         r"(?P<s>\b(?:AKIA|ASIA|AROA|AIDA)[A-Z0-9]{16}\b)",
-        r"(?P<s>\b(?:ghp|gho|ghu|ghs|ghr)_[A-Za-z0-9]{30,255}\b|\bgithub_pat_[A-Za-z0-9_]{22,255}\b|\bglpat-[A-Za-z0-9_\-]{20,})",
-        r"(?P<s>\bxox[abeoprs]-[A-Za-z0-9\-]{10,}|\bxapp-[A-Za-z0-9\-]{10,})",
-        r"(?P<s>\b(?:sk|rk|pk)_(?:live|test)_[A-Za-z0-9]{16,}|\bsk-[A-Za-z0-9_\-]{20,})",
-        r"(?P<s>\bAIza[A-Za-z0-9_\-]{35}\b|\bya29\.[A-Za-z0-9_\-]{20,})",
-        r"(?P<s>\b(?:npm_[A-Za-z0-9]{36}|pypi-[A-Za-z0-9_\-]{50,}|dop_v1_[a-f0-9]{64}|hvs\.[A-Za-z0-9_\-]{24,}|SG\.[\w\-]{16,}\.[\w\-]{16,}))",
-        r"(?P<s>\beyJ[A-Za-z0-9_\-]{8,}\.eyJ[A-Za-z0-9_\-]{8,}\.[A-Za-z0-9_\-]*)",
+        r"(?P<s>\b(?:ghp|gho|ghu|ghs|ghr)_[A-Za-z0-9]{30,255}\b|\bgithub_pat_[A-Za-z0-9_]{22,255}\b|\bglpat-[A-Za-z0-9_\-]{20,400})",
+        r"(?P<s>\bxox[abeoprs]-[A-Za-z0-9\-]{10,400}|\bxapp-[A-Za-z0-9\-]{10,400})",
+        r"(?P<s>\b(?:sk|rk|pk)_(?:live|test)_[A-Za-z0-9]{16,400}|\bsk-[A-Za-z0-9_\-]{20,400})",
+        r"(?P<s>\bAIza[A-Za-z0-9_\-]{35}\b|\bya29\.[A-Za-z0-9_\-]{20,400})",
+        r"(?P<s>\b(?:npm_[A-Za-z0-9]{36}|pypi-[A-Za-z0-9_\-]{50,400}|dop_v1_[a-f0-9]{64}|hvs\.[A-Za-z0-9_\-]{24,400}|SG\.[\w\-]{16,400}\.[\w\-]{16,400}))",
+        r"(?P<s>\beyJ[A-Za-z0-9_\-]{8,4000}\.eyJ[A-Za-z0-9_\-]{8,16000}\.[A-Za-z0-9_\-]{0,4000})",
         # the password of a URL or connection string
         r"\b[A-Za-z][A-Za-z0-9+.\-]{1,20}://[^\s:/@'\"]{0,120}:(?P<s>[^\s@'\"/‹][^\s@'\"]{0,200})@",
         # headers
         r"(?i:\bauthorization\b['\"]?\s*[:=]\s*['\"]?(?:basic|bearer|token|digest|negotiate)?\s*)(?P<s>[A-Za-z0-9+/_.=\-]{6,})",
-        r"(?i:\bbearer\s+)(?P<s>[A-Za-z0-9_.~+/\-]{16,}=*)",
+        r"(?i:\bbearer\s+)(?P<s>[A-Za-z0-9_.~+/\-]{16,400}=*)",
         r"(?i:\b(?:set-)?cookie\s*:\s*)(?P<s>[^\s‹][^\r\n]*)",
         # key = "value", key: value, "key": "value"
-        r"(?i:" + _KEYWORD + r")['\"]?\s*(?:=>|:=|[=:])\s*(?:\"(?P<s>[^\"\n‹][^\"\n]*)\"|'(?P<t>[^'\n‹][^'\n]*)')",
+        r"(?i:"
+        + _KEYWORD
+        + r")['\"]?\s*(?:=>|:=|[=:])\s*(?:\"(?P<s>[^\"\n‹][^\"\n]{0,4000})\"|'(?P<t>[^'\n‹][^'\n]{0,4000})')",
         r"(?i:" + _KEYWORD + r")['\"]?\s*(?:=>|:=|=)\s*(?P<s>[^\s'\"&;,‹(){}\[\]<>|]{3,})",
         r"(?i:" + _KEYWORD + r")['\"]?:\s+(?P<s>[^\s'\"&;,‹(){}\[\]<>|]{6,})",
+        # <password>value</password>
+        r"(?i:<(?:[a-z0-9_.:\-]*(?:password|passphrase|secret|token|apikey|privatekey))>)(?P<s>[^<\s‹][^<]*)(?=</)",
+        # a private key once more wrapped in base64, a web hook whose path is the secret
+        r"(?P<s>\bLS0tLS1CRUdJTi[A-Za-z0-9+/=\s]{40,})",
+        r"(?i:https?://hooks\.slack\.com/(?:services|workflows|triggers)/)(?P<s>[A-Za-z0-9/_\-]{12,})",
+        # docker and registry logins: "auth": "…"
+        r"\\*\"_?auth\\*\"\s*:\s*\\*\"(?P<s>[^\"\\‹]{8,})",
+        # curl -u user:password
+        r"(?:^|\s)(?:-u|--user)[ =]['\"]?[^\s:'\"]{1,80}:(?P<s>[^\s'\"‹][^'\"\s]*)",
         # --password VALUE on command lines
         r"(?i:--?(?:password|passwd|token|secret|api-key)(?:\s+|=))(?P<s>[^\s'\"‹\-][^\s'\"]{2,})",
     )
 )
 _HINT = re.compile(
     r"(?i:pass|pwd|secret|token|api|key|credential|auth|bearer|cookie|://)|PRIVATE|A(?:KIA|SIA|ROA|IDA|Iza)|gh[pousr]_"
-    r"|glpat|xox|xapp|[srp]k[_\-]|ya29|npm_|pypi-|dop_v1|hvs\.|SG\.|eyJ"
+    r"|glpat|LS0tLS1CRUdJTi|hooks\.slack|-u |--user|xox|xapp|[srp]k[_\-]|ya29|npm_|pypi-|dop_v1|hvs\.|SG\.|eyJ"
 )
 _HARMLESS = re.compile(r"(?i:null|none|true|false|undefined|required|missing|invalid|expired|\*+|x+|<[^>]*>|\$\{?\w+\}?|%\w)")
 
@@ -103,4 +115,4 @@ class Redactor:
 
 
 _FLAG = re.compile(r"(?i:--?(?:password|passwd|pass|token|secret|api-?key|auth))")
-_TELLING = re.compile(r"(?i:" + _KEYWORD + r"|authorization)")
+_TELLING = re.compile(r"[A-Za-z0-9_.\-]{0,60}?(?i:" + _KEYWORD + r"|authorization)")
