@@ -223,6 +223,7 @@ class Process(Noun):
     unit: str | None = Field(None, description="systemd unit from its cgroup")
     deleted_files: tuple[str, ...] = Field((), description="open files that no name points to, with size: `path (bytes)`")
     denied: tuple[str, ...] = Field((), description="what could not be read about it")
+    ours: bool = Field(False, description="this program or what started it: its words are ours, not the service's")
 
 
 class Processes(Noun):

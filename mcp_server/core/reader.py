@@ -47,6 +47,10 @@ class Reader(Protocol):
         """A part that may fail alone: a CouldNotLook inside becomes a blind spot named `what`."""
         ...
 
+    def patience(self) -> float:
+        """Seconds our own limits leave for the next look: a longer wait ends as ours, not as the service's silence."""
+        ...
+
     def blind(self, what: str, reason: str, remedy: str = "") -> None:
         """Note something that was not seen, although no look failed."""
         ...

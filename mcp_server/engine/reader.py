@@ -82,6 +82,10 @@ class EvidenceReader:
         self.evidence.append(f"E{entry.seq}")
         return f"E{entry.seq}"
 
+    def patience(self) -> float:
+        """See `Reader.patience`."""
+        return min(self._limits.timeout_s, max(0.0, self._deadline - time.monotonic()))
+
     def run(self, argv: Sequence[str]) -> Seen[Completed]:
         """See `Reader.run`."""
         return self.look(Command(argv=tuple(argv)))

@@ -1,0 +1,71 @@
+"""Who is who among processes and sockets: matching by words, kinship, owners of a port. Pure."""
+
+from collections.abc import Iterable, Mapping
+
+from mcp_server.core.calls import Process, Socket
+
+FORWARDERS = ("docker-proxy", "rootlessport", "slirp4netns", "conmon", "systemd", "init", "xinetd", "inetd")
+"""Programs that hold a port on behalf of another one: owning it does not make them the service."""
+
+
+def command_line(process: Process) -> str:
+    """Its arguments as one text, or its name where it has none (kernel threads, zombies)."""
+    return " ".join(process.argv) or process.name
+
+
+def says(process: Process, words: str) -> bool:
+    """Whether every one of `words` stands in its name or command line."""
+    text = f"{process.name} {' '.join(process.argv)}".casefold()
+    return all(word in text for word in words.casefold().split())
+
+
+def by_pid(processes: Iterable[Process]) -> dict[int, Process]:
+    """Processes by number."""
+    return {process.pid: process for process in processes}
+
+
+def kin(one: Process, other: Process, known: Mapping[int, Process]) -> bool:
+    """Whether one is the other or descends from it; process 1, the parent of all, makes nobody related."""
+    return _below(one, other.pid, known) or _below(other, one.pid, known)
+
+
+def _below(process: Process, ancestor: int, known: Mapping[int, Process]) -> bool:
+    seen: set[int] = set()
+    current: Process | None = process
+    while current is not None and current.pid not in seen and current.pid != 1:
+        if current.pid == ancestor:
+            return True
+        seen.add(current.pid)
+        current = known.get(current.ppid)
+    return False
+
+
+def hidden(processes: Iterable[Process]) -> str | None:
+    """Why the list cannot be taken for all processes, or None. Process 1 is missing only where others are hidden."""
+    everyone = list(processes)
+    if not any(process.pid == 1 for process in everyone):
+        return "processes of other users are hidden here (process 1 cannot be seen)"
+    mute = sum(1 for process in everyone if not process.argv and {"argv", "cmdline"} & set(process.denied))
+    return f"the command lines of {mute} processes could not be read" if mute else None
+
+
+def listeners(sockets: Iterable[Socket], port: int | None = None) -> tuple[Socket, ...]:
+    """TCP sockets that accept connections and UDP sockets bound to a port without a peer, one port or all, in order."""
+    found = (
+        item
+        for item in sockets
+        if item.port is not None
+        and (port is None or item.port == port)
+        and (item.state.upper().startswith("LISTEN") if item.family == "tcp" else item.family == "udp" and not item.remote)
+    )
+    return tuple(sorted(found, key=lambda item: (item.port or 0, item.family, item.address, item.pid or 0)))
+
+
+def owner_clues(port: int, owner: Process | None) -> tuple[str, ...]:
+    """`port:`, `pid:` and `path:` of whoever holds a port."""
+    clues = [f"port:{port}"]
+    if owner is not None:
+        clues.append(f"pid:{owner.pid}")
+        clues += [f"path:{owner.cwd}"] if owner.cwd and owner.cwd != "/" else []
+        clues += [f"unit:{owner.unit}"] if owner.unit else []
+    return tuple(clues)
