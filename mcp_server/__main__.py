@@ -1,0 +1,56 @@
+"""`python -m mcp_server`: the MCP server on stdin and stdout."""
+
+import gc
+import os
+import sys
+
+USAGE = """\
+usage: python -m mcp_server [--version] [--help]
+
+Serves MCP on stdin and stdout; a client starts it. Settings: $VETERAN_CONFIG or ~/.config/veteran/config.toml,
+then VETERAN_* variables. To look at something by hand, use scripts/diagnostics/ and scripts/incident_response/."""
+
+
+def main() -> int:
+    """Start, lock, serve. A start that cannot be trusted ends with one sentence on stderr and status 78."""
+    arguments = sys.argv[1:]
+    if arguments:
+        return _say(arguments)
+    # Nothing allocated while importing is garbage: collecting meanwhile costs a tenth of the start.
+    gc.disable()
+    from mcp_server.core.errors import Broken
+    from mcp_server.core.settings import load_settings
+    from mcp_server.engine.lock import lock_writes
+    from mcp_server.engine.session import Session
+
+    try:
+        session = Session(load_settings(), program="mcp")
+        from mcp_server.surface.mcp.server import serve
+
+        # after the imports, whose bytecode may still be cached; before the first thread
+        lock_writes([session.settings.state_dir])
+    except Broken as error:
+        sys.stderr.write(f"veteran: {error.sentence()}\n")
+        return 78
+    gc.enable()
+    gc.freeze()
+    status = serve(session)
+    sys.stderr.flush()
+    os._exit(status)  # a thread that still waits for a dead look must not keep the process alive
+
+
+def _say(arguments: list[str]) -> int:
+    if arguments == ["--version"]:
+        from mcp_server import __version__
+
+        sys.stdout.write(f"veteran {__version__}\n")
+        return 0
+    if arguments in (["--help"], ["-h"]):
+        sys.stdout.write(USAGE + "\n")
+        return 0
+    sys.stderr.write(f"unknown argument {arguments[0]!r}; valid: --version, --help\n")
+    return 64
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,43 @@
+"""One outcome as one bounded text, and what is left for later: the same bounds whatever door it leaves by."""
+
+import json
+from typing import Any
+
+from mcp_server.core.errors import Cancelled, VeteranError
+from mcp_server.core.outcome import Outcome
+from mcp_server.core.redaction import Redactor
+from mcp_server.core.text import visible
+from mcp_server.surface.render import render
+
+META_BYTES = 65_536
+"""The machine-readable form travels beside the text only up to this size."""
+
+
+def bounded(outcome: Outcome, limit: int) -> str:
+    """The rendered outcome, cut at the end of a line when it is longer than `limit`; the last line says how to go on."""
+    text = render(outcome)
+    if len(text) <= limit:
+        return text
+    room = max(limit - 120, 200)
+    cut = text.rfind("\n", 0, room) + 1 or room
+    if not outcome.id:
+        return f"{text[:cut]}… cut: {cut:,} of {len(text):,} characters shown; ask for less"
+    # the stored outcome has no notice line, so its text is shorter by that line
+    start = cut - (len(text) - len(render(outcome.model_copy(update={"notice": ""}))))
+    how = f"the rest: read_evidence id={outcome.id} start={max(start, 0)}"
+    return f"{text[:cut]}… cut: {cut:,} of {len(text):,} characters shown; {how}"
+
+
+def machine_form(outcome: Outcome) -> dict[str, Any]:
+    """The outcome as data for `_meta`; when it is too large, where it can be read instead."""
+    data = outcome.model_dump(mode="json", exclude_defaults=True)
+    size = len(json.dumps(data))
+    if size <= META_BYTES:
+        return {"veteran/outcome": data}
+    return {"veteran/outcome_left_out": f"{size:,} bytes; read the resource outcome://{outcome.id}"}
+
+
+def refusal(error: VeteranError, redactor: Redactor) -> str:
+    """A failure as a sentence for whoever asked, without secrets and with every character visible."""
+    lead = "cancelled: " if isinstance(error, Cancelled) else ""
+    return visible(redactor.text(lead + error.sentence()))[:2_000]

@@ -1,0 +1,1 @@
+"""The MCP door, over stdio: the only package that imports the SDK."""
