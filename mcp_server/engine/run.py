@@ -90,6 +90,7 @@ def _ask(session: Session, question: Question, place: Place, asking: Asking) -> 
         findings = tuple(_named(unit.name, finding) for finding in unit.judge(seen, params))
         statements = tuple(unit.show(seen, params))
     except Cancelled:
+        session.ended(call, "cancelled")
         raise
     except NotApplicable as reason:
         verdict, statements = "not_applicable", (Statement(text="{reason}", values={"reason": reason.sentence()}),)

@@ -64,8 +64,11 @@ class Session:
         """A lock that the kernel drops when this process ends, however it ends."""
         path = self._alive_path(session)
         path.parent.mkdir(exist_ok=True, mode=0o700)
-        file = path.open("w")
+        # locked under another name first: a process starting now must never see it unlocked and take us for dead
+        unnamed = path.with_suffix(".new")
+        file = unnamed.open("w")
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        unnamed.rename(path)
         return file
 
     def _name_interrupted(self) -> tuple[str, ...]:
@@ -77,6 +80,8 @@ class Session:
                 continue
             with contextlib.suppress(FileNotFoundError, BlockingIOError), path.open() as file:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                if not os.path.samestat(os.fstat(file.fileno()), path.stat()):
+                    continue  # somebody else has named it meanwhile
                 unfinished = self._unfinished(session)
                 self.ledger.append("session.interrupted", {"session": session, "unfinished": unfinished})
                 path.unlink()
@@ -88,7 +93,7 @@ class Session:
         for entry in self.ledger.entries(after=session):
             if entry.kind == "call.started" and entry.body.get("session") == session:
                 started[entry.seq] = f"{entry.body['name']} on {entry.body['target']} started {entry.at}"
-            elif entry.kind == "outcome":
+            elif entry.kind in ("outcome", "call.ended"):
                 started.pop(int(entry.body.get("call", 0)), None)
         return list(started.values())
 
@@ -96,6 +101,10 @@ class Session:
         """Note in the ledger that a call starts; its outcome refers to the number returned."""
         body = {"session": self.id, "name": name, "target": target, "arguments": self.redactor.data(arguments)}
         return self.ledger.append("call.started", body, incident=incident).seq
+
+    def ended(self, call: int, how: str) -> None:
+        """Note that a call ended without an outcome (cancelled, or refused with a sentence): it was not interrupted."""
+        self.ledger.append("call.ended", {"call": call, "how": how})
 
     def service(self, name: str | None) -> str | None:
         """A declared service's name, checked. None stays None; raises BadInput with the declared names."""
