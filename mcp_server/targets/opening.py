@@ -73,6 +73,7 @@ def _within(path: str, folder: str) -> bool:
 
 
 def failed(path: str, reason: Reason, detail: str, remedy: str = "") -> CouldNotLook:
+    """CouldNotLook about one path, the path made safe to show."""
     return CouldNotLook(one_line(shown(path)), reason, detail, remedy)
 
 
@@ -124,6 +125,7 @@ def _check_kind(path: str, found: os.stat_result, folder: bool) -> None:
 
 
 def explain(path: str, error: OSError) -> CouldNotLook:
+    """What the system refused, as a sentence; for a lack of rights also which part of the path and who could grant it."""
     if error.errno in (errno.ENOENT, errno.ENOTDIR):
         return failed(path, "missing", "no such file or folder")
     if error.errno == errno.ELOOP:
@@ -131,10 +133,10 @@ def explain(path: str, error: OSError) -> CouldNotLook:
     if error.errno not in (errno.EACCES, errno.EPERM):
         return failed(path, "failed", f"the system says: {error.strerror}")
     # the first part of the path that keeps us out is what must be opened to us
-    parts = path.rstrip("/").split("/")
+    parts = os.path.realpath(path).split("/")
     for count in range(1, len(parts)):
         above = "/".join(parts[:count]) or "/"
-        if not os.access(above, os.X_OK):
+        if not os.access(above, os.X_OK, effective_ids=os.access in os.supports_effective_ids):
             return _denied(path, above, stat.S_IXGRP)
     return _denied(path, path, stat.S_IRGRP)
 
@@ -154,6 +156,7 @@ def _denied(path: str, blocking: str, group_bit: int) -> CouldNotLook:
 
 @lru_cache(4_096)
 def owner_name(uid: int) -> str:
+    """The account's name, or its number where nobody has it."""
     import pwd
 
     try:
