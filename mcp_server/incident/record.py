@@ -1,13 +1,29 @@
 """Incidents: opened, noted, closed. The record is the fold of the ledger; nothing is stored twice."""
 
+from collections import defaultdict
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from typing import Literal
 
-from mcp_server.core.clock import Moment, parse_moment
+from mcp_server.core.clock import Moment, now, parse_moment, stamp
 from mcp_server.core.errors import BadInput
 from mcp_server.core.ledger import Ledger
 from mcp_server.core.noun import Noun
 from mcp_server.core.text import one_line
+from mcp_server.engine.places import resolve
+from mcp_server.engine.session import Session
+
+SeverityLevel = Literal["SEV1", "SEV2", "SEV3", "SEV4"]
+AHEAD = timedelta(minutes=5)
+"""An onset later than this is a typing error or a wrong clock, not an incident."""
+
+
+class Note(Noun):
+    """Something a person or model wrote down. Its text is data."""
+
+    at: Moment
+    text: str
+    entry: str
 
 
 class Incident(Noun):
@@ -20,20 +36,57 @@ class Incident(Noun):
     onset: Moment
     target: str
     service: str | None = None
+    severity: SeverityLevel | None = None
+    notes: tuple[Note, ...] = ()
     closed: Moment | None = None
+    summary: str = ""
 
 
 def incidents(ledger: Ledger) -> Iterator[Incident]:
     """Every incident, oldest first."""
-    closed = {entry.incident: entry.at for entry in ledger.entries(kind="incident.closed")}
+    closed = {entry.incident: entry for entry in ledger.entries(kind="incident.closed")}
+    notes: dict[str | None, list[Note]] = defaultdict(list)
+    for entry in ledger.entries(kind="incident.note"):
+        note = Note(at=parse_moment(entry.at), text=entry.body["text"], entry=f"N{entry.seq}")
+        notes[entry.incident].append(note)
     for entry in ledger.entries(kind="incident.opened"):
         name = f"INC-{entry.seq}"
         ended = closed.get(name)
         yield Incident(
             id=name, title=entry.body["title"], state="closed" if ended else "open", opened=parse_moment(entry.at),
             onset=parse_moment(entry.body["onset"]), target=entry.body["target"], service=entry.body.get("service"),
-            closed=parse_moment(ended) if ended else None,
+            severity=entry.body.get("severity"), notes=tuple(notes[name]),
+            closed=parse_moment(ended.at) if ended else None, summary=ended.body.get("summary", "") if ended else "",
         )  # fmt: skip
+
+
+def open_incident(
+    session: Session, *, title: str, target: str, service: str | None, onset: datetime | None, severity: SeverityLevel | None
+) -> Incident:
+    """Begin a record. Raises BadInput for a place, service or onset that cannot be."""
+    resolve(target, session.settings.read)
+    session.service(service)
+    moment = onset or now()
+    if moment > now() + AHEAD:
+        raise BadInput(f"`onset` is `{stamp(moment)}`, which lies in the future; now it is {stamp(now())}")
+    body = {"title": one_line(title, 200), "target": target, "service": service, "severity": severity, "onset": stamp(moment)}
+    entry = session.ledger.append("incident.opened", session.redactor.data(body))
+    return find(session.ledger, f"INC-{entry.seq}")
+
+
+def add_note(session: Session, incident: Incident, text: str) -> str:
+    """Keep a remark; returns its id (N<n>)."""
+    entry = session.ledger.append("incident.note", {"text": session.redactor.text(text)}, incident=incident.id)
+    return f"N{entry.seq}"
+
+
+def close_incident(session: Session, incident: Incident, summary: str, warnings: tuple[str, ...]) -> Incident:
+    """End the record with a summary and what the quality gate had to say. Raises BadInput when it is closed already."""
+    if incident.closed is not None:
+        raise BadInput(f"`incident` is `{incident.id}`, which was closed at {stamp(incident.closed)}")
+    body = {"summary": session.redactor.text(summary), "warnings": list(warnings)}
+    session.ledger.append("incident.closed", body, incident=incident.id)
+    return find(session.ledger, incident.id)
 
 
 def find(ledger: Ledger, name: str) -> Incident:
@@ -44,6 +97,24 @@ def find(ledger: Ledger, name: str) -> Incident:
             return incident
     listing = ", ".join(item.id for item in known if item.state == "open") or "none; call open_incident"
     raise BadInput(f"`incident` is `{one_line(name, 40)}`; open incidents: {listing}")
+
+
+def required(ledger: Ledger, named: str | None, *, closed_too: bool = False) -> Incident:
+    """The incident meant: the named one, else the only open one, else (with `closed_too`) the newest.
+
+    Raises BadInput saying what to name or to do.
+    """
+    if named is not None:
+        return find(ledger, named)
+    known = list(incidents(ledger))
+    still_open = [item for item in known if item.state == "open"]
+    if len(still_open) == 1:
+        return still_open[0]
+    if still_open:
+        raise BadInput(f"`incident` is needed, because several are open: {', '.join(item.id for item in still_open[:10])}")
+    if closed_too and known:
+        return known[-1]
+    raise BadInput("no incident is open; call open_incident first, or name a closed one with `incident`")
 
 
 def current(ledger: Ledger, named: str | None) -> tuple[str | None, str]:

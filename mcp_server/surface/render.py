@@ -18,20 +18,28 @@ def headline(outcome: Outcome) -> str:
 
 
 def render(outcome: Outcome, *, depth: int = 0) -> str:
-    """The whole answer: headline, findings, statements, parts, coverage, next calls."""
+    """The whole answer: headline, parts as a table, findings, statements, coverage, next calls."""
     lines = [("#" * depth + " " if depth else "") + headline(outcome)]
     if outcome.notice:
         lines.append(f"note: {one_line(outcome.notice, 300)}")
+    lines += _table(outcome.parts)
     for finding in outcome.findings:
         lines += _said("- ", finding, mark=f"{finding.severity}: " if finding.severity != "warning" else "")
     for statement in outcome.statements:
         lines += _said("  ", statement)
-    for part in outcome.parts:
-        lines += ["", *render(part, depth=0).splitlines()]
     lines += coverage_lines(outcome)
     if line := next_line(outcome.next):
         lines.append(line)
     return "\n".join(lines)
+
+
+def _table(parts: tuple[Outcome, ...]) -> list[str]:
+    """One line per part: verdict, question, its whole answer (R<n>), evidence. Coverage and findings stand with the whole."""
+    wide = max((len(part.name) for part in parts), default=0)
+    return [
+        f"  {part.verdict:<14}  {part.name:<{wide}}  {part.id or '':<6}  {_few(list(part.evidence), 6)}".rstrip()
+        for part in parts
+    ]
 
 
 def sentence(statement: Statement) -> str:
@@ -80,9 +88,9 @@ def _spot(spot: BlindSpot) -> str:
     return f"{one_line(spot.what, 90)} ({one_line(spot.reason, 200)}{remedy})"
 
 
-def _few(items: list[str]) -> str:
-    more = f", and {len(items) - ITEMS} more" if len(items) > ITEMS else ""
-    return ", ".join(items[:ITEMS]) + more
+def _few(items: list[str], most: int = ITEMS) -> str:
+    more = f", and {len(items) - most} more" if len(items) > most else ""
+    return ", ".join(items[:most]) + more
 
 
 def next_line(suggestions: tuple[Suggestion, ...]) -> str:

@@ -1,0 +1,70 @@
+"""What has been answered for an incident so far: the newest answer to each question, read from the ledger."""
+
+import json
+from collections.abc import Iterable
+
+from pydantic import TypeAdapter
+
+from mcp_server.core.change import Change
+from mcp_server.core.ledger import Ledger
+from mcp_server.core.noun import Noun
+from mcp_server.core.outcome import BlindSpot, Finding, Outcome
+from mcp_server.incident.record import Incident
+
+CHANGES = "what_changed"
+TRIAGE = "triage"
+
+
+class Answers(Noun):
+    """The newest answer to each question of an incident."""
+
+    outcomes: tuple[Outcome, ...] = ()
+    """One per diagnostic and arguments, in the order in which they were asked."""
+    changes: tuple[Change, ...] = ()
+    changes_outcome: Outcome | None = None
+    triage: Outcome | None = None
+    """The last triage; its own coverage names the steps that could not even be asked."""
+
+    def findings(self) -> tuple[Finding, ...]:
+        """Every finding that stands, once; a code seen twice with the same values is one finding."""
+        kept: dict[str, Finding] = {}
+        for outcome in self.outcomes:
+            for finding in outcome.findings:
+                kept.setdefault(json.dumps([finding.code, finding.component, finding.values], sort_keys=True), finding)
+        return tuple(kept.values())
+
+    def blind(self) -> tuple[tuple[str, BlindSpot], ...]:
+        """(question, blind spot) of everything that was asked and not seen, steps that could not be asked included."""
+        outcomes = [*self.outcomes, *([self.changes_outcome] if self.changes_outcome else [])]
+        spots = [(item.name, spot) for item in outcomes for spot in (*item.coverage.blind, *item.coverage.cut)]
+        if self.triage and isinstance(self.triage.data, dict):
+            unasked = TypeAdapter(tuple[BlindSpot, ...]).validate_python(self.triage.data.get("unasked", []))
+            spots += [(spot.what, spot) for spot in unasked]
+        return tuple(dict.fromkeys(spots))
+
+
+def answers(ledger: Ledger, incident: Incident, diagnostics: Iterable[str]) -> Answers:
+    """Fold the incident's entries. Answers on another target than the incident's are kept apart by their arguments."""
+    known = set(diagnostics)
+    asked = {entry.seq: entry.body for entry in ledger.entries(incident=incident.id, kind="call.started")}
+    newest: dict[str, Outcome] = {}
+    changes: Outcome | None = None
+    triage: Outcome | None = None
+    for entry in ledger.entries(incident=incident.id, kind="outcome"):
+        outcome = Outcome.model_validate(entry.body["outcome"] | {"id": f"R{entry.seq}"})
+        if outcome.name == CHANGES:
+            changes = outcome
+        elif outcome.name == TRIAGE:
+            triage = outcome
+        elif outcome.name in known:
+            arguments = asked.get(int(entry.body.get("call", 0)), {}).get("arguments", {})
+            newest[json.dumps([outcome.name, outcome.target, arguments], sort_keys=True)] = outcome
+    return Answers(
+        outcomes=tuple(newest.values()), changes=changes_of(changes) if changes else (), changes_outcome=changes, triage=triage
+    )
+
+
+def changes_of(outcome: Outcome) -> tuple[Change, ...]:
+    """The changes that `what_changed` put into its data."""
+    data = outcome.data.get("changes", []) if isinstance(outcome.data, dict) else []
+    return tuple(TypeAdapter(list[Change]).validate_python(data))

@@ -1,0 +1,219 @@
+"""Probable causes: findings folded onto their roots, roots linked to changes, each link with its reasons.
+
+Nothing here guesses. A finding explains another because its type says so; a change is linked because it shares a clue with
+the finding and came before the onset. Without such a change the answer is "no observed change explains this".
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Literal
+
+from mcp_server.core.change import Change
+from mcp_server.core.clock import Moment
+from mcp_server.core.noun import Noun
+from mcp_server.core.outcome import Finding, FindingType, Statement
+from mcp_server.incident.answers import Answers
+from mcp_server.incident.clues import Shared, same_subject, share_any, shared_clues
+from mcp_server.incident.record import Incident
+
+SLACK = timedelta(seconds=1)
+"""Most logs stamp whole seconds: a change in the same second may still have come first."""
+_WEIGHT = {"critical": 30, "warning": 20, "info": 5}
+
+
+class Link(Noun):
+    """A change that shares a clue with a finding."""
+
+    change: Change
+    shared: tuple[Shared, ...]
+    before_s: float = 0
+    """Seconds between the change and the onset; negative when it came later."""
+
+    def why(self) -> Statement:
+        """One sentence: which clue, and how long before."""
+        best = self.shared[0]
+        values = {"kind": best.kind, "value": best.value, "how": best.how, "seconds": round(self.before_s, 1)}
+        when = "{seconds} s before the onset" if self.before_s >= 0 else "within the clock's doubt of the onset"
+        return Statement(text="shares {kind} {value} ({how}), " + when, values=values, evidence=self.change.summary.evidence)
+
+
+class Group(Noun):
+    """A root finding, others that say the same, and the symptoms it explains."""
+
+    root: Finding
+    agreeing: tuple[Finding, ...] = ()
+    symptoms: tuple[Finding, ...] = ()
+
+
+class Hypothesis(Group):
+    """One explanation, with the change that may have brought it."""
+
+    onset: Moment
+    trigger: Link | None = None
+    others: tuple[Link, ...] = ()
+    later: tuple[Link, ...] = ()
+    """Changes with a shared clue that came after the onset: they cannot be the cause."""
+    confirm: tuple[str, ...] = ()
+    """Authored sentences: what would confirm or refute it."""
+
+    def evidence_for(self) -> tuple[str, ...]:
+        """Ids of everything that speaks for it."""
+        linked = self.trigger.change.summary.evidence if self.trigger else ()
+        parts = [item.evidence for item in (self.root, *self.agreeing, *self.symptoms)]
+        return tuple(dict.fromkeys(item for part in (*parts, linked) for item in part))
+
+    def evidence_against(self) -> tuple[str, ...]:
+        """Ids of changes that came too late to be the cause."""
+        return tuple(dict.fromkeys(item for link in self.later for item in link.change.summary.evidence))
+
+
+class Unlinked(Noun):
+    """A change without a shared clue, or too late."""
+
+    change: Change
+    why: str
+
+
+class Question(Noun):
+    """Something not yet looked at that could decide between the hypotheses."""
+
+    ask: str
+    what: str
+    reason: str
+    remedy: str = ""
+
+
+class Diagnosis(Noun):
+    """What is known of the cause."""
+
+    state: Literal["found", "nothing", "unknown"]
+    onset: Moment
+    onset_from: Literal["finding", "incident"]
+    hypotheses: tuple[Hypothesis, ...] = ()
+    not_linked: tuple[Unlinked, ...] = ()
+    healthy: tuple[str, ...] = ()
+    """Diagnostics that said ok."""
+    not_yet: tuple[Question, ...] = ()
+    changes_seen: bool = False
+    """Whether change sources were asked at all and answered without blind spots."""
+
+    @property
+    def probable(self) -> Hypothesis | None:
+        return self.hypotheses[0] if self.hypotheses else None
+
+
+def diagnose(incident: Incident, known: Answers, types: Mapping[str, FindingType]) -> Diagnosis:
+    """The diagnosis that the answers so far allow. Pure."""
+    findings = known.findings()
+    blind = known.blind()
+    hypotheses = _ranked([_hypothesis(group, known.changes, incident, types) for group in fold(findings, types)])
+    onsets = [item.onset for item in hypotheses[:1] if item.onset < incident.onset]
+    onset = onsets[0] if onsets else incident.onset
+    state: Literal["found", "nothing", "unknown"] = (
+        "found" if findings else "unknown" if blind or not known.outcomes else "nothing"
+    )
+    changes = known.changes_outcome
+    return Diagnosis(
+        state=state, onset=onset, onset_from="finding" if onsets else "incident", hypotheses=tuple(hypotheses),
+        not_linked=tuple(_unlinked(known.changes, hypotheses, onset)),
+        healthy=tuple(dict.fromkeys(item.name for item in known.outcomes if item.verdict == "ok")),
+        not_yet=tuple(Question(ask=ask, what=spot.what, reason=spot.reason, remedy=spot.remedy) for ask, spot in blind),
+        changes_seen=changes is not None and not (changes.coverage.blind or changes.coverage.cut),
+    )  # fmt: skip
+
+
+def fold(findings: Sequence[Finding], types: Mapping[str, FindingType]) -> list[Group]:
+    """Roots with what they explain, directly or through others. Roots about the same module or package are one."""
+    explains = {code: set(kind.explains) for code, kind in types.items()}
+    codes = {finding.code for finding in findings}
+    reach = {code: _reach(code, explains) & codes for code in codes}
+    # findings that explain each other in a circle have no root: together they stand as one
+    roots = [item for item in findings if not any(item.code in reach[code] and code not in reach[item.code] for code in codes)]
+    roots.sort(key=lambda item: (-len(reach[item.code]), -_WEIGHT[item.severity]))
+    groups: list[list[Finding]] = []
+    for root in roots:
+        home = next((group for group in groups if _one_cause(group[0], root, reach)), None)
+        if home is None:
+            groups.append([root])
+        else:
+            home.append(root)
+    symptoms: list[list[Finding]] = [[] for _ in groups]
+    for finding in findings:
+        if not any(finding is root for root in roots):
+            able = [index for index, group in enumerate(groups) if any(finding.code in reach[item.code] for item in group)]
+            near = [index for index in able if share_any(finding, groups[index])]
+            for index in near or able:
+                symptoms[index].append(finding)
+    return [
+        Group(root=group[0], agreeing=tuple(group[1:]), symptoms=tuple(more))
+        for group, more in zip(groups, symptoms, strict=True)
+    ]
+
+
+def _reach(code: str, explains: Mapping[str, set[str]]) -> set[str]:
+    """Codes explained by this one, however far down."""
+    seen: set[str] = set()
+    pending = [code]
+    while pending:
+        for item in explains.get(pending.pop(), set()) - seen:
+            seen.add(item)
+            pending.append(item)
+    return seen
+
+
+def _one_cause(one: Finding, other: Finding, reach: Mapping[str, set[str]]) -> bool:
+    circle = other.code in reach[one.code] and one.code in reach[other.code]
+    return same_subject(one, other) or (circle and one.code != other.code)
+
+
+def _hypothesis(group: Group, changes: Iterable[Change], incident: Incident, types: Mapping[str, FindingType]) -> Hypothesis:
+    members = (group.root, *group.agreeing, *group.symptoms)
+    onset = min([incident.onset, *(item.at for item in members if item.at)])
+    links = [link for change in changes if (link := _link(group, change, onset))]
+    links.sort(key=lambda link: (-link.shared[0].weight, -len(link.shared), link.before_s))
+    early = [link for link in links if not _too_late(link.change, onset)]
+    kind = types.get(group.root.code)
+    confirm = [kind.advice] if kind else []
+    if early:
+        confirm.append(
+            "Compare the failing part with its state before the change named; on an equal copy, undo the change and ask again."
+        )
+    return Hypothesis(
+        root=group.root, agreeing=group.agreeing, symptoms=group.symptoms, onset=onset, trigger=early[0] if early else None,
+        others=tuple(early[1:4]), later=tuple(link for link in links if _too_late(link.change, onset)), confirm=tuple(confirm),
+    )  # fmt: skip
+
+
+def _link(group: Group, change: Change, onset: datetime) -> Link | None:
+    """Clues shared with the root or what agrees with it; symptoms share too much with everything."""
+    shared = [item for finding in (group.root, *group.agreeing) for item in shared_clues(finding, change)]
+    if not shared:
+        return None
+    shared.sort(key=lambda item: -item.weight)
+    return Link(change=change, shared=tuple(shared[:5]), before_s=round((onset - change.at).total_seconds(), 3))
+
+
+def _too_late(change: Change, onset: datetime) -> bool:
+    return change.at - timedelta(milliseconds=change.doubt_ms) > onset + SLACK
+
+
+def _ranked(hypotheses: Iterable[Hypothesis]) -> list[Hypothesis]:
+    """Most probable first: explains most, is heaviest, has the strongest link; then the earliest."""
+
+    def weight(item: Hypothesis) -> float:
+        link = item.trigger.shared[0].weight / 2 if item.trigger else 0
+        return 15 * len(item.symptoms) + 10 * len(item.agreeing) + _WEIGHT[item.root.severity] + link
+
+    return sorted(hypotheses, key=lambda item: (-weight(item), item.onset, item.root.code))
+
+
+def _unlinked(changes: Iterable[Change], hypotheses: Sequence[Hypothesis], onset: datetime) -> Iterable[Unlinked]:
+    """Changes that explain nothing, with the reason."""
+    linked = [link.change for item in hypotheses for link in (item.trigger, *item.others) if link]
+    for change in changes:
+        if change in linked:
+            continue
+        if _too_late(change, onset):
+            yield Unlinked(change=change, why="came after the onset, so it cannot be the cause")
+        else:
+            yield Unlinked(change=change, why="shares no clue with any finding; only the time connects them")

@@ -1,0 +1,230 @@
+"""Playbooks: markdown read by people, front matter carried out by the program. The document is the procedure.
+
+A step names a diagnostic and its arguments. Arguments may hold `{service.url}` and the like: places filled from what the
+settings declare and what the incident recorded, never from text seen outside.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import timedelta
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, ValidationError
+
+import mcp_server
+from mcp_server.core.clock import stamp
+from mcp_server.core.errors import BadInput, Broken
+from mcp_server.core.noun import Noun
+from mcp_server.core.outcome import BlindSpot
+from mcp_server.core.settings import ServiceSettings
+from mcp_server.core.text import one_line
+from mcp_server.engine.catalog import Catalog
+from mcp_server.incident.record import Incident
+
+Kind = Literal["index", "form", "flow", "checklist", "workflow", "gate"]
+INDEX = "00_INDEX.md"
+LOOK_BACK = timedelta(hours=1)
+"""How long before the onset logs are read: the first error is often older than the first complaint."""
+_PLACE = re.compile(r"\{([a-z]+\.[a-z_]+)\}")
+_FRONT = re.compile(r"---\n(.*?)\n---\n(.*)", re.DOTALL)
+
+
+class Step(Noun):
+    """One question. `optional` arguments are left out when their place has no value; those of `with` are needed."""
+
+    ask: str
+    why: str = ""
+    arguments: dict[str, Any] = Field({}, alias="with")
+    optional: dict[str, Any] = {}
+    needs: tuple[str, ...] = ()
+
+
+class Route(Noun):
+    """Words of a title or symptom that lead here."""
+
+    words: tuple[str, ...] = ()
+
+
+class Playbook(Noun):
+    """One document."""
+
+    kind: Kind
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9_]{1,40}$")
+    summary: str = Field(min_length=10, max_length=300)
+    verified: str = Field(pattern=r"^\d{4}-\d{2}-\d{2}$", description="date on which a person or a test ran it")
+    route: Route = Route()
+    steps: tuple[Step, ...] = ()
+    defaults: dict[str, str] = Field({}, description="index only: which document of a kind, when no word matches")
+    checks: tuple[str, ...] = Field((), description="gate only: names of checks in incident/gates.py")
+    path: str = ""
+    body: str = ""
+
+
+class Asked(Noun):
+    """A step with its places filled, or the reason why it cannot be asked."""
+
+    ask: str
+    arguments: dict[str, Any] = {}
+    blind: BlindSpot | None = None
+
+
+Library = Mapping[tuple[str, str], Playbook]
+"""Playbooks by (kind, name)."""
+
+
+def folder() -> Path:
+    """Where this installation keeps its documents."""
+    return Path(mcp_server.__file__).parent.parent / "docs" / "incident_response"
+
+
+def library(catalog: Catalog, place: Path | None = None) -> Library:
+    """Every document with front matter. Raises Broken naming the file, and the step, that cannot be carried out."""
+    return _library(catalog, place or folder())
+
+
+@cache
+def _files(place: Path) -> tuple[Playbook, ...]:
+    return tuple(playbook for path in sorted(place.rglob("*.md")) if (playbook := _read(path)))
+
+
+def _library(catalog: Catalog, place: Path) -> Library:
+    found: dict[tuple[str, str], Playbook] = {}
+    for playbook in _files(place):
+        for number, step in enumerate(playbook.steps, 1):
+            _check_step(playbook, number, step, catalog)
+        if (playbook.kind, playbook.name) in found:
+            raise Broken(f"{playbook.path}: the {playbook.kind} {playbook.name} exists already")
+        found[playbook.kind, playbook.name] = playbook
+    index = found.get(("index", "index"))
+    if index is None:
+        raise Broken(f"{place} holds no {INDEX} of kind index", "restore docs/incident_response")
+    for kind, name in index.defaults.items():
+        if (kind, name) not in found:
+            raise Broken(f"{index.path}: default {kind} {name} does not exist")
+    return found
+
+
+def _read(path: Path) -> Playbook | None:
+    """One document; None without front matter: it is for people only (README, CHANGELOG, reference pages)."""
+    from yaml import BaseLoader, YAMLError, load
+
+    try:
+        match = _FRONT.fullmatch(path.read_text(encoding="utf8"))
+        if match is None:
+            return None
+        # BaseLoader builds text, lists and maps only: `502_504` stays a name, parameters coerce their own numbers
+        return Playbook.model_validate({**load(match[1], BaseLoader), "path": str(path), "body": match[2]})  # noqa: S506
+    except ValidationError as error:
+        item = error.errors()[0]
+        raise Broken(f"{path}: `{'.'.join(map(str, item['loc']))}`: {item['msg']}", "mend the front matter") from None
+    except (OSError, ValueError, TypeError, YAMLError) as error:
+        raise Broken(f"{path} cannot be read as a playbook: {one_line(error, 300)}", "mend the front matter") from None
+
+
+_SAMPLE_SERVICE = ServiceSettings(
+    url="http://127.0.0.1/", root="/srv/app", folders=("/etc/app",), logs=("/var/log/app.log",), nginx="/etc/nginx/nginx.conf",
+    python="/srv/app/.venv", entry="app.wsgi", unit="app.service", process="app.wsgi", port=8000,
+)  # fmt: skip
+_SAMPLE_TIMES = {"incident.onset": "2026-01-01T00:00:00.000Z", "incident.opened": "2026-01-01T00:00:00.000Z"}
+
+
+def _check_step(playbook: Playbook, number: int, step: Step, catalog: Catalog) -> None:
+    """Every step names a real unit with valid parameters, tried with a service that declares everything."""
+    where = f"{playbook.path}, step {number} ({step.ask})"
+    context = _service_context("app", _SAMPLE_SERVICE) | _SAMPLE_TIMES | {"incident.since": _SAMPLE_TIMES["incident.onset"]}
+    for place in (*_places([step.arguments, step.optional]), *step.needs):
+        if place not in context:
+            raise Broken(f"{where}: there is no place {{{place}}}; places: {', '.join(context)}")
+    try:
+        unit = catalog.diagnostic(step.ask)
+        unit.params.parse(_fill({**step.arguments, **step.optional}, context))
+    except BadInput as error:
+        raise Broken(f"{where}: {error}", "mend the step") from None
+
+
+def route(found: Library, text: str) -> dict[str, Playbook]:
+    """The document of each kind whose words fit `text` best; the index's default where none does."""
+    index = found["index", "index"]
+    chosen = {kind: found[kind, name] for kind, name in index.defaults.items()}
+    best: dict[str, int] = {}
+    for playbook in sorted(found.values(), key=lambda item: item.name):
+        score = sum(len(word) for word in playbook.route.words if _mentions(text, word))
+        if score > best.get(playbook.kind, 0):
+            best[playbook.kind] = score
+            chosen[playbook.kind] = playbook
+    return chosen
+
+
+def named(found: Library, name: str) -> Playbook:
+    """The flow, checklist or workflow with this name. Raises BadInput with the names."""
+    runnable = [item for item in found.values() if item.steps]
+    for playbook in runnable:
+        if playbook.name == name:
+            return playbook
+    listing = ", ".join(sorted(item.name for item in runnable))
+    raise BadInput(f"`playbook` is `{one_line(name, 60)}`; playbooks with steps: {listing}")
+
+
+def _mentions(text: str, word: str) -> bool:
+    return re.search(rf"(?<!\w){re.escape(word)}(?!\w)", text, re.IGNORECASE) is not None
+
+
+def context_of(incident: Incident, service: str | None, declared: ServiceSettings | None) -> dict[str, Any]:
+    """Everything a step may refer to; None where nothing is declared."""
+    times = {
+        "incident.onset": stamp(incident.onset), "incident.opened": stamp(incident.opened),
+        "incident.since": stamp(incident.onset - LOOK_BACK),
+    }  # fmt: skip
+    return _service_context(service, declared) | times
+
+
+def _service_context(name: str | None, declared: ServiceSettings | None) -> dict[str, Any]:
+    values = {f"service.{key}": getattr(declared, key, None) or None for key in ServiceSettings.model_fields}
+    return {"service.name": name} | {key: list(value) if isinstance(value, tuple) else value for key, value in values.items()}
+
+
+def asked(playbooks: Sequence[Playbook], context: Mapping[str, Any]) -> Iterator[Asked]:
+    """The steps of several documents, each question once, places filled. What is not declared is a blind spot."""
+    seen: list[tuple[str, dict[str, Any]]] = []
+    for playbook in playbooks:
+        for step in playbook.steps:
+            needed = dict.fromkeys((*step.needs, *_places(step.arguments)))
+            if missing := [place for place in needed if context.get(place) is None]:
+                yield Asked(ask=step.ask, blind=_undeclared(step.ask, missing, context.get("service.name")))
+                continue
+            given = {
+                key: value for key, value in step.optional.items() if all(context.get(p) is not None for p in _places(value))
+            }
+            arguments = _fill({**step.arguments, **given}, context)
+            if (step.ask, arguments) not in seen:
+                seen.append((step.ask, arguments))
+                yield Asked(ask=step.ask, arguments=arguments)
+
+
+def _undeclared(ask: str, missing: list[str], service: str | None) -> BlindSpot:
+    keys = ", ".join(place.removeprefix("service.") for place in missing)
+    table = f"[services.{service}]" if service else "[services.NAME]"
+    remedy = f"declare {keys} under {table} in the settings file" + ("" if service else " and name it with `service`")
+    return BlindSpot(what=ask, reason=f"not asked: {', '.join(missing)} is not declared", remedy=remedy)
+
+
+def _places(value: Any) -> list[str]:
+    if isinstance(value, str):
+        return _PLACE.findall(value)
+    items = value.values() if isinstance(value, Mapping) else value if isinstance(value, list | tuple) else ()
+    return [place for item in items for place in _places(item)]
+
+
+def _fill(value: Any, context: Mapping[str, Any]) -> Any:
+    """Places replaced by values; a text that is one place only becomes the value itself, lists included."""
+    if isinstance(value, Mapping):
+        return {key: _fill(item, context) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_fill(item, context) for item in value]
+    if not isinstance(value, str):
+        return value
+    if whole := _PLACE.fullmatch(value):
+        return context[whole[1]]
+    return _PLACE.sub(lambda match: str(context[match[1]]), value)

@@ -1,0 +1,116 @@
+"""A diagnosis in sentences: what triage, probable_cause and the report say, from one place."""
+
+from collections.abc import Iterator
+
+from mcp_server.core.change import Change
+from mcp_server.core.clock import stamp
+from mcp_server.core.outcome import Statement
+from mcp_server.incident.causes import Diagnosis, Hypothesis, Link, Unlinked
+from mcp_server.incident.validation import Receipts
+
+FEW = 4
+
+
+def change_statement(change: Change, lead: str = "") -> Statement:
+    """A change's own sentence, with its time and evidence; `lead` stands before it."""
+    return change.summary.model_copy(update={"text": lead + change.summary.text, "at": change.at, "quotes": ()})
+
+
+def diagnosis_statements(diagnosis: Diagnosis) -> Iterator[Statement]:
+    """Probable cause, other explanations, what was ruled out, in that order."""
+    best = diagnosis.probable
+    if best is None:
+        yield nothing_found(diagnosis)
+    else:
+        yield from cause_statements(best, "probable cause", diagnosis)
+    for other in diagnosis.hypotheses[1:FEW]:
+        yield from cause_statements(other, "also possible", diagnosis)
+    if len(diagnosis.hypotheses) > FEW:
+        yield Statement(
+            text="{count} further explanations are in probable_cause", values={"count": len(diagnosis.hypotheses) - FEW}
+        )
+    yield from ruled_out(diagnosis, FEW)
+
+
+def nothing_found(diagnosis: Diagnosis) -> Statement:
+    """Health, or that nothing can be said."""
+    if diagnosis.state == "unknown":
+        return Statement(
+            text="cause unknown: nothing wrong was found, but {count} things could not be seen; look at them next",
+            values={"count": len(diagnosis.not_yet)},
+        )
+    return Statement(text="nothing wrong was found, and everything asked was seen")
+
+
+def cause_statements(item: Hypothesis, lead: str, diagnosis: Diagnosis) -> Iterator[Statement]:
+    """The root, the change that may have brought it with its reasons, what it explains."""
+    root = item.root
+    first = lead == "probable cause"
+    cited = item.evidence_for()[:8] if first else root.evidence
+    yield Statement(text=f"{lead}: " + root.text, values=root.values, evidence=cited, at=item.onset if first else None)
+    if item.symptoms or item.agreeing:
+        codes = dict.fromkeys(finding.code for finding in (*item.agreeing, *item.symptoms))
+        yield Statement(text="it explains: " + ", ".join(codes))
+    if item.trigger:
+        yield change_statement(item.trigger.change, "triggering change: ")
+        yield item.trigger.why()
+    else:
+        yield no_change(diagnosis)
+    for link in item.later[:2]:
+        yield change_statement(link.change, "against: this shares a clue but came after the onset: ")
+
+
+def no_change(diagnosis: Diagnosis) -> Statement:
+    """That no change explains it; and whether all sources of change were seen."""
+    seen = "" if diagnosis.changes_seen else "; not every source of change could be seen"
+    return Statement(text="no observed change explains this" + seen)
+
+
+def ruled_out(diagnosis: Diagnosis, limit: int) -> Iterator[Statement]:
+    """Diagnostics that said ok, changes that explain nothing."""
+    if diagnosis.healthy:
+        yield Statement(text="ruled out, asked and ok: " + ", ".join(diagnosis.healthy))
+    for item in diagnosis.not_linked[:limit]:
+        yield unlinked_statement(item)
+    if len(diagnosis.not_linked) > limit:
+        yield Statement(text="not linked: {count} more changes", values={"count": len(diagnosis.not_linked) - limit})
+
+
+def unlinked_statement(item: Unlinked) -> Statement:
+    """A change that explains nothing, and why it does not."""
+    return change_statement(item.change, f"not linked ({item.why}): ")
+
+
+def links_of(item: Hypothesis) -> tuple[Link, ...]:
+    """Every early link, the strongest first."""
+    return (*((item.trigger,) if item.trigger else ()), *item.others)
+
+
+def onset_statement(diagnosis: Diagnosis) -> Statement:
+    """When it began, and who says so."""
+    origin = "the earliest trace of the cause" if diagnosis.onset_from == "finding" else "as the incident was recorded"
+    return Statement(text="onset {onset}, " + origin, values={"onset": stamp(diagnosis.onset)})
+
+
+def receipt_statements(receipts: Receipts) -> Iterator[Statement]:
+    """What the pre-execution validation found."""
+    yield Statement(
+        text="rules read: {count} files, digests kept" if receipts.authority else "rules read: none found (authority.paths)",
+        values={"count": len(receipts.authority)},
+    )
+    for spot in receipts.authority_blind[:3]:
+        yield Statement(text="rules not read: {what} ({reason})", values={"what": spot.what, "reason": spot.reason})
+    yield Statement(text="preflight: {count} diagnostics have what they need here", values={"count": receipts.units_ready})
+    for spot in receipts.lacking[:5]:
+        yield Statement(
+            text="lacking: {what} ({reason}); {remedy}",
+            values={"what": spot.what, "reason": spot.reason, "remedy": spot.remedy},
+        )
+    for item in receipts.similar[:3]:
+        yield Statement(
+            text="similar: {incident} of {opened}: {title}",
+            values={"incident": item.id, "opened": stamp(item.opened), "title": item.title},
+        )
+    if not receipts.similar:
+        yield Statement(text="similar incidents of the last six months: none in this ledger")
+    yield Statement(text="playbooks: " + ", ".join(f"{kind} {name}" for kind, name in receipts.playbooks.items()))

@@ -1,0 +1,133 @@
+"""Triage: the steps of the fitting playbooks asked together, then the changes, then the causes; one answer."""
+
+import time
+from collections.abc import Sequence
+from datetime import timedelta
+
+from mcp_server.core.change import Window
+from mcp_server.core.clock import now
+from mcp_server.core.declare import Scope
+from mcp_server.core.noun import Noun
+from mcp_server.core.outcome import BlindSpot, Coverage, Finding, Outcome, Suggestion, verdict_of
+from mcp_server.core.settings import ServiceSettings
+from mcp_server.engine.places import resolve
+from mcp_server.engine.run import Question, ask_all, record
+from mcp_server.engine.session import Asking, Session
+from mcp_server.incident.answers import TRIAGE, answers
+from mcp_server.incident.causes import Diagnosis, diagnose
+from mcp_server.incident.playbooks import Playbook, asked, context_of, library, named, route
+from mcp_server.incident.record import Incident
+from mcp_server.incident.said import diagnosis_statements
+
+CHANGES_BEFORE = timedelta(hours=24)
+RUNNABLE = ("workflow", "checklist", "flow")
+
+
+class Plan(Noun):
+    """What a triage is going to do."""
+
+    incident: Incident
+    service: str | None
+    playbooks: tuple[Playbook, ...]
+    target: str
+
+
+def plan(session: Session, incident: Incident, *, service: str | None, symptom: str | None, playbook: str | None) -> Plan:
+    """Choose service and documents: a named playbook, else what the symptom or the title is routed to.
+
+    Without a name, the incident's service, else the only declared one. Raises BadInput for names that do not exist.
+    """
+    declared = session.settings.services
+    chosen = session.service(service) or incident.service or (next(iter(declared)) if len(declared) == 1 else None)
+    found = library(session.catalog)
+    if playbook:
+        books: tuple[Playbook, ...] = (named(found, playbook),)
+    else:
+        routed = route(found, f"{symptom or ''} {incident.title}" if symptom else incident.title)
+        books = tuple(routed[kind] for kind in RUNNABLE if kind in routed)
+    return Plan(incident=incident, service=chosen, playbooks=books, target=incident.target)
+
+
+def triage(session: Session, doing: Plan, asking: Asking) -> tuple[Outcome, Diagnosis]:
+    """Carry the plan out. The outcome is `ok` only when every step was asked and everything asked was seen."""
+    incident, at, started = doing.incident, now(), time.monotonic()
+    asking.incident = incident.id
+    names = [book.name for book in doing.playbooks]
+    call = session.began(TRIAGE, doing.target, {"playbooks": names, "service": doing.service}, incident.id)
+    declared = session.settings.services.get(doing.service) if doing.service else None
+    steps = list(asked(doing.playbooks, context_of(incident, doing.service, declared)))
+    unasked = tuple(step.blind for step in steps if step.blind)
+    questions = [Question.of(session, step.ask, step.arguments) for step in steps if step.blind is None]
+    outcomes = ask_all(session, questions, doing.target, asking)
+    changes = _changes(session, doing, declared, asking)
+    known = answers(session.ledger, incident, session.catalog.diagnostics)
+    diagnosis = diagnose(incident, known.model_copy(update={"triage": None}), session.catalog.finding_types())
+    parts = (*map(compact, outcomes), *([compact(changes)] if changes else []))
+    findings = _findings(diagnosis)
+    coverage = _coverage(parts, unasked)
+    data = {
+        "playbooks": names, "service": doing.service, "unasked": [spot.model_dump() for spot in unasked],
+        "diagnosis": diagnosis.model_dump(mode="json"),
+    }  # fmt: skip
+    outcome = Outcome(
+        name=TRIAGE, target=doing.target, verdict=verdict_of(findings, coverage), at=at, incident=incident.id,
+        took_ms=round((time.monotonic() - started) * 1000, 1), findings=findings, parts=parts, coverage=coverage,
+        statements=tuple(diagnosis_statements(diagnosis)), evidence=tuple(item for part in parts for item in part.evidence),
+        next=_next(outcomes, diagnosis), data=data,
+    )  # fmt: skip
+    return record(session, outcome, call), diagnosis
+
+
+def compact(outcome: Outcome) -> Outcome:
+    """A part as triage carries it: verdict, evidence and what was not seen; the whole answer stays in the ledger as R<n>."""
+    return outcome.model_copy(update={"statements": (), "data": None, "next": (), "notice": ""})
+
+
+def _changes(session: Session, doing: Plan, declared: ServiceSettings | None, asking: Asking) -> Outcome:
+    from mcp_server.engine.what_changed import what_changed
+
+    onset = doing.incident.onset
+    latest = max(resolve(doing.target, session.settings.read).now(), onset)
+    window = Window(since=onset - CHANGES_BEFORE, until=latest)
+    return what_changed(session, doing.target, window, scope_of(doing.service, declared), onset, asking)
+
+
+def scope_of(service: str | None, declared: ServiceSettings | None) -> Scope:
+    """Where changes of a declared service are looked for."""
+    if declared is None:
+        return Scope(service=service)
+    nginx = (declared.nginx,) if declared.nginx else ()
+    folders = (*((declared.root,) if declared.root else ()), *declared.folders, *nginx)
+    return Scope(folders=folders, pythons=(declared.python,) if declared.python else (), service=service)
+
+
+def _findings(diagnosis: Diagnosis) -> tuple[Finding, ...]:
+    """Roots first, then what agrees with them, then symptoms; each once."""
+    ordered = [item.root for item in diagnosis.hypotheses]
+    ordered += [finding for item in diagnosis.hypotheses for finding in (*item.agreeing, *item.symptoms)]
+    return tuple({id(item): item for item in ordered}.values())
+
+
+def _coverage(parts: Sequence[Outcome], unasked: tuple[BlindSpot, ...]) -> Coverage:
+    """All parts together. An answer of `unknown` without a named blind spot would still be one."""
+    blind = [spot.model_copy(update={"what": f"{part.name}: {spot.what}"}) for part in parts for spot in part.coverage.blind]
+    cut = [spot.model_copy(update={"what": f"{part.name}: {spot.what}"}) for part in parts for spot in part.coverage.cut]
+    named_parts = {spot.what.split(":", 1)[0] for spot in (*blind, *cut)}
+    blind += [
+        BlindSpot(what=part.name, reason="answered unknown", remedy=f"read {part.id}")
+        for part in parts
+        if part.verdict == "unknown" and part.name not in named_parts
+    ]
+    looked = tuple(part.name for part in parts if part.verdict in ("ok", "finding"))
+    return Coverage(looked=looked, blind=(*unasked, *blind), cut=tuple(cut))
+
+
+def _next(outcomes: Sequence[Outcome], diagnosis: Diagnosis) -> tuple[Suggestion, ...]:
+    """Calls of ours that lead on: the details of the cause, then what the root's diagnostic suggests."""
+    if diagnosis.probable is None:
+        return (Suggestion(tool="timeline"),) if diagnosis.state != "nothing" else ()
+    asker = diagnosis.probable.root.code.split(".")[0]
+    own = [item for outcome in outcomes if outcome.name == asker for item in outcome.next]
+    asked_already = {outcome.name for outcome in outcomes} | {"what_changed"}
+    more = [item for item in own if item.tool not in asked_already]
+    return (Suggestion(tool="probable_cause"), Suggestion(tool="report"), *more[:2])
