@@ -1,0 +1,1 @@
+"""Logs: what they say, lately and at their end."""

@@ -1,0 +1,102 @@
+"""The end of a log file, through the reader: bounded, decoded, in records, in UTC."""
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, tzinfo
+from typing import Annotated
+from zoneinfo import ZoneInfo
+
+from pydantic import AfterValidator, Field
+
+from mcp_server.core.calls import FileText, StatFile
+from mcp_server.core.errors import CouldNotLook
+from mcp_server.core.reader import Reader
+from mcp_server.logs.records import Records, split
+
+_NUL_RUN = re.compile("\0{4,}")
+_FIRST_STRETCH = 131_072
+
+
+@dataclass(frozen=True)
+class Tail:
+    """The end of one log: its records, oldest first, and the stretch of bytes they came from."""
+
+    source: FileText
+    evidence: str
+    found: Records
+
+    @property
+    def whole(self) -> bool:
+        """Nothing of the file lies before what was read."""
+        return self.source.start == 0
+
+
+def read_tail(
+    reader: Reader, path: str, *, budget: int, end: int | None = None, since: datetime | None = None, zone: tzinfo | None = None
+) -> Tail:
+    """At most `budget` bytes before `end` (default: the end of the file). With `since`, a small stretch is tried first.
+
+    Raises CouldNotLook; `damaged` when the file is no text.
+    """
+    small = min(budget, _FIRST_STRETCH) if since else budget
+    tail = _read(reader, path, small, end, zone)
+    stamps = [record.at for record in tail.found.records if record.at]
+    if since and small < budget and not tail.whole and not (stamps and min(stamps) < since):
+        tail = _read(reader, path, budget, end, zone)
+    return tail
+
+
+def _read(reader: Reader, path: str, length: int, end: int | None, zone: tzinfo | None) -> Tail:
+    if end is None:
+        seen = reader.file(path, start=-length, length=length)
+    else:
+        seen = reader.file(path, start=max(0, end - length), length=max(1, min(length, end)))
+    source = seen.value
+    text = readable(source.text) if source.binary else source.text
+    if text is None:
+        raise CouldNotLook(path, "damaged", "binary data, no text", "name a text log")
+    found = split(text, starts_inside=source.start > 0, zone=zone, reference=reader.now)
+    if found.local_times and zone is None:
+        found = split(text, starts_inside=source.start > 0, zone=host_zone(reader), reference=reader.now)
+    return Tail(source, seen.evidence, found)
+
+
+def readable(text: str) -> str | None:
+    """Text with NULs in it (a log truncated under its writer, a crash) without the long runs; None when it is no text."""
+    text = _NUL_RUN.sub("", text)
+    strange = sum(ch in "\0\ufffd" or (ch < " " and ch not in "\n\r\t\x1b") for ch in text)
+    return text if text and strange * 20 <= len(text) else None
+
+
+def host_zone(reader: Reader) -> tzinfo:
+    """The zone of the host looked at, from the link /etc/localtime; without that link it is UTC, as for its programs."""
+    try:
+        link = reader.look(StatFile(path="/etc/localtime")).value.link or ""
+    except CouldNotLook as failure:
+        if failure.reason != "missing":
+            reader.blind("time zone of the host", f"{failure.reason}: {failure.detail}", "name it with zone=")
+        return UTC
+    _, _, name = link.partition("zoneinfo/")
+    try:
+        return ZoneInfo(name) if name else UTC
+    except (ValueError, OSError, KeyError):  # ZoneInfoNotFoundError is a KeyError
+        return UTC
+
+
+def zone_named(name: str) -> tzinfo:
+    """The zone of that IANA name. Raises ValueError with a sentence."""
+    try:
+        return ZoneInfo(name)
+    except (ValueError, OSError, KeyError):
+        raise ValueError("an IANA zone name such as Europe/Berlin or UTC") from None
+
+
+def _checked(name: str) -> str:
+    zone_named(name)
+    return name
+
+
+Zone = Annotated[
+    str, AfterValidator(_checked), Field(max_length=64, description="IANA zone of times that name none; default: the host's")
+]
+"""A time zone as a parameter."""
