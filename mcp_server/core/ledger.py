@@ -136,6 +136,14 @@ class Ledger:
             rows = self._db.execute(query, arguments).fetchall()
         return map(_entry, rows)
 
+    def newest(self, kinds: tuple[str, ...], *, before: int, limit: int) -> Iterator[Entry]:
+        """At most `limit` entries of these kinds below number `before`, newest first."""
+        marks = ", ".join("?" * len(kinds))
+        query = f"SELECT seq, at, kind, incident, body, hash FROM entry WHERE seq < ? AND kind IN ({marks}) ORDER BY seq DESC LIMIT ?"  # noqa: S608, E501 -- marks are ours
+        with self._lock:
+            rows = self._db.execute(query, (before, *kinds, limit)).fetchall()
+        return map(_entry, rows)
+
     def blob(self, sha256: str) -> bytes:
         """The bytes with this digest. Raises Broken when they are missing or altered."""
         with self._lock:

@@ -1,0 +1,159 @@
+"""What can be asked here, what cannot, and what would make it possible."""
+
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+
+from pydantic import Field
+
+from mcp_server.core.calls import StatFile
+from mcp_server.core.clock import now, parse_moment, stamp
+from mcp_server.core.declare import ChangeSource, Diagnostic, Need, binary
+from mcp_server.core.errors import CouldNotLook
+from mcp_server.core.outcome import BlindSpot, Coverage, Finding, FindingType, Outcome, Statement
+from mcp_server.core.reader import Limits
+from mcp_server.core.text import amount
+from mcp_server.engine.lock import lock_report
+from mcp_server.engine.places import Place, resolve
+from mcp_server.engine.reader import EvidenceReader
+from mcp_server.engine.run import unmet
+from mcp_server.engine.session import Asking, Session
+from mcp_server.incident.record import current
+from mcp_server.surface.telling import Told, tell
+from mcp_server.surface.tools import Circumstances
+from mcp_server.surface.verb import Verb
+
+
+class Params(Circumstances):
+    """Where the questions would be asked."""
+
+    only: str | None = Field(None, max_length=60, description="Only this diagnostic or change source")
+
+
+VERB = Verb(
+    summary="What can be asked here, what cannot and why, with remedies? Also the kernel's write lock, ledger and clock.",
+    group="diagnose",
+    examples=({}, {"only": "disk_space"}),
+)
+
+CLOCK = FindingType(
+    code="clock",
+    text="this clock says {here}, but {witness} says {there}",
+    severity="critical",
+    meaning="Times in answers and timelines cannot be trusted.",
+    advice="Set the clock before relying on any order of events.",
+)
+_FIRST_YEAR = 2024
+_SLACK_S = 5
+
+
+def run(session: Session, params: Params, asking: Asking) -> Outcome:
+    """Looks for programs and files only; runs nothing. Raises BadInput for a target that does not exist."""
+    place = resolve(params.target, session.settings.read)
+    asking.incident, notice = current(session.ledger, params.incident)
+    if params.only is not None and params.only not in session.catalog.changes:
+        session.catalog.diagnostic(params.only)
+    outcome = tell(session, asking, "preflight", params, lambda: _look(session, place, params.only, asking), place.address)
+    return outcome.model_copy(update={"notice": notice}) if notice else outcome
+
+
+def _look(session: Session, place: Place, only: str | None, asking: Asking) -> Told:
+    limits = session.settings.limits
+    reader = EvidenceReader(
+        place, session.ledger, session.redactor, Limits(limits.look_s, limits.output_bytes, asking.cancel),
+        asker="preflight", commands=(), deadline=time.monotonic() + limits.call_s, incident=asking.incident,
+    )  # fmt: skip
+    wanted = {name: needs for name, needs in _needs(session).items() if only in (None, name)}
+    missing = _missing(reader, {need for needs in wanted.values() for need in needs}, limits.parallel, asking)
+    impossible = {name: [missing[need] for need in needs if need in missing] for name, needs in wanted.items()}
+    blocked = {name: spots for name, spots in impossible.items() if spots}
+    findings = tuple(_clock(session, reader, place))
+    lock = lock_report()
+    blind = [BlindSpot(what=name, reason=_joined(spots), remedy=_remedies(spots)) for name, spots in blocked.items()]
+    if not lock.enforced:
+        blind.append(BlindSpot(what="kernel write lock", reason=lock.detail, remedy=lock.remedy))
+    free = [name for name in wanted if name not in blocked]
+    return Told(
+        statements=tuple(_statements(session, place, free, blocked, lock.enforced, lock.detail)), findings=findings,
+        coverage=Coverage(looked=(f"the needs of {amount(len(wanted), 'question')}", "clock", "ledger"), blind=tuple(blind)),
+        evidence=tuple(reader.evidence),
+        data={"possible": free, "impossible": {name: _joined(spots) for name, spots in blocked.items()}},
+    )  # fmt: skip
+
+
+def _needs(session: Session) -> Mapping[str, frozenset[Need]]:
+    """Everything each question needs, the programs it declares included."""
+    catalog = session.catalog
+    specs: dict[str, Diagnostic | ChangeSource] = {name: unit.spec for name, unit in catalog.diagnostics.items()}
+    specs |= {name: unit.spec for name, unit in catalog.changes.items()}
+    return {name: frozenset((*spec.needs, *_programs(spec.commands, spec.needs))) for name, spec in specs.items()}
+
+
+def _programs(commands: Iterable[str], needs: Iterable[Need]) -> Iterator[Need]:
+    named = {need.name for need in needs}
+    return (binary(command) for command in commands if command not in named)
+
+
+def _missing(reader: EvidenceReader, needs: set[Need], parallel: int, asking: Asking) -> dict[Need, BlindSpot]:
+    """What is not there; each need is looked for once."""
+    ordered = sorted((need for need in needs if need.kind != "setting"), key=lambda need: (need.kind, need.name))
+    found: dict[Need, BlindSpot] = {}
+    with ThreadPoolExecutor(parallel) as pool:
+        for count, (need, spot) in enumerate(zip(ordered, pool.map(lambda need: unmet(reader, need), ordered), strict=True), 1):
+            asking.progress(count, len(ordered), need.name)
+            if spot is not None:
+                found[need] = spot
+    return found
+
+
+def _clock(session: Session, reader: EvidenceReader, place: Place) -> Iterator[Finding]:
+    """Two witnesses: the year in which this program was written, and the newest file time of the ledger."""
+    if place.address != "local":
+        return
+    try:
+        seen = reader.look(StatFile(path=str(session.ledger.path)))
+    except CouldNotLook as failure:
+        reader.missed("clock", failure)
+        return
+    here, there = now(), seen.value.modified
+    witness = "the ledger's file"
+    if here.year < _FIRST_YEAR:
+        witness, there = "the making of this program", parse_moment(f"{_FIRST_YEAR}-01-01T00:00:00Z")
+    elif (there - here).total_seconds() <= _SLACK_S:
+        return
+    finding = CLOCK.found(seen.evidence, here=stamp(here), witness=witness, there=stamp(there))
+    yield finding.model_copy(update={"code": f"preflight.{finding.code}"})
+
+
+def _statements(
+    session: Session, place: Place, free: list[str], blocked: Mapping[str, object], enforced: bool, detail: str
+) -> Iterator[Statement]:
+    yield Statement(
+        text="{free} of {all} questions can be asked on {target}" + (": " + ", ".join(free) if free else ""),
+        values={"free": len(free), "all": len(free) + len(blocked), "target": place.address},
+    )
+    if enforced:
+        yield Statement(
+            text="the kernel enforces that nothing else is written: {detail}; changes of mode, owner or times are not covered",
+            values={"detail": detail},
+        )
+    yield Statement(
+        text="the ledger in {folder} is writable; {entries} entries",
+        values={"folder": session.settings.state_dir, "entries": session.ledger.head()[0]},
+    )
+    sources: dict[str, list[str]] = defaultdict(list)
+    for key, source in session.settings.sources.items():
+        sources[source].append(key)
+    for source, keys in sources.items():
+        yield Statement(text="settings from {source}: {keys}", values={"source": source, "keys": ", ".join(keys)})
+    for item in session.interrupted:
+        yield Statement(text="interrupted by the end of an earlier process: {item}", values={"item": item})
+
+
+def _joined(spots: list[BlindSpot]) -> str:
+    return "; ".join(f"{spot.what}: {spot.reason}" for spot in spots)
+
+
+def _remedies(spots: list[BlindSpot]) -> str:
+    return "; ".join(dict.fromkeys(spot.remedy for spot in spots if spot.remedy))
