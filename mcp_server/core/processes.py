@@ -7,6 +7,11 @@ from mcp_server.core.calls import Process, Socket
 FORWARDERS = ("docker-proxy", "rootlessport", "slirp4netns", "conmon", "systemd", "init", "xinetd", "inetd")
 """Programs that hold a port on behalf of another one: owning it does not make them the service."""
 
+VIEWERS = frozenset(
+    {"tail", "less", "more", "cat", "vi", "vim", "nano", "emacs", "grep", "rg", "watch", "journalctl", "strace", "gdb"}
+)
+"""Programs whose command line names a service because they look at it."""
+
 
 def command_line(process: Process) -> str:
     """Its arguments as one text, or its name where it has none (kernel threads, zombies)."""
@@ -17,6 +22,14 @@ def says(process: Process, words: str) -> bool:
     """Whether every one of `words` stands in its name or command line."""
     text = f"{process.name} {' '.join(process.argv)}".casefold()
     return all(word in text for word in words.casefold().split())
+
+
+def runs(process: Process, words: str) -> bool:
+    """Whether it is, by its words, the running service: not we ourselves, not something that only reads its files."""
+    alive = process.status not in ("zombie", "dead")
+    return (
+        alive and not process.ours and says(process, words) and (process.name not in VIEWERS or process.name in words.split())
+    )
 
 
 def by_pid(processes: Iterable[Process]) -> dict[int, Process]:

@@ -61,7 +61,7 @@ class Recorded:
         remembered = self._looks.get(_key(call.model_dump(mode="json")))
         if not remembered:
             raise CouldNotLook(
-                call.title(), "missing", "the recording holds no such look", "record it again with this diagnostic"
+                call.title(), "failed", "the recording holds no such look", "record it again with this diagnostic"
             )
         look = remembered.pop(0) if len(remembered) > 1 else remembered[0]
         if look.failure is not None:

@@ -1,0 +1,122 @@
+"""What listens where, and who owns it?"""
+
+from collections.abc import Iterator
+from typing import Self
+
+from pydantic import Field, model_validator
+
+from mcp_server.core.calls import Process, ReadProcesses, ReadSockets, Socket
+from mcp_server.core.declare import Diagnostic, Facts
+from mcp_server.core.outcome import Finding, FindingType, Statement
+from mcp_server.core.parameters import Parameters
+from mcp_server.core.processes import by_pid, command_line, listeners, owner_clues, says
+from mcp_server.core.reader import Reader
+
+
+class Params(Parameters):
+    """One port or all of them."""
+
+    port: int | None = Field(None, ge=1, le=65535, description="Port that something should listen on; omit for all")
+    expect: str | None = Field(
+        None, min_length=1, max_length=200, description="Words that the owner's name or command line must hold; needs `port`"
+    )
+    limit: int = Field(40, ge=1, le=500, description="Sockets listed at most; counts are always complete")
+
+    @model_validator(mode="after")
+    def _expect_needs_port(self) -> Self:
+        if self.expect is not None and self.port is None:
+            raise ValueError("given with `port` when it has `expect`")
+        return self
+
+
+class PortFacts(Facts):
+    """Listening sockets (of the port asked for, or all), and the processes that own them."""
+
+    sockets: tuple[Socket, ...]
+    owners: tuple[Process, ...] = ()
+    evidence: str
+    owners_evidence: str | None = None
+
+
+NOBODY_LISTENS = FindingType(
+    code="nobody_listens",
+    text="nothing listens on port {port}",
+    meaning="Connections to it are refused.",
+    advice="See whether the service runs, and on which port it was told to listen.",
+    explains=("http_check.connection_refused", "http_check.bad_gateway"),
+)
+WRONG_OWNER = FindingType(
+    code="wrong_owner",
+    text="port {port} is held by {owner} (pid {pid}), whose command line lacks {expect}: {command}",
+    severity="critical",
+    meaning="The port is taken: the expected program cannot listen there, and callers reach another one.",
+    advice="Find out who started the owner and which of the two should have the port.",
+    explains=("service_status.process_missing", "http_check.client_error", "http_check.server_error"),
+)
+
+DIAGNOSTIC = Diagnostic(
+    question="What listens on which port, and which process owns it?",
+    area="host",
+    facts=PortFacts,
+    examples=({}, {"port": 8000, "expect": "gunicorn"}),
+    next=("service_status", "process_list"),
+)
+
+
+def collect(reader: Reader, params: Params) -> PortFacts:
+    """Read sockets, then the command lines of their owners; an owner that is hidden is a blind spot."""
+    seen = reader.look(ReadSockets())
+    facts = PortFacts(sockets=listeners(seen.value.sockets, params.port), evidence=seen.evidence)
+    ownerless = [item for item in facts.sockets if item.pid is None]
+    if ownerless:
+        reader.blind(
+            "owner of " + ", ".join(sorted({f"{item.family} {item.address}" for item in ownerless})[:10]),
+            "the system does not say who owns it" + (" to this user" if seen.value.owners_hidden else ""),
+            "run it as root" if seen.value.owners_hidden else "it may belong to the kernel or another namespace",
+        )
+    if not facts.sockets:
+        reader.empty(f"listeners on port {params.port}" if params.port else "listening sockets")
+    wanted = {item.pid for item in facts.sockets} - {None}
+    if wanted:
+        with reader.part("command lines of the owners"):
+            processes = reader.look(ReadProcesses())
+            facts.owners = tuple(item for item in processes.value.processes if item.pid in wanted)
+            facts.owners_evidence = processes.evidence
+            if params.expect and wanted - {item.pid for item in facts.owners}:
+                reader.blind("owner's command line", "the owner ended between the two looks", "ask again")
+    return facts
+
+
+def judge(facts: PortFacts, params: Params) -> Iterator[Finding]:
+    """Nobody on the port asked for; or owners of whom none is the expected one."""
+    if params.port is None:
+        return
+    if not facts.sockets:
+        yield NOBODY_LISTENS.found(
+            facts.evidence, component=f"port {params.port}", clues=(f"port:{params.port}",), port=params.port
+        )
+    unseen = {item.pid for item in facts.sockets} - {owner.pid for owner in facts.owners}
+    if params.expect and facts.owners and not unseen and not any(says(item, params.expect) for item in facts.owners):
+        owner = min(facts.owners, key=lambda item: item.pid)  # the parent of a family of owners
+        yield WRONG_OWNER.found(
+            facts.evidence, *([facts.owners_evidence] if facts.owners_evidence else []), component=f"port {params.port}",
+            clues=owner_clues(params.port, owner), port=params.port, owner=owner.name, pid=owner.pid, expect=params.expect,
+            command=command_line(owner),
+        )  # fmt: skip
+
+
+def show(facts: PortFacts, params: Params) -> Iterator[Statement]:
+    """One line per socket and owner."""
+    known = by_pid(facts.owners)
+    for item in facts.sockets[: params.limit]:
+        owner = known.get(item.pid or 0)
+        yield Statement(
+            text="{family} {address}: {process} (pid {pid}) {command}",
+            values={
+                "family": item.family, "address": item.address, "pid": item.pid,
+                "process": item.process or (owner.name if owner else None), "command": command_line(owner) if owner else None,
+            },
+            evidence=(facts.evidence,),
+        )  # fmt: skip
+    if len(facts.sockets) > params.limit:
+        yield Statement(text="{more} more; raise `limit` or name a `port`", values={"more": len(facts.sockets) - params.limit})

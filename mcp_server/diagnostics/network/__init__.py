@@ -1,0 +1,1 @@
+"""Questions asked over the network."""

@@ -1,0 +1,334 @@
+"""Does one service run: its systemd unit, its process, its port?
+
+Each of the three is asked on its own, and what is not asked is not judged. Where systemd is not running, a unit cannot be
+asked; that is a blind spot, unless `process` answers the same question.
+"""
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Self
+
+from pydantic import Field, model_validator
+
+from mcp_server.core.calls import Process, ReadProcesses, ReadSockets, Socket, StatFile
+from mcp_server.core.clock import Moment, stamp
+from mcp_server.core.declare import Diagnostic, Facts
+from mcp_server.core.errors import CouldNotLook
+from mcp_server.core.outcome import Finding, FindingType, Statement
+from mcp_server.core.parameters import Parameters
+from mcp_server.core.processes import FORWARDERS, by_pid, command_line, hidden, kin, listeners, owner_clues, runs
+from mcp_server.core.reader import Reader
+
+_PROPERTIES = (
+    "Id,LoadState,LoadError,ActiveState,SubState,Result,Type,Restart,NRestarts,MainPID,ExecMainCode,ExecMainStatus,"
+    "ExecMainStartTimestamp,StateChangeTimestamp,FragmentPath,WorkingDirectory,TriggeredBy"
+)
+_EXIT = {
+    "200": "its working directory cannot be entered", "203": "its program cannot be executed", "216": "its group is unknown",
+    "217": "its user is unknown", "226": "its sandbox cannot be set up",
+}  # fmt: skip
+
+
+class Params(Parameters):
+    """At least one of the three."""
+
+    unit: str | None = Field(
+        None, pattern=r"^[A-Za-z0-9_][A-Za-z0-9:_.\\@-]{0,250}$", description="systemd unit, such as shop or shop.service"
+    )
+    process: str | None = Field(None, min_length=1, max_length=200, description="Words that its command line holds")
+    port: int | None = Field(None, ge=1, le=65535, description="TCP port that it should listen on")
+    restarts: int = Field(3, ge=1, le=1_000, description="Restarts by systemd that are a loop when the last one is recent")
+    recent_s: int = Field(600, ge=1, le=86_400, description="Seconds since the last start that count as recent")
+
+    @model_validator(mode="after")
+    def _one_of_three(self) -> Self:
+        if self.unit is None and self.process is None and self.port is None:
+            raise ValueError("naming at least one of `unit`, `process`, `port`")
+        return self
+
+
+class ServiceFacts(Facts):
+    """What was seen of the unit, the process and the port; None for what was not asked or could not be seen."""
+
+    now: Moment
+    unit: dict[str, str] | None = Field(None, description="properties as systemctl shows them")
+    unit_evidence: str | None = None
+    matching: tuple[Process, ...] | None = None
+    processes_evidence: str | None = None
+    listening: tuple[Socket, ...] | None = None
+    owners: tuple[Process, ...] = Field((), description="processes that hold the port")
+    family: tuple[Process, ...] = Field((), description="ancestors of owners and matching processes")
+    sockets_evidence: str | None = None
+
+
+_USERS = ("http_check.connection_refused", "http_check.bad_gateway", "http_check.no_answer", "listening_ports.nobody_listens")
+_DOWN = ("service_status.not_listening", *_USERS)
+
+UNIT_FAILED = FindingType(
+    code="unit_failed",
+    text="unit {unit} has failed: {result}, exit status {status} ({reason})",
+    severity="critical",
+    meaning="systemd does not run it any more.",
+    advice="Read its log just before the failure, then what changed before that.",
+    explains=("service_status.process_missing", "service_status.start_limit", *_DOWN),
+)
+START_LIMIT = FindingType(
+    code="start_limit",
+    text="systemd gave up starting {unit} after {restarts} restarts",
+    severity="critical",
+    meaning="Mending the cause alone does not bring it back: the failed state must be reset as well.",
+    advice="Find why it ends first; a restart through a plan resets the counter.",
+    explains=("service_status.process_missing", *_DOWN),
+)
+UNIT_INACTIVE = FindingType(
+    code="unit_inactive",
+    text="unit {unit} does not run ({state}/{sub})",
+    severity="critical",
+    meaning="Nobody started it, or somebody stopped it; it did not fail by itself.",
+    advice="Find out who stopped it, or why it is not started at boot.",
+    explains=("service_status.process_missing", *_DOWN),
+)
+UNIT_UNUSABLE = FindingType(
+    code="unit_unusable",
+    text="unit {unit} cannot be started: {load}",
+    severity="critical",
+    meaning="systemd does not know it, masks it, or cannot understand its file.",
+    advice="Check the name, then the unit file and its latest change.",
+    explains=("service_status.process_missing", *_DOWN),
+)
+RESTART_LOOP = FindingType(
+    code="restart_loop",
+    text="systemd restarts {unit} again and again: {restarts} restarts, the last start at {last}",
+    severity="critical",
+    meaning="It ends shortly after each start; between starts nothing answers.",
+    advice="Read the log of one start from beginning to end.",
+    explains=("service_status.process_missing", *_DOWN),
+)
+PROCESS_MISSING = FindingType(
+    code="process_missing",
+    text="no process has {words} in its command line",
+    severity="critical",
+    meaning="The application does not run.",
+    advice="Read the end of its log: why did it stop, or why did it not start?",
+    explains=_DOWN,
+)
+NOT_LISTENING = FindingType(
+    code="not_listening",
+    text="nothing listens on port {port}",
+    severity="critical",
+    meaning="Whoever calls the port is refused.",
+    advice="See whether the application runs and which port it was told to use.",
+    explains=_USERS,
+)
+PORT_TAKEN = FindingType(
+    code="port_taken_by_other",
+    text="port {port} is held by {owner} (pid {pid}), which is not the service: {command}",
+    severity="critical",
+    meaning="The service cannot listen while another program holds its port; callers reach that program.",
+    advice="Find out who started the other program, and which of the two should have the port.",
+    explains=(
+        "service_status.process_missing", "service_status.unit_failed", "service_status.restart_loop",
+        "service_status.start_limit", "listening_ports.wrong_owner", "http_check.bad_gateway", "http_check.client_error",
+        "http_check.server_error",
+    ),
+)  # fmt: skip
+
+DIAGNOSTIC = Diagnostic(
+    question="Does a service run: its systemd unit, its process, its port?",
+    area="service",
+    facts=ServiceFacts,
+    commands=("systemctl",),
+    examples=({"unit": "nginx"}, {"process": "gunicorn shop.wsgi", "port": 8000}),
+    next=("recent_errors", "listening_ports", "what_changed"),
+)
+
+
+def collect(reader: Reader, params: Params) -> ServiceFacts:
+    """Look at the unit, the processes and the port, each as far as asked."""
+    facts = ServiceFacts(now=reader.now)
+    if params.unit is not None:
+        with reader.part(f"unit {params.unit}"):
+            _look_at_unit(reader, params, facts)
+    everyone: tuple[Process, ...] = ()
+    with reader.part("processes"):
+        processes = reader.look(ReadProcesses())
+        everyone, facts.processes_evidence = processes.value.processes, processes.evidence
+    if params.process is not None and facts.processes_evidence is not None:
+        matching = tuple(item for item in everyone if runs(item, params.process))
+        if not matching and (why := hidden(everyone)):
+            reader.blind(f"process {params.process}", why, "run it as root, or mount /proc without hidepid")
+        else:
+            facts.matching = matching
+    if params.port is not None:
+        with reader.part(f"port {params.port}"):
+            sockets = reader.look(ReadSockets())
+            facts.listening = tuple(item for item in listeners(sockets.value.sockets, params.port) if item.family == "tcp")
+            facts.sockets_evidence = sockets.evidence
+            _look_at_owners(reader, params, facts, by_pid(everyone))
+    return facts
+
+
+def _look_at_unit(reader: Reader, params: Params, facts: ServiceFacts) -> None:
+    try:
+        reader.look(StatFile(path="/run/systemd/system"))  # it exists where systemd is process 1, and only there
+        facts.unit, facts.unit_evidence = _properties(reader, params.unit or "")
+    except CouldNotLook as failure:
+        if failure.reason != "missing":
+            raise
+        if params.process is None:
+            remedy = "ask by `process` (words of its command line) or `port` instead"
+            raise CouldNotLook(failure.what, "missing", "systemd does not run here", remedy) from None
+        reader.empty(f"unit {params.unit} (systemd does not run here; asked by process instead)")
+
+
+def _properties(reader: Reader, unit: str) -> tuple[dict[str, str], str]:
+    """`systemctl show`; a non-zero exit says that systemctl could not ask, never that the unit is down."""
+    argv = ["systemctl", "show", unit, "--no-pager", f"--property={_PROPERTIES}"]
+    seen = reader.run([*argv, "--timestamp=us+utc"])
+    if seen.value.exit != 0 and "timestamp" in seen.value.err:
+        seen = reader.run(argv)  # systemd before 248
+    properties = dict(line.split("=", 1) for line in seen.value.out.splitlines() if "=" in line)
+    if seen.value.exit != 0 or "ActiveState" not in properties:
+        said = seen.value.err.strip().splitlines()[:1]
+        detail = f"systemctl could not ask systemd (exit {seen.value.exit}): {said[0] if said else 'no answer'}"
+        raise CouldNotLook(f"unit {unit}", "failed", detail, "check that the system bus can be reached by this user")
+    return properties, seen.evidence
+
+
+def _look_at_owners(reader: Reader, params: Params, facts: ServiceFacts, known: dict[int, Process]) -> None:
+    holders = [known[item.pid] for item in facts.listening or () if item.pid in known]
+    facts.owners = tuple({item.pid: item for item in holders}.values())
+    facts.family = tuple(
+        {item.pid: item for start in (*facts.owners, *(facts.matching or ())) for item in _above(start, known)}.values()
+    )
+    if params.process is None and facts.unit is None:
+        return  # only the port was asked: whoever listens is right
+    if facts.listening and not facts.owners:
+        reader.blind(f"owner of port {params.port}", "the system does not say who owns it", "run it as root")
+    elif facts.owners and (front := [item for item in _strangers(facts, params) if item.name in FORWARDERS]):
+        reader.blind(
+            f"service behind port {params.port}", f"{front[0].name} holds the port for another program",
+            "look inside the container or the socket unit",
+        )  # fmt: skip
+
+
+def _above(process: Process, known: dict[int, Process]) -> Iterator[Process]:
+    current, seen = known.get(process.ppid), {process.pid}
+    while current is not None and current.pid not in seen and current.pid != 1:
+        seen.add(current.pid)
+        yield current
+        current = known.get(current.ppid)
+
+
+def _strangers(facts: ServiceFacts, params: Params) -> tuple[Process, ...]:
+    """Owners of the port when none of them is the service or kin to it; empty where that cannot be told."""
+    known = by_pid((*facts.family, *facts.owners, *(facts.matching or ())))
+    main, name = "0", None
+    if facts.unit is not None:
+        main, name = facts.unit.get("MainPID", "0"), facts.unit.get("Id")
+        if params.process is None and main == "0" and facts.unit["ActiveState"] == "active":
+            return ()  # systemd itself does not know the main process
+    elif facts.matching is None:
+        return ()
+    for owner in facts.owners:
+        related = any(kin(owner, item, known) for item in facts.matching or ())
+        if (
+            related
+            or (params.process and runs(owner, params.process))
+            or (name and owner.unit == name)
+            or str(owner.pid) == main
+        ):
+            return ()
+        if main != "0" and any(str(item.pid) == main for item in _above(owner, known)):
+            return ()
+    return facts.owners
+
+
+def judge(facts: ServiceFacts, params: Params) -> Iterator[Finding]:
+    """The unit's state, the process, the port, in this order."""
+    if facts.unit is not None and facts.unit_evidence is not None:
+        yield from _judge_unit(facts, params, facts.unit, facts.unit_evidence)
+    unit = f"unit:{facts.unit['Id']}" if facts.unit and facts.unit.get("Id") else None
+    clues = tuple(clue for clue in (unit, f"port:{params.port}" if params.port else None) if clue)
+    name = params.unit or params.process or f"port {params.port}"
+    if params.process and facts.matching == () and facts.processes_evidence:
+        paths = tuple(f"path:{word}" for word in params.process.split() if word.startswith("/"))
+        yield PROCESS_MISSING.found(facts.processes_evidence, component=name, clues=(*clues, *paths), words=params.process)
+    if params.port is None or facts.listening is None or facts.sockets_evidence is None:
+        return
+    if not facts.listening:
+        yield NOT_LISTENING.found(facts.sockets_evidence, component=name, clues=clues, port=params.port)
+    elif facts.processes_evidence and (others := _strangers(facts, params)) and others[0].name not in FORWARDERS:
+        owner = min(others, key=lambda item: item.pid)
+        yield PORT_TAKEN.found(
+            facts.sockets_evidence, facts.processes_evidence, component=name,
+            clues=(*owner_clues(params.port, owner), *([unit] if unit else [])), port=params.port, owner=owner.name,
+            pid=owner.pid, command=command_line(owner), at=owner.started,
+        )  # fmt: skip
+
+
+def _judge_unit(facts: ServiceFacts, params: Params, unit: dict[str, str], evidence: str) -> Iterator[Finding]:
+    name, state, sub = unit.get("Id") or params.unit, unit["ActiveState"], unit.get("SubState", "")
+    paths = (unit.get("FragmentPath", ""), unit.get("WorkingDirectory", "").lstrip("!"))
+    clues = (f"unit:{name}", *(f"path:{path}" for path in paths if path.startswith("/") and path != "/"))
+    restarts = int(unit["NRestarts"]) if unit.get("NRestarts", "").isdigit() else 0
+    last, since = moment(unit.get("ExecMainStartTimestamp", "")), moment(unit.get("StateChangeTimestamp", ""))
+    recent = last is not None and (facts.now - last).total_seconds() <= params.recent_s
+    status, result = unit.get("ExecMainStatus", ""), unit.get("Result", "")
+    if unit.get("LoadState", "loaded") != "loaded":
+        yield UNIT_UNUSABLE.found(evidence, component=name, clues=clues, unit=name, load=unit["LoadState"])
+    elif (sub == "auto-restart" and restarts) or (state in ("active", "activating") and restarts >= params.restarts and recent):
+        yield RESTART_LOOP.found(
+            evidence, component=name, clues=clues, at=last, unit=name, restarts=restarts, status=status,
+            last=stamp(last) if last else None,
+        )  # fmt: skip
+    elif state == "failed" or sub == "auto-restart":
+        reason = _EXIT.get(status, "see its log")
+        yield UNIT_FAILED.found(
+            evidence, component=name, clues=clues, at=since, unit=name, result=result, status=status, reason=reason
+        )
+        if result == "start-limit-hit" or (unit.get("Restart", "no") in ("always", "on-failure") and restarts):
+            yield START_LIMIT.found(evidence, component=name, clues=clues, at=since, unit=name, restarts=restarts)
+    elif state not in ("active", "reloading"):
+        # a job that ended well, or a service that a timer or socket starts when needed, is allowed not to run
+        if result == "success" and (unit.get("Type") == "oneshot" or unit.get("TriggeredBy")):
+            return
+        yield UNIT_INACTIVE.found(
+            evidence, component=name, clues=clues, at=since, severity="critical" if state == "inactive" else "warning",
+            unit=name, state=state, sub=sub,
+        )  # fmt: skip
+
+
+def show(facts: ServiceFacts, params: Params) -> Iterator[Statement]:
+    """One line each for unit, process and port."""
+    if facts.unit is not None and facts.unit_evidence:
+        keys = {"unit": "Id", "state": "ActiveState", "sub": "SubState", "pid": "MainPID", "restarts": "NRestarts"}
+        yield Statement(
+            text="unit {unit} is {state}/{sub}, main process {pid}, restarted {restarts} times by systemd",
+            values={key: facts.unit.get(name) for key, name in keys.items()},
+            evidence=(facts.unit_evidence,), at=moment(facts.unit.get("ExecMainStartTimestamp", "")),
+        )  # fmt: skip
+    if facts.matching and facts.processes_evidence:
+        oldest = min(facts.matching, key=lambda item: item.started or facts.now)
+        age = int((facts.now - oldest.started).total_seconds()) if oldest.started else None
+        yield Statement(
+            text="{count} processes match {words}; the oldest, pid {pid}, is up {age} s: {command}",
+            values={
+                "count": len(facts.matching), "words": params.process, "pid": oldest.pid, "age": age,
+                "command": command_line(oldest),
+            },
+            evidence=(facts.processes_evidence,), at=oldest.started,
+        )  # fmt: skip
+    for item in (facts.listening or ())[:5]:
+        yield Statement(
+            text="{address} is held by {process} (pid {pid})",
+            values={"address": item.address, "process": item.process, "pid": item.pid},
+            evidence=(facts.sockets_evidence,) if facts.sockets_evidence else (),
+        )
+
+
+def moment(text: str) -> datetime | None:
+    """`Fri 2026-11-20 12:54:25.093126 UTC` as systemctl prints it; None when empty or in a zone that is only a local name."""
+    match = re.fullmatch(r"\w{3} (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d+)?) (?:UTC|GMT)", text.strip())
+    return datetime.fromisoformat(match[1]).replace(tzinfo=UTC) if match else None
