@@ -1,6 +1,7 @@
 """What an answer is made of: statements, findings, coverage, verdict. One shape for people and models alike."""
 
 import string
+from collections.abc import Callable
 from typing import Any, Literal
 
 from pydantic import Field, JsonValue
@@ -26,6 +27,10 @@ class Statement(Noun):
     evidence: tuple[str, ...] = ()
     quotes: tuple[str, ...] = Field((), description="raw text from outside, shown only as marked data")
     at: Moment | None = Field(None, description="when it happened, as the source says")
+
+    def told(self, show: Callable[[Value], str]) -> str:
+        """The sentence with each value as `show` makes it safe for where it will stand."""
+        return string.Formatter().vformat(self.text, (), {key: show(value) for key, value in self.values.items()})
 
 
 class Finding(Statement):

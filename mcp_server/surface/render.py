@@ -1,7 +1,5 @@
 """An outcome as text: the same on the terminal and over MCP. Values from outside are marked and made visible."""
 
-import string
-
 from mcp_server.core.clock import stamp
 from mcp_server.core.outcome import BlindSpot, Outcome, Statement, Suggestion
 from mcp_server.core.text import is_safe_argument, one_line, visible
@@ -44,8 +42,7 @@ def _table(parts: tuple[Outcome, ...]) -> list[str]:
 
 def sentence(statement: Statement) -> str:
     """The authored sentence with its values, each on one line; text values stand between backticks."""
-    values = {key: _shown(value) for key, value in statement.values.items()}
-    return string.Formatter().vformat(statement.text, (), values)
+    return statement.told(_shown)
 
 
 def _shown(value: object) -> str:

@@ -1,0 +1,57 @@
+"""Values from outside in documents: each stays inside its code span, whatever it holds."""
+
+from typing import Any
+
+from mcp_server.core.outcome import Statement, Value
+from mcp_server.core.text import one_line, visible
+
+CELL = 300
+
+
+def plain(value: Value) -> str:
+    """A value as text: visible, on one line."""
+    if value is None:
+        return "unknown"
+    return f"{value:g}" if isinstance(value, float) else one_line(value, CELL)
+
+
+def code(value: object, limit: int = CELL) -> str:
+    """A value from outside as a markdown code span that cannot be left: it holds no backticks and no line ends."""
+    text = one_line(value, limit)
+    return f"`{text}`" if text.strip() else "(empty)"
+
+
+def markdown(statement: Statement) -> str:
+    """The sentence in markdown; text values stand in code spans."""
+    return statement.told(lambda value: code(value) if isinstance(value, str) else plain(value))
+
+
+def row(*cells: str) -> str:
+    """A line of a markdown table; a bar inside a cell stays inside it."""
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+def quotes(statement: Statement, most: int = 6) -> list[str]:
+    """Raw text as an indented block, every line behind a bar."""
+    raw = [line for quote in statement.quotes for line in visible(quote).splitlines() or [""]]
+    shown = [f"    │ {one_line(line, 240)}" for line in raw[:most]]
+    return ["", *shown, *([f"    │ … {len(raw) - most} more lines"] if len(raw) > most else []), ""] if shown else []
+
+
+def html(statement: Statement) -> Any:
+    """The sentence as safe HTML; text values stand in code elements. Everything is escaped by markupsafe."""
+    from markupsafe import Markup, escape
+
+    def show(value: Value) -> Any:
+        return Markup("<code>{}</code>").format(one_line(value, CELL)) if isinstance(value, str) else escape(plain(value))
+
+    values = {key: show(value) for key, value in statement.values.items()}
+    return escape(statement.text).format(**values)
+
+
+def cites(ids: tuple[str, ...], most: int = 8) -> str:
+    """`[E3 E7]`, or the mark of a sentence that nothing proves."""
+    if not ids:
+        return "(unverified)"
+    more = f" +{len(ids) - most}" if len(ids) > most else ""
+    return "[" + " ".join(ids[:most]) + more + "]"
