@@ -1,14 +1,14 @@
 """Running questions. Here, and only here, an error becomes `unknown`; "ok" is earned by `verdict_of` alone."""
 
-import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from mcp_server.core.calls import Call, StatFile, Which
 from mcp_server.core.clock import now
-from mcp_server.core.declare import DiagnosticUnit, Need
+from mcp_server.core.declare import ChangeUnit, DiagnosticUnit, Need
 from mcp_server.core.errors import Cancelled, CouldNotLook, NotApplicable
 from mcp_server.core.outcome import BlindSpot, Finding, Outcome, Statement, Suggestion, Verdict, verdict_of
 from mcp_server.core.parameters import Parameters
@@ -16,6 +16,7 @@ from mcp_server.core.reader import Limits
 from mcp_server.engine.places import Place, resolve
 from mcp_server.engine.reader import EvidenceReader
 from mcp_server.engine.session import Asking, Session
+from mcp_server.engine.together import together
 
 
 @dataclass(frozen=True)
@@ -43,48 +44,34 @@ def ask_all(session: Session, questions: Sequence[Question], target: str, asking
     Raises Cancelled when the caller goes away, BadInput for a target that does not exist.
     """
     place = resolve(target, session.settings.read)
-    outcomes: list[Outcome | None] = [None] * len(questions)
-    errors: list[BaseException] = []
-    slots = threading.Semaphore(session.settings.limits.parallel)
-    done = threading.Semaphore(0)
+    return together(
+        [(question.unit.name, partial(_ask, session, question, place, asking)) for question in questions], asking,
+        parallel=session.settings.limits.parallel, what="questions answered",
+    )  # fmt: skip
 
-    def work(index: int, question: Question) -> None:
-        try:
-            with slots:
-                outcomes[index] = _ask(session, question, place, asking)
-        except BaseException as error:  # noqa: BLE001 -- handed to the caller's thread below
-            errors.append(error)
-        finally:
-            done.release()
 
-    for index, question in enumerate(questions):
-        threading.Thread(target=work, args=(index, question), daemon=True, name=question.unit.name).start()
-    for count in range(len(questions)):
-        while not done.acquire(timeout=0.05):
-            if asking.cancel.is_set() and not done.acquire(timeout=2):
-                raise Cancelled("cancelled; looks still under way were told to stop")
-        asking.progress(count + 1, len(questions), f"{count + 1} of {len(questions)} questions answered")
-    if errors:
-        raise errors[0]
-    return [outcome for outcome in outcomes if outcome is not None]
+def door(session: Session, place: Place, unit: DiagnosticUnit | ChangeUnit, asking: Asking) -> EvidenceReader:
+    """A reader for one unit on one place: its limits and its deadline count from now."""
+    limits = session.settings.limits
+    own = Limits(limits.look_s, limits.output_bytes, asking.cancel)
+    own.check()
+    return EvidenceReader(
+        place, session.ledger, session.redactor, own, asker=unit.name, commands=unit.spec.commands,
+        deadline=time.monotonic() + min(limits.call_s, unit.spec.timeout_s), incident=asking.incident,
+    )  # fmt: skip
 
 
 def _ask(session: Session, question: Question, place: Place, asking: Asking) -> Outcome:
-    unit, params, limits = question.unit, question.params, session.settings.limits
-    asking_limits = Limits(limits.look_s, limits.output_bytes, asking.cancel)
-    asking_limits.check()
+    unit, params = question.unit, question.params
+    reader = door(session, place, unit, asking)
     call = session.began(unit.name, place.address, params.model_dump(mode="json"), asking.incident)
     at, started = now(), time.monotonic()
-    reader = EvidenceReader(
-        place, session.ledger, session.redactor, asking_limits, asker=unit.name, commands=unit.spec.commands,
-        deadline=started + min(limits.call_s, unit.spec.timeout_s), incident=asking.incident,
-    )  # fmt: skip
     statements: tuple[Statement, ...] = ()
     findings: tuple[Finding, ...] = ()
     facts: Any = None
     verdict: Verdict | None = None
     try:
-        _preflight(reader, unit.spec.needs)
+        preflight(reader, unit.spec.needs)
         seen = unit.collect(reader, params)
         facts = seen.model_dump(mode="json")
         findings = tuple(_named(unit.name, finding) for finding in unit.judge(seen, params))
@@ -119,7 +106,7 @@ def _named(diagnostic: str, finding: Finding) -> Finding:
     return finding.model_copy(update={"code": f"{diagnostic}.{finding.code}"})
 
 
-def _preflight(reader: EvidenceReader, needs: tuple[Need, ...]) -> None:
+def preflight(reader: EvidenceReader, needs: tuple[Need, ...]) -> None:
     """Raises CouldNotLook for the first thing that is not there."""
     for need in needs:
         if missing := unmet(reader, need):

@@ -1,0 +1,112 @@
+"""Which files were written, or had owner, mode or name changed?"""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from pathlib import PurePosixPath
+
+from mcp_server.core.calls import FileStat, ListFolder
+from mcp_server.core.change import Change, Window
+from mcp_server.core.clock import stamp
+from mcp_server.core.clues import class_of, ports_in
+from mcp_server.core.declare import ChangeSource, Scope
+from mcp_server.core.errors import CouldNotLook
+from mcp_server.core.outcome import Statement
+from mcp_server.core.reader import Reader
+from mcp_server.core.text import amount, bytes_text
+
+CHANGE_SOURCE = ChangeSource(
+    question="Which files of the service and of /etc were written, moved or given other rights? (Removals leave no trace.)"
+)
+
+SKIPPED = (".git", ".hg", ".svn", "node_modules", "__pycache__", "site-packages", "dist-packages", ".mypy_cache", ".cache")
+"""Other sources tell of these better, or nobody does anything with them by hand."""
+LARGE = 10 * 1024 * 1024
+"""Data that merely grows is news from this size on."""
+SETTLE = timedelta(seconds=2)
+READ_LIMIT, READ_FILES = 65_536, 20
+
+
+def collect(reader: Reader, window: Window, scope: Scope) -> Iterator[Change]:
+    """Names below the folders and /etc whose content (mtime) or rights (ctime) changed in the window."""
+    seen_paths: set[str] = set()
+    readings, later = 0, 0
+    for folder in (*scope.folders, "/etc"):
+        depth = 6 if folder == "/etc" else 12
+        with reader.part(f"files below {folder}"):
+            call = ListFolder(path=folder, depth=depth, limit=20_000, modified_after=window.since, skip=SKIPPED)
+            seen = reader.look(call)
+            if seen.value.cut:
+                reader.cut(f"files below {folder}: {seen.value.cut}", "name a folder further down with folders=…")
+            if hidden := seen.value.unreadable:
+                named = ", ".join(hidden[:3]) + (" …" if len(hidden) > 3 else "")
+                reader.blind(f"{amount(len(hidden), 'folder')} below {folder}: {named}", "denied: cannot be entered")
+            count = 0
+            for entry in seen.value.entries:
+                if entry.path in seen_paths or entry.type not in ("file", "link") or _growing(entry):
+                    continue
+                seen_paths.add(entry.path)
+                later += entry.modified > window.until
+                if (moment := _when(entry, window)) is None:
+                    continue
+                count += 1
+                ports: tuple[str, ...] = ()
+                if class_of(entry.path) == "configuration" and entry.type == "file" and readings < READ_FILES:
+                    readings += 1
+                    ports = _ports(reader, entry)
+                yield _change(entry, *moment, (f"path:{entry.path}", *ports), seen.evidence)
+            if not count:
+                reader.empty(f"files: none below {folder} changed in the window")
+    if later:
+        reader.cut(
+            f"{amount(later, 'file')} changed again after the window: an earlier change inside it cannot be seen",
+            f"ask again with until later than {stamp(window.until)}",
+        )
+
+
+def _growing(entry: FileStat) -> bool:
+    """Logs, databases, archives: they are written all the time; only large ones matter, for the space."""
+    suffixes = PurePosixPath(entry.path).suffixes
+    return (class_of(entry.path) == "data" or ".log" in suffixes or suffixes[-1:] == [".pid"]) and entry.size < LARGE
+
+
+def _when(entry: FileStat, window: Window) -> tuple[str, datetime, int] | None:
+    """(kind, moment, doubt in ms), or None when nothing happened to it in the window.
+
+    The content's time can be set at will (`cp -p`, `rsync -a`, `touch -d`), the inode's cannot. Where the inode changed
+    later than the content, the change took effect somewhere between the two.
+    """
+    written, touched = entry.modified, entry.changed
+    if window.since <= written <= window.until and written <= touched + SETTLE:
+        return "edit", written, max(0, int((touched - written).total_seconds() * 1000))
+    if window.since <= touched <= window.until:
+        return "attributes", touched, 0
+    return None
+
+
+def _ports(reader: Reader, entry: FileStat) -> tuple[str, ...]:
+    """Ports that a small configuration file names; losing them loses a clue, not the change."""
+    if entry.size <= READ_LIMIT:
+        with reader.part(f"ports in {entry.path}"):
+            try:
+                text = reader.file(entry.path, length=READ_LIMIT).value
+            except CouldNotLook as failure:
+                if failure.reason in ("missing", "refused"):
+                    return ()
+                raise
+            return () if text.binary else tuple(dict.fromkeys(ports_in(text.text.splitlines())))
+    return ()
+
+
+def _change(entry: FileStat, kind: str, at: datetime, doubt_ms: int, clues: tuple[str, ...], evidence: str) -> Change:
+    text = "{path} was written ({size})"
+    if kind == "attributes":
+        text = "{path} ({size}) was moved here, or its owner, mode or links changed; its content is dated {dated}"
+    if entry.type == "link":
+        text = "link {path} was made or changed, it points to {points_to}"
+    values: dict[str, str | int | float | bool | None] = {"path": entry.path, "size": bytes_text(entry.size)}
+    values |= {"dated": stamp(entry.modified)} if kind == "attributes" else {}
+    values |= {"points_to": entry.link} if entry.type == "link" else {}
+    return Change(
+        source="files", kind=kind, classes=(class_of(entry.path),), at=at, doubt_ms=doubt_ms, stamp=stamp(entry.modified),
+        component=entry.path, clues=clues, summary=Statement(text=text, values=values, evidence=(evidence,), at=at),
+    )  # fmt: skip

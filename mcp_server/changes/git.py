@@ -1,0 +1,112 @@
+"""Which commits reached the checkouts concerned?"""
+
+from collections.abc import Iterable, Iterator
+from datetime import timedelta
+from pathlib import PurePosixPath
+
+from mcp_server.core.calls import Commit, History, ReadHistory, StatFile
+from mcp_server.core.change import Change, Window
+from mcp_server.core.clues import classes_of, is_dependency_list, modules_in, packages_in, ports_in
+from mcp_server.core.declare import ChangeSource, Scope
+from mcp_server.core.errors import CouldNotLook, NotApplicable
+from mcp_server.core.outcome import Statement
+from mcp_server.core.reader import Reader
+
+CHANGE_SOURCE = ChangeSource(question="Which commits were made in, or reached, the checkouts concerned?")
+
+FILE_CLUES = 200
+RESOLUTION_MS = 1_000
+"""Git and its reflog stamp whole seconds."""
+AHEAD = timedelta(seconds=60)
+"""A commit dated later than this after now was stamped by a wrong clock."""
+
+
+def collect(reader: Reader, window: Window, scope: Scope) -> Iterator[Change]:
+    """Commits of every checkout among the folders, each checkout once. Authors are left out: reports are blameless."""
+    if not scope.folders:
+        reader.blind("git", "no folder was named", "name the checkouts with folders=…, or declare the service in the settings")
+    tops: set[str] = set()
+    for folder in scope.folders:
+        with reader.part(f"git history of {folder}"):
+            try:
+                seen = reader.look(ReadHistory(path=folder, since=window.since, until=window.until))
+            except (CouldNotLook, NotApplicable) as failure:
+                if not _outside_any_checkout(reader, folder, failure):
+                    raise
+                reader.empty(f"git: {folder} is in no checkout")
+                continue
+            history = seen.value
+            if history.top not in tops:
+                tops.add(history.top)
+                _cover(reader, history)
+                yield from (_change(reader, history, commit, seen.evidence) for commit in history.commits)
+
+
+def _outside_any_checkout(reader: Reader, folder: str, failure: CouldNotLook | NotApplicable) -> bool:
+    """Whether it is certain that the folder exists and belongs to no checkout; then there was nothing to look at."""
+    if isinstance(failure, NotApplicable):
+        return True
+    if failure.reason not in ("missing", "failed", "damaged"):
+        return False
+    try:
+        reader.look(StatFile(path=folder))
+    except CouldNotLook:
+        return False
+    for parent in (PurePosixPath(folder), *PurePosixPath(folder).parents):
+        try:
+            reader.look(StatFile(path=str(parent / ".git")))
+        except CouldNotLook as absent:
+            if absent.reason != "missing":
+                return False
+        else:
+            return False
+    return True
+
+
+def _cover(reader: Reader, history: History) -> None:
+    """What the history could not tell."""
+    top = history.top
+    if history.head is None:
+        reader.empty(f"git: {top} has no commits")
+    elif not history.commits:
+        reader.empty(f"git: no commit in the window in {top}")
+    if history.reflog_problem:
+        reader.blind(f"when commits reached {top}", history.reflog_problem, "times of commits are their authors' clocks")
+    if history.cut:
+        reader.cut(f"git history of {top}: {history.cut}", "narrow the window with since=… until=…")
+    if history.shallow and history.commits:
+        reader.cut(f"git history of {top}: a shallow clone, older commits are not here", "git fetch --unshallow elsewhere")
+
+
+def _change(reader: Reader, history: History, commit: Commit, evidence: str) -> Change:
+    at, doubt_ms, future = commit.arrived or commit.committed, RESOLUTION_MS, commit.committed > reader.now + AHEAD
+    text = "commit {commit} reached {checkout} ({branch}, {files} files): {subject}"
+    if commit.arrived is None:
+        # it took effect at some unknown moment between its own stamp and now
+        doubt_ms = max(RESOLUTION_MS, int(abs((reader.now - commit.committed).total_seconds()) * 1000))
+        text = "commit {commit} was made in {checkout} or elsewhere ({branch}, {files} files); arrival not known: {subject}"
+    if future:
+        text = "commit {commit} in {checkout} is dated in the future ({dated}) ({branch}, {files} files): {subject}"
+    values = {
+        "commit": commit.sha[:12], "checkout": history.top, "branch": history.branch or "detached HEAD",
+        "files": len(commit.files), "subject": commit.subject,
+    } | ({"dated": commit.stamp or commit.committed.isoformat()} if future else {})  # fmt: skip
+    return Change(
+        source="git", kind="merge" if commit.merge else "commit", classes=classes_of(commit.files), at=at, doubt_ms=doubt_ms,
+        stamp=commit.stamp, component=history.top, reference=commit.sha[:12],
+        clues=tuple(dict.fromkeys(_clues(history, commit))),
+        summary=Statement(text=text, values=values, evidence=(evidence,), at=at),
+    )  # fmt: skip
+
+
+def _clues(history: History, commit: Commit) -> Iterable[str]:
+    """Files touched, and what the changed lines import, require and listen on."""
+    lines = (*commit.added, *commit.removed)
+    yield f"path:{history.top}"
+    yield from (f"path:{PurePosixPath(history.top, file)}" for file in commit.files[:FILE_CLUES])
+    if any(file.endswith((".py", ".pyi")) for file in commit.files):
+        yield from modules_in(lines)
+    lists = [file for file in commit.files if is_dependency_list(file)]
+    if lists:
+        yield from packages_in(lines, bare=len(lists) == len(commit.files))
+    yield from ports_in(lines)

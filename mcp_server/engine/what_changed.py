@@ -1,0 +1,221 @@
+"""What changed: every source of change over one window, on one clock, nearest to the onset first.
+
+A change is no finding: it is `ok` to have changes, and `unknown` when any source could not be looked at in full.
+"""
+
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Literal
+
+from mcp_server.core.change import Change, Window
+from mcp_server.core.clock import now, stamp
+from mcp_server.core.declare import ChangeUnit, Scope
+from mcp_server.core.errors import Cancelled, CouldNotLook, NotApplicable
+from mcp_server.core.outcome import BlindSpot, Coverage, Outcome, Statement, verdict_of
+from mcp_server.core.settings import ServiceSettings
+from mcp_server.engine.places import Place, resolve
+from mcp_server.engine.run import door, preflight, record
+from mcp_server.engine.session import Asking, Session
+from mcp_server.engine.together import together
+
+Side = Literal["before", "after", "future"]
+
+KEPT = 400
+"""Changes kept in an answer's data; more are counted."""
+BURST, BURST_GAP = 10, timedelta(seconds=5)
+"""So many changes of one source and kind, no two further apart than this, are told as one."""
+BURST_CLUES = 400
+CHECKOUT_BEFORE, CHECKOUT_AFTER = timedelta(seconds=60), timedelta(seconds=5)
+"""A checkout writes its files shortly before git notes the commit; a later write is somebody else's."""
+AHEAD = timedelta(seconds=60)
+
+
+@dataclass(frozen=True)
+class _Seen:
+    changes: tuple[Change, ...]
+    coverage: Coverage
+    evidence: tuple[str, ...]
+
+
+def scope_of(service: ServiceSettings | None, name: str | None, folders: Sequence[str], pythons: Sequence[str]) -> Scope:
+    """Where to look: what the service declares, then what the caller named, each once."""
+    declared = [service.root, *service.folders] if service else []
+    if service and service.nginx:
+        declared.append(service.nginx.rpartition("/")[0] or "/")
+    environments = [service.python] if service else []
+    return Scope(
+        folders=tuple(dict.fromkeys(folder.rstrip("/") or "/" for folder in (*declared, *folders) if folder)),
+        pythons=tuple(dict.fromkeys(python for python in (*environments, *pythons) if python)),
+        service=name,
+    )
+
+
+def what_changed(
+    session: Session, target: str, window: Window, scope: Scope, onset: datetime | None, asking: Asking, *, limit: int = 40
+) -> Outcome:
+    """Ask every source at once; the answer is in the ledger. Raises BadInput for a target that does not exist, Cancelled."""
+    place = resolve(target, session.settings.read)
+    arguments = {
+        "since": stamp(window.since), "until": stamp(window.until), "folders": list(scope.folders),
+        "pythons": list(scope.pythons), "service": scope.service, "onset": stamp(onset) if onset else None, "limit": limit,
+    }  # fmt: skip
+    call = session.began("what_changed", place.address, arguments, asking.incident)
+    at, started = now(), time.monotonic()
+    units = session.catalog.changes.values()
+    try:
+        seen = together(
+            [(unit.name, partial(_ask, session, place, unit, window, scope, asking)) for unit in units], asking,
+            parallel=session.settings.limits.parallel, what="sources of change asked",
+        )  # fmt: skip
+    except Cancelled:
+        session.ended(call, "cancelled")
+        raise
+    coverage = _together([item.coverage for item in seen])
+    verdict = verdict_of((), coverage)
+    changes = order(bursts(merge(change for item in seen for change in item.changes)), onset or window.until, place.now())
+    evidence = tuple(dict.fromkeys(name for item in seen for name in item.evidence))
+    shown = changes[:limit]
+    if len(changes) > limit:
+        rest = BlindSpot(
+            what=f"{len(changes) - limit} of {len(changes)} changes are not listed", reason="the answer's limit",
+            remedy=f"ask with limit={min(len(changes), KEPT)}, or a narrower window with since=… until=…",
+        )  # fmt: skip
+        coverage = coverage.model_copy(update={"cut": (*coverage.cut, rest)})
+    statements = tuple(_said(change, onset, place.now()) for change in shown)
+    outcome = Outcome(
+        name="what_changed", target=place.address, verdict=verdict, at=at,
+        took_ms=round((time.monotonic() - started) * 1000, 1), incident=asking.incident,
+        statements=statements or (_nothing(window, verdict == "ok", evidence),), coverage=coverage, evidence=evidence,
+        data={
+            "window": window.model_dump(mode="json"), "onset": stamp(onset) if onset else None, "seen": len(changes),
+            "changes": [change.model_dump(mode="json") for change in changes[:KEPT]],
+        },
+    )  # fmt: skip
+    return record(session, outcome, call)
+
+
+def _ask(session: Session, place: Place, unit: ChangeUnit, window: Window, scope: Scope, asking: Asking) -> _Seen:
+    """One source. What it told before it failed is kept, and the failure with it."""
+    reader = door(session, place, unit, asking)
+    changes: list[Change] = []
+    try:
+        preflight(reader, unit.spec.needs)
+        changes.extend(unit.collect(reader, window, scope))
+    except Cancelled:
+        raise
+    except (CouldNotLook, NotApplicable) as failure:
+        if isinstance(failure, CouldNotLook):
+            reader.missed(failure.what, failure)
+        else:
+            reader.empty(f"{unit.name}: {failure.sentence()}")
+    except Exception as error:  # noqa: BLE001 -- a defect of ours must not look like health
+        reader.blind(unit.name, f"failed: defect in this source of change ({type(error).__name__}: {error})", "report it")
+    coverage = reader.coverage()
+    if not (coverage.looked or coverage.blind or coverage.cut):
+        reader.blind(unit.name, "looked at nothing", "name what to look at with folders=… pythons=…")
+    return _Seen(tuple(changes), reader.coverage(), tuple(reader.evidence))
+
+
+def _together(parts: Iterable[Coverage]) -> Coverage:
+    parts = list(parts)
+    return Coverage(
+        looked=tuple(dict.fromkeys(item for part in parts for item in part.looked)),
+        empty=tuple(dict.fromkeys(item for part in parts for item in part.empty)),
+        blind=tuple(dict.fromkeys(item for part in parts for item in part.blind)),
+        cut=tuple(dict.fromkeys(item for part in parts for item in part.cut)),
+    )
+
+
+def merge(changes: Iterable[Change]) -> list[Change]:
+    """Without doubles: a file written by the checkout of a commit is that commit, which then cites both."""
+    unique = {(item.source, item.kind, item.component, item.reference, item.at): item for item in changes}
+    known = list(unique.values())
+    by_clue: dict[str, list[int]] = {}
+    for index, change in enumerate(known):
+        for clue in change.clues if change.source == "git" else ():
+            by_clue.setdefault(clue, []).append(index)
+    folded: set[int] = set()
+    for index, change in enumerate(known):
+        if change.source == "files":
+            for home in by_clue.get(f"path:{change.component}", ()):
+                commit = known[home]
+                if commit.at - CHECKOUT_BEFORE <= change.at <= commit.at + CHECKOUT_AFTER:
+                    summary = commit.summary
+                    cited = tuple(dict.fromkeys((*summary.evidence, *change.summary.evidence)))
+                    clues = tuple(dict.fromkeys((*commit.clues, *change.clues)))
+                    update = {"summary": summary.model_copy(update={"evidence": cited}), "clues": clues}
+                    known[home] = commit.model_copy(update=update)
+                    folded.add(index)
+                    break
+    return [change for index, change in enumerate(known) if index not in folded]
+
+
+def bursts(changes: Iterable[Change]) -> list[Change]:
+    """Long rows of changes of one kind at one moment (an upgrade of the host, a deployment by copy) told as one each."""
+    rows: dict[tuple[str, str], list[list[Change]]] = {}
+    for change in sorted(changes, key=lambda item: item.at):
+        row = rows.setdefault((change.source, change.kind), [])
+        if row and change.source != "git" and change.at - row[-1][-1].at <= BURST_GAP:
+            row[-1].append(change)
+        else:
+            row.append([change])
+    return [
+        told for row in rows.values() for members in row for told in (members if len(members) < BURST else [_burst(members)])
+    ]
+
+
+def _burst(members: Sequence[Change]) -> Change:
+    first, last = members[0], members[-1]
+    span_ms = int((last.at - first.at).total_seconds() * 1000)
+    clues = tuple(dict.fromkeys(clue for change in members for clue in change.clues))
+    summary = Statement(
+        text="{count} changes of kind {kind} within {seconds} s, seen by {source}; the first is {first}, the last {last}",
+        values={
+            "count": len(members), "kind": first.kind, "seconds": span_ms / 1000, "source": first.source,
+            "first": first.component, "last": last.component,
+        },
+        evidence=tuple(dict.fromkeys(name for change in members for name in change.summary.evidence))[:12],
+        quotes=(", ".join(change.component for change in members[:40]) + (" …" if len(members) > 40 else ""),), at=first.at,
+    )  # fmt: skip
+    return first.model_copy(
+        update={
+            "doubt_ms": span_ms + max(change.doubt_ms for change in members), "clues": clues[:BURST_CLUES],
+            "classes": tuple(dict.fromkeys(kind for change in members for kind in change.classes)), "reference": "",
+            "component": f"{len(members)} × {first.source}", "summary": summary,
+        }
+    )  # fmt: skip
+
+
+def order(changes: Iterable[Change], onset: datetime, present: datetime) -> list[Change]:
+    """Before the onset, the nearest first; then after it, the nearest first; last what is dated in the future."""
+    ranks = {"before": 0, "after": 1, "future": 2}
+    return sorted(changes, key=lambda change: (ranks[_side(change, onset, present)], abs(change.at - onset), change.component))
+
+
+def _side(change: Change, onset: datetime, present: datetime) -> Side:
+    """Where a change lies; one that doubt may put before the onset is not called later."""
+    if change.at > present + AHEAD:
+        return "future"
+    return "after" if change.at - timedelta(milliseconds=change.doubt_ms) > onset else "before"
+
+
+def _said(change: Change, onset: datetime | None, present: datetime) -> Statement:
+    summary = change.summary
+    side = _side(change, onset, present) if onset else "future" if change.at > present + AHEAD else "before"
+    mark = {
+        "before": "", "after": "after the onset, so not its cause: ",
+        "future": "dated in the future, so a clock is wrong and its true time is not known: ",
+    }[side]  # fmt: skip
+    doubt = " (time in doubt by {doubt_s} s)" if change.doubt_ms > 60_000 and side != "future" else ""
+    values = summary.values | ({"doubt_s": change.doubt_ms // 1000} if doubt else {})
+    return summary.model_copy(update={"text": mark + summary.text + doubt, "values": values, "at": change.at})
+
+
+def _nothing(window: Window, certain: bool, evidence: tuple[str, ...]) -> Statement:
+    text = "no change seen between {since} and {until}"
+    if not certain:
+        text = "nothing seen between {since} and {until} where a look was possible; what was not looked at may have changed"
+    return Statement(text=text, values={"since": stamp(window.since), "until": stamp(window.until)}, evidence=evidence[:12])

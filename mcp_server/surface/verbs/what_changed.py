@@ -1,0 +1,62 @@
+"""`what_changed`: commits, packages, files and processes over one window, nearest to the onset first."""
+
+from datetime import timedelta
+from typing import Annotated
+
+from pydantic import Field, StringConstraints
+
+from mcp_server.core.change import Window
+from mcp_server.core.clock import When, stamp
+from mcp_server.core.errors import BadInput
+from mcp_server.core.outcome import Outcome
+from mcp_server.core.parameters import Parameters
+from mcp_server.engine.places import resolve
+from mcp_server.engine.session import Asking, Session
+from mcp_server.engine.what_changed import scope_of
+from mcp_server.engine.what_changed import what_changed as ask
+from mcp_server.incident.record import current, find
+from mcp_server.surface.verb import Verb
+
+VERB = Verb(
+    summary="What changed before the onset: commits, packages, files and processes on one clock, nearest first",
+    group="diagnose",
+    examples=({}, {"service": "shop", "since": "2h"}, {"folders": ["/srv/shop"], "onset": "2026-11-20T10:31:07Z"}),
+)
+DAY = timedelta(hours=24)
+LONGEST = timedelta(days=90)
+
+Absolute = Annotated[str, StringConstraints(pattern=r"^/[^\x00]*$", max_length=4_096)]
+
+
+class Params(Parameters):
+    """Where and when to look."""
+
+    target: str | None = Field(None, max_length=300, description="local or recorded:FILE; default: the incident's, else local")
+    incident: str | None = Field(None, max_length=40, description="Incident it belongs to (INC-n); default: the only open one")
+    service: str | None = Field(None, max_length=60, description="Declared service; default: the incident's")
+    since: When | None = Field(
+        None, description="Begin of the window; default: 24h before the onset, at most 90 days before its end"
+    )
+    until: When | None = Field(None, description="End of the window; default: now")
+    onset: When | None = Field(None, description="When the trouble began; default: the incident's onset")
+    folders: tuple[Absolute, ...] = Field((), max_length=20, description="Checkouts and configuration folders, absolute paths")
+    pythons: tuple[Absolute, ...] = Field((), max_length=20, description="Virtual environments or interpreters, absolute paths")
+    limit: int = Field(40, ge=1, le=400, description="Changes listed; the rest is counted")
+
+
+def run(session: Session, params: Params, asking: Asking) -> Outcome:
+    """Fill the gaps from the incident, then ask every source of change."""
+    asking.incident, notice = current(session.ledger, params.incident)
+    incident = find(session.ledger, asking.incident) if asking.incident else None
+    target = params.target or (incident.target if incident else "local")
+    service = session.service(params.service or (incident.service if incident else None))
+    onset = params.onset or (incident.onset if incident else None)
+    until = params.until or resolve(target, session.settings.read).now()
+    since = params.since or min(onset or until, until) - DAY
+    if since >= until:
+        raise BadInput(f"`since` is `{stamp(since)}`; it should be earlier than `until`, which is {stamp(until)}")
+    if until - since > LONGEST:
+        raise BadInput(f"`since` is `{stamp(since)}`; it should be at most 90 days before `until`, which is {stamp(until)}")
+    scope = scope_of(session.settings.services[service] if service else None, service, params.folders, params.pythons)
+    outcome = ask(session, target, Window(since=since, until=until), scope, onset, asking, limit=params.limit)
+    return outcome.model_copy(update={"notice": notice}) if notice else outcome
