@@ -19,18 +19,22 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
 
-from mcp_server.core.errors import BadInput, Broken, Cancelled, CouldNotLook, NotApplicable
+from mcp_server.core.errors import BadInput, Cancelled, CouldNotLook, NotApplicable, VeteranError
 from mcp_server.core.outcome import Outcome
-from mcp_server.core.settings import load_settings
+from mcp_server.core.redaction import Redactor
+from mcp_server.core.settings import Settings, load_settings
 from mcp_server.core.text import one_line, visible
 from mcp_server.engine.catalog import load_catalog
+from mcp_server.engine.lock import lock_writes
 from mcp_server.engine.session import Asking, Session
+from mcp_server.surface.answers import bounded, refusal
 from mcp_server.surface.flags import Flag, command_line, flags_of, positional
 from mcp_server.surface.render import render
 from mcp_server.surface.tools import Tool, inventory
 
 EXITS = {"ok": 0, "finding": 1, "unknown": 2, "not_applicable": 3}
 BAD_USAGE, OUR_DEFECT = 64, 70
+_REFUSALS = {BadInput: BAD_USAGE, NotApplicable: EXITS["not_applicable"], CouldNotLook: EXITS["unknown"]}
 EXIT_TEXT = (
     "exit codes: 0 ok · 1 finding · 2 unknown · 3 not applicable · 64 bad usage · "
     "70 settings, ledger or program damaged · 130 interrupted"
@@ -47,22 +51,12 @@ def main(script_path: str, argv: Sequence[str] | None = None) -> int:
     try:
         with _signals(asking, interrupted):
             return _main(Path(script_path).stem, words, asking)
-    except BadInput as error:
-        return _say(error.sentence(), BAD_USAGE)
-    except NotApplicable as error:
-        return _say(error.sentence(), EXITS["not_applicable"])
-    except CouldNotLook as error:
-        return _say(error.sentence(), EXITS["unknown"])
     except (Cancelled, KeyboardInterrupt):
         return _say("interrupted; nothing is known of what was not yet seen", 128 + (interrupted or [signal.SIGINT])[0])
-    except Broken as error:
-        return _say(error.sentence(), OUR_DEFECT)
-    except BrokenPipeError:
-        # the reader went away (`| head`): that is no error of ours, and Python must not complain at exit either
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+    except VeteranError as error:
+        return _say(refusal(error, Redactor()), _REFUSALS.get(type(error), OUR_DEFECT))
     except Exception as error:  # noqa: BLE001 -- a defect of ours must not look like a verdict
-        return _say(f"defect in this program: {type(error).__name__}: {error}", OUR_DEFECT)
+        return _say(Redactor().text(f"defect in this program: {type(error).__name__}: {error}"), OUR_DEFECT)
 
 
 def _main(name: str, words: list[str], asking: Asking) -> int:
@@ -71,35 +65,32 @@ def _main(name: str, words: list[str], asking: Asking) -> int:
         close = difflib.get_close_matches(name, tools, n=1)
         raise BadInput(f"no tool is called `{one_line(name, 60)}`" + (f"; did you mean `{close[0]}`?" if close else ""))
     tool = tools[name]
-    arguments, as_json = read_arguments(tool, words)
-    outcome = _answer(tool, arguments, asking)
-    text = json.dumps(outcome.model_dump(mode="json"), indent=2) if as_json else render(outcome)
+    arguments, form = read_arguments(tool, words)
+    settings = load_settings()
+    outcome = _answer(tool, arguments, settings, asking)
+    if form == "json":
+        text = json.dumps(outcome.model_dump(mode="json"), indent=2)
+    else:
+        text = _coloured(render(outcome) if form == "full" else bounded(outcome, settings.limits.answer_chars))
     try:
-        sys.stdout.write((text if as_json else _coloured(text)) + "\n")
+        sys.stdout.write(text + "\n")
         sys.stdout.flush()
     except BrokenPipeError:
+        # the reader went away (`| head`): no error of ours, and Python must not complain at exit either
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return EXITS[outcome.verdict]
 
 
-def _answer(tool: Tool, arguments: Mapping[str, Any], asking: Asking) -> Outcome:
-    settings = load_settings()
+def _answer(tool: Tool, arguments: Mapping[str, Any], settings: Settings, asking: Asking) -> Outcome:
     session = Session(settings, program=f"script {tool.name}")
     try:
-        _lock(settings.state_dir)
+        lock_writes([settings.state_dir])  # before the first thread
         for left in session.interrupted:
             _say(f"note: an earlier run was cut off: {left}", 0)
         with _progress(asking, sys.stderr.isatty()):
             return tool.call(session, arguments, asking)
     finally:
         session.close()
-
-
-def _lock(state_dir: str) -> None:
-    with suppress(ModuleNotFoundError):
-        import importlib
-
-        importlib.import_module("mcp_server.engine.lock").lock_writes(state_dir)
 
 
 # --- the command line -----------------------------------------------------------------------------------------------
@@ -132,14 +123,16 @@ def parser(tool: Tool) -> argparse.ArgumentParser:
         else:
             options |= {"action": "append" if flag.many else "store", "metavar": flag.kind.upper()}
         out.add_argument(flag.option, **options)
-    out.add_argument("--json", dest=":json", action="store_true", help="print the whole outcome as JSON")
+    forms = out.add_mutually_exclusive_group()
+    for form, words in (("json", "print the whole outcome as JSON"), ("full", "print the whole text, however long")):
+        forms.add_argument(f"--{form}", dest=":form", action="store_const", const=form, default=None, help=words)
     return out
 
 
-def read_arguments(tool: Tool, words: list[str]) -> tuple[dict[str, Any], bool]:
-    """The tool's arguments as typed (the tool itself checks them), and whether JSON was asked for. Raises BadInput."""
+def read_arguments(tool: Tool, words: list[str]) -> tuple[dict[str, Any], str | None]:
+    """The tool's arguments as typed (the tool itself checks them), and the form of answer wanted. Raises BadInput."""
     given = {name: value for name, value in vars(parser(tool).parse_args(words)).items() if value is not None}
-    as_json = bool(given.pop(":json"))
+    form = given.pop(":form", None)
     flags = flags_of(tool)
     single = positional(flags)
     if single and (value := given.pop(f"{single.name}:positional", None)) is not None:
@@ -150,7 +143,7 @@ def read_arguments(tool: Tool, words: list[str]) -> tuple[dict[str, Any], bool]:
         if flag.kind == "JSON" and flag.name in given:
             value = given[flag.name]
             given[flag.name] = [_json(flag, item) for item in value] if flag.many else _json(flag, value)
-    return given, as_json
+    return given, form
 
 
 def _json(flag: Flag, text: str) -> Any:
