@@ -27,15 +27,15 @@ def markdown(statement: Statement) -> str:
 
 
 def row(*cells: str) -> str:
-    """A line of a markdown table; a bar inside a cell stays inside it."""
-    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+    """A line of a markdown table. A bar inside a cell would end it, even after a backslash: it is shown as `│`."""
+    return "| " + " | ".join(cell.replace("|", "│") for cell in cells) + " |"
 
 
 def quotes(statement: Statement, most: int = 6) -> list[str]:
-    """Raw text as an indented block, every line behind a bar."""
+    """Raw text, one list entry and one code span per line. (An indented block would be a paragraph inside a list.)"""
     raw = [line for quote in statement.quotes for line in visible(quote).splitlines() or [""]]
-    shown = [f"    │ {one_line(line, 240)}" for line in raw[:most]]
-    return ["", *shown, *([f"    │ … {len(raw) - most} more lines"] if len(raw) > most else []), ""] if shown else []
+    shown = [f"  - {code(line, 240)}" for line in raw[:most]]
+    return [*shown, *([f"  - … {len(raw) - most} more lines"] if len(raw) > most else [])]
 
 
 def html(statement: Statement) -> Any:

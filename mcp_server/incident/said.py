@@ -114,3 +114,20 @@ def receipt_statements(receipts: Receipts) -> Iterator[Statement]:
     if not receipts.similar:
         yield Statement(text="similar incidents of the last six months: none in this ledger")
     yield Statement(text="playbooks: " + ", ".join(f"{kind} {name}" for kind, name in receipts.playbooks.items()))
+
+
+def explained(diagnosis: Diagnosis) -> Iterator[Statement]:
+    """Everything about every hypothesis: for, against, what would confirm it."""
+    yield onset_statement(diagnosis)
+    if diagnosis.probable is None:
+        yield nothing_found(diagnosis)
+    for index, item in enumerate(diagnosis.hypotheses):
+        yield from cause_statements(item, "probable cause" if index == 0 else "also possible", diagnosis)
+        for link in item.others:
+            yield change_statement(link.change, "weaker link: ")
+            yield link.why()
+        yield Statement(text="evidence for: " + (" ".join(item.evidence_for()[:20])))
+        yield Statement(text="evidence against: " + (" ".join(item.evidence_against()) or "none"))
+        for sentence in item.confirm:
+            yield Statement(text="to confirm: " + sentence)
+    yield from ruled_out(diagnosis, 10)

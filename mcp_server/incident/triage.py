@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from mcp_server.core.change import Window
 from mcp_server.core.clock import now
-from mcp_server.core.declare import Scope
+from mcp_server.core.errors import Cancelled
 from mcp_server.core.noun import Noun
 from mcp_server.core.outcome import BlindSpot, Coverage, Finding, Outcome, Suggestion, verdict_of
 from mcp_server.core.settings import ServiceSettings
@@ -58,11 +58,15 @@ def triage(session: Session, doing: Plan, asking: Asking) -> tuple[Outcome, Diag
     steps = list(asked(doing.playbooks, context_of(incident, doing.service, declared)))
     unasked = tuple(step.blind for step in steps if step.blind)
     questions = [Question.of(session, step.ask, step.arguments) for step in steps if step.blind is None]
-    outcomes = ask_all(session, questions, doing.target, asking)
-    changes = _changes(session, doing, declared, asking)
+    try:
+        outcomes = ask_all(session, questions, doing.target, asking)
+        changes = _changes(session, doing, declared, asking)
+    except Cancelled:
+        session.ended(call, "cancelled")
+        raise
     known = answers(session.ledger, incident, session.catalog.diagnostics)
     diagnosis = diagnose(incident, known.model_copy(update={"triage": None}), session.catalog.finding_types())
-    parts = (*map(compact, outcomes), *([compact(changes)] if changes else []))
+    parts = (*map(compact, outcomes), compact(changes))
     findings = _findings(diagnosis)
     coverage = _coverage(parts, unasked)
     data = {
@@ -84,21 +88,12 @@ def compact(outcome: Outcome) -> Outcome:
 
 
 def _changes(session: Session, doing: Plan, declared: ServiceSettings | None, asking: Asking) -> Outcome:
-    from mcp_server.engine.what_changed import what_changed
+    """Every change source over the day before the onset and up to now."""
+    from mcp_server.engine.what_changed import KEPT, scope_of, what_changed
 
     onset = doing.incident.onset
-    latest = max(resolve(doing.target, session.settings.read).now(), onset)
-    window = Window(since=onset - CHANGES_BEFORE, until=latest)
-    return what_changed(session, doing.target, window, scope_of(doing.service, declared), onset, asking)
-
-
-def scope_of(service: str | None, declared: ServiceSettings | None) -> Scope:
-    """Where changes of a declared service are looked for."""
-    if declared is None:
-        return Scope(service=service)
-    nginx = (declared.nginx,) if declared.nginx else ()
-    folders = (*((declared.root,) if declared.root else ()), *declared.folders, *nginx)
-    return Scope(folders=folders, pythons=(declared.python,) if declared.python else (), service=service)
+    window = Window(since=onset - CHANGES_BEFORE, until=max(resolve(doing.target, session.settings.read).now(), onset))
+    return what_changed(session, doing.target, window, scope_of(declared, doing.service, (), ()), onset, asking, limit=KEPT)
 
 
 def _findings(diagnosis: Diagnosis) -> tuple[Finding, ...]:
