@@ -1,0 +1,416 @@
+"""Addresses, sockets and ports are looked at under one deadline; what does not answer says how it did not."""
+
+import contextlib
+import os
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from mcp_server import __version__
+from mcp_server.core.calls import Connect, Connected, Http, HttpAnswer
+from mcp_server.core.errors import Cancelled, CouldNotLook
+from mcp_server.core.reader import Limits
+from mcp_server.core.settings import ReadSettings
+from mcp_server.targets import http, wire
+from tests.real_parts import free_port, wait_until
+
+ANYWHERE = ReadSettings()
+OK = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 6\r\n\r\nready\n"
+
+
+class Server:
+    """Answers every connection with the same bytes and keeps what was asked."""
+
+    def __init__(
+        self, answer: bytes | Callable[[Any], None], family: int = socket.AF_INET, where: Any = ("127.0.0.1", 0)
+    ) -> None:
+        self.answer, self.asked, self.context = answer, [], None  # type: tuple[Any, list[bytes], ssl.SSLContext | None]
+        self.socket = socket.socket(family)
+        self.socket.bind(where)
+        self.socket.listen()
+        self.port = self.socket.getsockname()[1]
+        self.thread = threading.Thread(target=self._serve, daemon=True)
+        self.thread.start()
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                line, _ = self.socket.accept()
+            except OSError:
+                return
+            with contextlib.suppress(OSError), line:
+                if self.context is not None:
+                    with self.context.wrap_socket(line, server_side=True) as inner:
+                        self._converse(inner)
+                else:
+                    self._converse(line)
+
+    def _converse(self, line: Any) -> None:
+        line.settimeout(5)
+        if asked := line.recv(65_536):
+            self.asked.append(asked)
+        if callable(self.answer):
+            self.answer(line)
+        elif asked:
+            line.sendall(self.answer)
+
+    def close(self) -> None:
+        self.socket.shutdown(socket.SHUT_RDWR)
+        self.socket.close()
+        self.thread.join(6)
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[..., Server]]:
+    servers: list[Server] = []
+
+    def start(*arguments: Any, **named: Any) -> Server:
+        servers.append(Server(*arguments, **named))
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.close()
+
+
+def get(url: str, limits: Limits | None = None, policy: ReadSettings = ANYWHERE, **call: Any) -> HttpAnswer:
+    answer = http.look(Http(url=url, **call), limits or Limits(), policy)
+    assert isinstance(answer, HttpAnswer)
+    return answer
+
+
+def connect(address: str, **call: Any) -> Connected:
+    answer = http.look(Connect(address=address, **call), Limits(), ANYWHERE)
+    assert isinstance(answer, Connected)
+    return answer
+
+
+def refusal(act: Callable[[], object]) -> CouldNotLook:
+    with pytest.raises(CouldNotLook) as caught:
+        act()
+    return caught.value
+
+
+def test_an_answer_and_the_request_that_asked_for_it(serve: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / ".netrc").write_text("machine 127.0.0.1 login me password hush\n")
+    for name in ("http_proxy", "HTTP_PROXY", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    server = serve(OK)
+    answer = get(f"http://127.0.0.1:{server.port}/health?deep=1")
+    assert (answer.status, answer.reason, answer.body, answer.cut) == (200, "OK", "ready\n", None)
+    assert answer.headers["Content-Type"] == "text/plain"
+    assert 0 < answer.took_ms < 5_000
+    asked = server.asked[0].decode()
+    assert asked.startswith("GET /health?deep=1 HTTP/1.1\r\n")
+    sent = dict(line.split(": ") for line in asked.split("\r\n")[1:] if line)
+    assert sent == {
+        "Host": f"127.0.0.1:{server.port}", "User-Agent": f"veteran/{__version__}", "Accept": "*/*",
+        "Accept-Encoding": "identity",
+    }  # fmt: skip
+
+
+def test_head_asks_for_no_body_and_the_host_can_be_named(serve: Any) -> None:
+    server = serve(OK.removesuffix(b"ready\n"))
+    assert get(f"http://127.0.0.1:{server.port}/", method="HEAD", host="shop.example").body == ""
+    assert server.asked[0].startswith(b"HEAD / ")
+    assert b"\r\nHost: shop.example\r\n" in server.asked[0]
+
+
+def test_redirects_are_not_followed_and_cookies_not_kept(serve: Any) -> None:
+    server = serve(b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\nSet-Cookie: sid=hush\r\nContent-Length: 0\r\n\r\n")
+    answer = get(f"http://127.0.0.1:{server.port}/")
+    assert (answer.status, answer.headers["Location"]) == (302, "http://127.0.0.1:1/")
+    assert "hush" not in repr(answer)
+    get(f"http://127.0.0.1:{server.port}/")
+    assert b"Cookie" not in server.asked[1]
+
+
+def test_a_long_body_is_cut_and_says_so(serve: Any) -> None:
+    server = serve(b"HTTP/1.1 200 OK\r\n\r\n" + b"x" * 100_000)
+    answer = get(f"http://127.0.0.1:{server.port}/", body_limit=1_000)
+    assert (len(answer.body), answer.cut) == (1_000, "the body was cut after 1,000 bytes")
+    assert get(f"http://127.0.0.1:{server.port}/", limits=Limits(max_bytes=10)).body == "x" * 10
+    assert get(f"http://127.0.0.1:{server.port}/", body_limit=0).cut is None
+
+
+def test_many_long_headers_are_cut_and_say_so(serve: Any) -> None:
+    server = serve(b"HTTP/1.1 200 OK\r\nX-Long: " + b"y" * 5_000 + b"\r\nContent-Length: 0\r\n\r\n")
+    answer = get(f"http://127.0.0.1:{server.port}/")
+    assert len(answer.headers["X-Long"]) == 1_000
+    assert answer.cut is not None
+
+
+@pytest.mark.parametrize(
+    ("header", "raw", "text"),
+    [
+        (b"text/html; charset=ISO-8859-1", b"gr\xfc\xdfe", "grüße"),
+        (b"text/html", "grüße".encode(), "grüße"),
+        (b"text/html; charset=punycode", b"\xff", "\ufffd"),
+    ],
+)
+def test_the_body_is_decoded_as_declared(serve: Any, header: bytes, raw: bytes, text: str) -> None:
+    server = serve(b"HTTP/1.1 502 Bad Gateway\r\nContent-Type: " + header + b"\r\n\r\n" + raw)
+    answer = get(f"http://127.0.0.1:{server.port}/")
+    assert (answer.status, answer.body) == (502, text)
+
+
+def test_through_a_unix_socket(serve: Any, tmp_path: Path) -> None:
+    server = serve(OK, family=socket.AF_UNIX, where=str(tmp_path / "app.sock"))
+    assert get("http://shop/health", unix=str(tmp_path / "app.sock")).body == "ready\n"
+    assert b"Host: shop\r\n" in server.asked[0]
+    assert connect(f"unix:{tmp_path}/app.sock").took_ms >= 0
+    outside = ReadSettings(roots=("/srv",))
+    assert refusal(lambda: get("http://shop/", unix=str(tmp_path / "app.sock"), policy=outside)).reason == "refused"
+    assert refusal(lambda: get("http://shop/", unix=str(tmp_path / "none"))).reason == "missing"
+    with socket.socket(socket.AF_UNIX) as stale:
+        stale.bind(str(tmp_path / "stale.sock"))
+    assert refusal(lambda: connect(f"unix:{tmp_path}/stale.sock")).reason == "unreachable"
+
+
+# --- what does not answer -------------------------------------------------------------------------------------------
+
+
+def test_nobody_there(serve: Any) -> None:
+    port = free_port()
+    for act in (lambda: get(f"http://127.0.0.1:{port}/"), lambda: connect(f"127.0.0.1:{port}")):
+        failure = refusal(act)
+        assert failure.reason == "unreachable"
+        assert f"127.0.0.1 port {port} refuses connections" in failure.message
+    failure = refusal(lambda: get("http://no-such-host.invalid/"))
+    assert failure.reason == "unreachable"
+    assert "no-such-host.invalid has no address" in failure.message
+
+
+@pytest.mark.parametrize(
+    "drip", [b"", b"HTTP/1.1 200 OK\r\nX-A: ", b"HTTP/1.1 200 OK\r\n\r\n", b"HTTP/1.1 100 Continue\r\n\r\n"]
+)
+def test_the_deadline_is_for_all_of_it_however_slowly_it_drips(serve: Any, drip: bytes) -> None:
+    over = threading.Event()
+
+    def dripping(line: Any) -> None:
+        with contextlib.suppress(OSError):
+            while not over.wait(0.02):
+                line.sendall(drip[:1] if drip.endswith(b": ") else drip)
+                if drip.endswith(b": "):
+                    line.sendall(b"")
+
+    server = serve(dripping)
+    began = time.monotonic()
+    failure = refusal(lambda: get(f"http://127.0.0.1:{server.port}/", timeout_s=0.3, body_limit=1_000_000))
+    over.set()
+    assert failure.reason == "timed_out"
+    assert 0.25 < time.monotonic() - began < 1.5
+
+
+def test_a_slow_name_server_does_not_hold_the_caller(monkeypatch: pytest.MonkeyPatch) -> None:
+    over = threading.Event()
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: over.wait(10) and [])
+    began = time.monotonic()
+    assert refusal(lambda: connect("db.example:5432", timeout_s=0.2)).reason == "timed_out"
+    assert time.monotonic() - began < 1.5
+    over.set()
+
+
+def test_a_cancelled_look_leaves_at_once_and_cuts_the_connection(serve: Any) -> None:
+    closed = threading.Event()
+
+    def waiting(line: Any) -> None:
+        limits.cancel.set()
+        if not line.recv(1):
+            closed.set()
+
+    limits = Limits()
+    server = serve(waiting)
+    with pytest.raises(Cancelled):
+        get(f"http://127.0.0.1:{server.port}/", limits=limits)
+    wait_until(closed.is_set, "the connection was cut")
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason", "words"),
+    [
+        (b"", "unreachable", "closed"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\nshort", "unreachable", "closed"),
+        (b"220 mail.example ESMTP\r\n", "damaged", "HTTP"),
+        (b"HTTP/1.1 200 OK\r\n" + b"X: " + b"y" * 100_000 + b"\r\n\r\n", "damaged", "HTTP"),
+        (b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\nno gzip at all", "damaged", "encoded"),
+    ],
+)
+def test_what_is_no_answer(serve: Any, answer: bytes, reason: str, words: str) -> None:
+    server = serve(answer)
+    failure = refusal(lambda: get(f"http://127.0.0.1:{server.port}/"))
+    assert failure.reason == reason
+    assert words in failure.message
+
+
+# --- what is never asked --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        ({"url": "file:///etc/passwd"}, "only addresses"),
+        ({"url": "ftp://host/"}, "only addresses"),
+        ({"url": "http:///path"}, "only addresses"),
+        ({"url": "127.0.0.1:80"}, "only addresses"),
+        ({"url": "http://host:99999/"}, "cannot be used"),
+        ({"url": "http://[::1/"}, "cannot be used"),
+        ({"url": "http://me:hush@host/"}, "credentials"),
+        ({"url": "http://a b/"}, "space or control"),
+        ({"url": "http://host/\r\nX: y"}, "space or control"),
+        ({"url": "http://host/" + "a" * 9_000}, "longer than"),
+        ({"url": "http://*/"}, "cannot be used"),
+        ({"url": "http://host/", "host": "a\r\nX-Forwarded-For: b"}, "`host`"),
+        ({"url": "http://host/", "host": "user@host"}, "`host`"),
+    ],
+)
+def test_an_address_that_is_none_gets_a_sentence(call: Any, words: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(socket, "socket", None)
+    failure = refusal(lambda: get(**call))
+    assert failure.reason == "refused"
+    assert words in failure.message
+    assert "hush" not in failure.sentence()
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "169.254.169.254", "[fd00:ec2::254]", "metadata.google.internal", "metadata.google.internal.", "2852039166",
+        "0xA9FEA9FE", "[::ffff:169.254.169.254]", "[64:ff9b::a9fe:a9fe]", "0251.0376.0251.0376",
+    ],
+)  # fmt: skip
+def test_metadata_addresses_are_refused_in_every_notation(host: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    if host.startswith("metadata"):
+        monkeypatch.setattr(
+            socket, "getaddrinfo", lambda *_, **__: [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("10.0.0.1", 80))]
+        )
+    connections: list[Any] = []
+    monkeypatch.setattr(wire.Wire, "_connect", lambda *arguments: connections.append(arguments))
+    failure = refusal(lambda: get(f"http://{host}/latest/meta-data/"))
+    assert (failure.reason, connections) == ("refused", [])
+    assert "metadata" in failure.message
+
+
+@pytest.mark.parametrize(
+    "address", ["host", "host:", "host:0", "host:70000", "::1:80", "a b:80", "unix:relative", "/run/app.sock", "-x:1\n"]
+)
+def test_a_connection_to_no_address_gets_a_sentence(address: str) -> None:
+    assert refusal(lambda: connect(address)).reason == "refused"
+
+
+def test_connect_sends_nothing_and_takes_ipv6(serve: Any) -> None:
+    server = serve(OK)
+    assert 0 <= connect(f"127.0.0.1:{server.port}").took_ms < 2_000
+    assert 0 <= connect(f"localhost:{server.port}").took_ms < 2_000
+    try:
+        six = serve(OK, family=socket.AF_INET6, where=("::1", 0))
+    except OSError:
+        pytest.skip("no IPv6 here")
+    assert connect(f"[::1]:{six.port}").took_ms >= 0
+    assert get(f"http://[::1]:{six.port}/").status == 200
+    assert server.asked == []
+
+
+# --- certificates ---------------------------------------------------------------------------------------------------
+
+
+def certificate(folder: Path, name: str = "shop.example", valid_days: tuple[int, int] = (-10, 30)) -> Path:
+    """A self-signed certificate with its key, in one PEM file."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    today = datetime.now(UTC).replace(microsecond=0)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(subject)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(today + timedelta(days=valid_days[0]))
+        .not_valid_after(today + timedelta(days=valid_days[1]))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name), x509.DNSName("www." + name)]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    private = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    path = folder / f"{name}.pem"
+    path.write_bytes(private + made.public_bytes(serialization.Encoding.PEM))
+    return path
+
+
+def with_tls(server: Server, pem: Path) -> Server:
+    server.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server.context.load_cert_chain(pem)
+    return server
+
+
+def test_a_certificate_that_is_trusted(serve: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pem = certificate(tmp_path)
+    monkeypatch.setenv("SSL_CERT_FILE", str(pem))
+    server = with_tls(serve(OK), pem)
+    answer = get(f"https://127.0.0.1:{server.port}/", host="shop.example")
+    assert answer.status == 200
+    assert answer.certificate is not None
+    assert (answer.certificate.verified, answer.certificate.problem) == (True, None)
+    assert answer.certificate.subject == answer.certificate.issuer == "CN=shop.example"
+    assert answer.certificate.names == ("shop.example", "www.shop.example")
+    assert timedelta(days=29) < answer.certificate.not_after - datetime.now(UTC) < timedelta(days=31)
+    assert answer.certificate.not_before < datetime.now(UTC)
+
+
+def test_a_certificate_for_another_name(serve: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pem = certificate(tmp_path)
+    monkeypatch.setenv("SSL_CERT_FILE", str(pem))
+    answer = get(f"https://127.0.0.1:{with_tls(serve(OK), pem).port}/")
+    assert answer.certificate is not None
+    assert not answer.certificate.verified
+    assert "mismatch" in str(answer.certificate.problem)
+
+
+@pytest.mark.parametrize(
+    ("days", "trusted", "words"), [((-10, 30), False, "self-signed"), ((-30, -1), True, "expired"), ((1, 30), True, "not yet")]
+)
+def test_a_distrusted_certificate_is_told_with_the_status(
+    serve: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, days: tuple[int, int], trusted: bool, words: str
+) -> None:
+    pem = certificate(tmp_path, valid_days=days)
+    if trusted:
+        monkeypatch.setenv("SSL_CERT_FILE", str(pem))
+    server = with_tls(serve(OK), pem)
+    answer = get(f"https://127.0.0.1:{server.port}/", host="shop.example")
+    assert answer.status == 200
+    assert answer.certificate is not None
+    assert not answer.certificate.verified
+    assert words in str(answer.certificate.problem).replace("self signed", "self-signed")
+    assert len(server.asked) == 1, "nothing was asked over the connection that failed"
+
+
+def test_https_asked_of_something_else(serve: Any) -> None:
+    server = serve(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+    failure = refusal(lambda: get(f"https://127.0.0.1:{server.port}/"))
+    assert failure.reason == "damaged"
+    assert "TLS handshake" in failure.message
+    silent = serve(lambda line: line.recv(1))
+    assert refusal(lambda: get(f"https://127.0.0.1:{silent.port}/", timeout_s=0.3)).reason == "timed_out"
+
+
+def test_no_descriptor_and_no_thread_is_left(serve: Any) -> None:
+    server = serve(OK)
+    get(f"http://127.0.0.1:{server.port}/")
+    before = len(os.listdir("/proc/self/fd"))
+    for _ in range(5):
+        get(f"http://127.0.0.1:{server.port}/")
+        refusal(lambda: get(f"https://127.0.0.1:{server.port}/"))
+        connect(f"127.0.0.1:{server.port}")
+    wait_until(lambda: not any(thread.name == "wire" for thread in threading.enumerate()), "threads ended")
+    wait_until(lambda: len(os.listdir("/proc/self/fd")) <= before, "descriptors closed")
