@@ -194,6 +194,7 @@ class _Reading:
     flags: list[tuple[str, str | None]] = field(default_factory=list)
     operands: list[str] = field(default_factory=list)
     known: dict[str, Flag] = field(default_factory=dict)
+    never: dict[str, str] = field(default_factory=dict)
 
     def take(self, name: str, flag: Flag, attached: str | None) -> str | None:
         """Note a flag with its value; a sentence when the value is missing or of another kind."""
@@ -211,7 +212,7 @@ class _Reading:
                     f"the value of {name} begins with `-`"
                 )  # fmt: skip
         if attached is None and not flag.optional:
-            return f"{name} needs a value"
+            return self.never.get(name) or f"{name} needs a value"
         if attached is not None and not _fits(flag.kind, attached):
             return f"the value `{one_line(attached, 60)}` of {name} is not known as harmless"
         self.flags.append((name, attached))
@@ -236,11 +237,11 @@ class _Reading:
 
     def unknown(self, word: str) -> str:
         """The sentence for a flag or sub-command that is not listed."""
-        return self.rule.never.get(word.partition(" ")[0], f"`{one_line(word, 60)}` is not known as a read")
+        return self.never.get(word.partition(" ")[0], f"`{one_line(word, 60)}` is not known as a read")
 
 
 def _parse(argv: Sequence[str], rule: Rule) -> Parsed | str:
-    reading = _Reading(argv, rule, known=dict(_flags(rule.flags)))
+    reading = _Reading(argv, rule, known=dict(_flags(rule.flags)), never=dict(rule.never))
     only_operands = False
     while reading.at < len(argv):
         word, rule = argv[reading.at], reading.rule
@@ -265,7 +266,7 @@ def _parse(argv: Sequence[str], rule: Rule) -> Parsed | str:
             else:
                 sub = rule.subs[word]
                 reading.known = {**(reading.known if rule.inherit else {}), **_flags(sub.flags)}
-                reading.rule = sub
+                reading.rule, reading.never = sub, {**reading.never, **sub.never}
                 reading.words.append(word)
         else:
             sentence = _operand(reading, word)
@@ -278,7 +279,7 @@ def _parse(argv: Sequence[str], rule: Rule) -> Parsed | str:
 def _operand(reading: _Reading, word: str) -> str | None:
     kind = reading.rule.operands
     if kind is None:
-        return reading.unknown(word) if word in reading.rule.never else f"`{one_line(word, 60)}` has no place here"
+        return reading.never.get(word) or f"`{one_line(word, 60)}` has no place here"
     if not _fits(kind, word):
         return f"`{one_line(word, 60)}` is not known as harmless here"
     reading.operands.append(word)

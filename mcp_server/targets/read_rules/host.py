@@ -7,7 +7,8 @@ from mcp_server.targets.read_table import Parsed, Rule, refusing
 _PS_LETTERS = re.compile(r"-?[aAcdfFhHjlLmMrSTvwxXyZ]*e?[aAcdfFhHjlLmMrSTvwxXyZ]*|-?aux[wf]*")
 _PS_LIST = re.compile(r"\d+(,\d+)*|[a-z_]+(:\d+)?(=[\w%]*)?(,[a-z_%]+(:\d+)?(=[\w%]*)?)+|%?[a-z_]{2,}=?")
 _PS_LONG = re.compile(
-    r"--(forest|headers|no-headers?|cumulative|deselect|version|pid=\d+(,\d+)*|ppid=\d+(,\d+)*|sort=[-+]?[%a-z_]+(,[-+]?[%a-z_]+)*"
+    r"--(forest|headers|no-headers?|cumulative|deselect|version|pid=\d+(,\d+)*|ppid=\d+(,\d+)*"
+    r"|sort=[-+]?[%a-z_]+(,[-+]?[%a-z_]+)*"
     r"|format=[%a-z_:,=\d]+|user=[\w-]+|cols=\d+|width=\d+)"
 )
 
@@ -57,7 +58,8 @@ def _format(parsed: Parsed) -> str | None:
 
 
 _WHO = "-a -b -d -H -l -m -p -q -r -t -T -w -u --all --boot --count --heading --login --users"
-_DMESG = refusing("it changes the kernel's message buffer or console", "-C --clear -c --read-clear -D --console-off -E --console-on -n "
+_DMESG = refusing("it changes the kernel's message buffer or console", "-C --clear -c --read-clear -D --console-off -E "
+    "--console-on -n "
                   "--console-level")  # fmt: skip
 
 RULES = {
@@ -74,7 +76,8 @@ RULES = {
         never=refusing("interactive", "--interactive"),
     ),
     "uptime": Rule(flags="-p -s --pretty --since -V --version"),
-    "uname": Rule(flags="-a -s -n -r -v -m -p -i -o --all --kernel-name --kernel-release --kernel-version --machine --nodename"),
+    "uname": Rule(flags="-a -s -n -r -v -m -p -i -o --all --kernel-name --kernel-release --kernel-version --machine "
+    "--nodename"),
     "hostname": Rule(
         flags="-a -d -f -i -I -s -y -A --fqdn --long --short --ip-address --all-ip-addresses --domain --alias",
         never=refusing("it sets the name", "-b -F --boot --file"),
@@ -91,9 +94,11 @@ RULES = {
     "lslocks": Rule(flags="-b -i -J -n -o=word -p=int -r -u --json --noheadings"),
     "lsipc": Rule(flags="-m -q -s -g -J -r -t --json"),
     "ipcs": Rule(flags="-a -m -q -s -c -l -p -t -u -b --human"),
-    "free": Rule(flags="-b -k -m -g -h -l -L -t -v -w --bytes --kilo --mega --giga --kibi --mebi --gibi --human --si --total --wide",
+    "free": Rule(flags="-b -k -m -g -h -l -L -t -v -w --bytes --kilo --mega --giga --kibi --mebi --gibi --human --si --total "
+    "--wide",
                  never=refusing("it never ends; ask once", "-s --seconds -c --count")),
-    "vmstat": Rule(flags="-a -d -f -m -n -s -S=word -t -w -D --stats --slabs --disk --wide --timestamp -p=path", operands="int", most=2),
+    "vmstat": Rule(flags="-a -d -f -m -n -s -S=word -t -w -D --stats --slabs --disk --wide --timestamp -p=path",
+    operands="int", most=2),
     "iostat": Rule(flags="-c -d -h -k -m -N -p=?word -t -x -y -z -s", operands="word", most=4),
     "mpstat": Rule(flags="-A -u -n -I=word -P=word -N=word", operands="int", most=2),
     "pidstat": Rule(flags="-d -h -H -I -l -r -R -s -t -u -U -v -w -C=text -p=word -G=text", operands="int", most=2),
@@ -133,9 +138,11 @@ RULES = {
     "getconf": Rule(flags="-a", operands="name", most=2),
     "prlimit": Rule(flags="-p=int --pid=int --noheadings --raw -o=word --output=word", needs=("-p --pid",)),
     "lsof": Rule(
-        flags="-a -b -c=text -d=text -D=!i -F=?word -g=int -i=?text -K=?word -l -L -n -N -O -o -P -p=/\\d+(,\\d+)*/ -R -s=?text "
+        flags="-a -b -c=text -d=text -D=!i -F=?word -g=int -i=?text -K=?word -l -L -n -N -O -o -P -p=/\\d+(,\\d+)*/ -R "
+        "-s=?text "
         "-t -T=?word -u=text -U -V -w -x=?word +c=int +L1 +d=path +D=path",
-        operands="path", never=refusing("it never ends", "-r +r") | refusing("it runs a handler or writes a cache", "-A -k -m -D"),
+        operands="path", never=refusing("it never ends", "-r +r") | refusing("it runs a handler or writes a cache", "-A -k "
+            "-m -D"),
     ),
     "swapon": Rule(flags="--show=?word --noheadings --raw --bytes -s --summary", needs=("--show -s --summary",)),
     "numastat": Rule(flags="-c -m -n -p=word -s -v -z"),
@@ -147,7 +154,8 @@ RULES = {
             "version": Rule(style="words", flags="-a -v -d -b -p"),
             "x509": Rule(
                 style="words", needs=("-noout", "-in"),
-                flags="-in=absolute -noout -text -subject -issuer -dates -startdate -enddate -serial -fingerprint -sha256 -ext=word "
+                flags="-in=absolute -noout -text -subject -issuer -dates -startdate -enddate -serial -fingerprint -sha256 "
+                "-ext=word "
                 "-checkend=int -checkhost=word -checkip=address -email -purpose -alias -hash -subject_hash -issuer_hash "
                 "-ocsp_uri -nameopt=text -inform=word -pubkey -modulus",
                 content=lambda parsed: [(parsed.value("-in") or "", False)],

@@ -67,7 +67,8 @@ RULES = {
         | refusing("it reads a filter file", "-F --filter") | refusing("it never ends", "-E --events"),
     ),
     "netstat": Rule(
-        flags="-a -e -g -i -l -n -N -o -p -r -s -t -u -v -w -W -x -4 -6 -A=word --all --extend --interfaces --listening --numeric "
+        flags="-a -e -g -i -l -n -N -o -p -r -s -t -u -v -w -W -x -4 -6 -A=word --all --extend --interfaces --listening "
+        "--numeric "
         "--program --programs --route --statistics --tcp --udp --unix --wide --inet --inet6",
         never=refusing("it never ends", "-c --continuous"),
     ),
@@ -75,7 +76,8 @@ RULES = {
         style="words", operands="/[A-Za-z0-9_.:/@-]+/", check=_ip,
         flags="-4 -6 -0 -B -M -a -br -brief -c=!never -color=!never -d -details -f=word -family=word -h -human -j -json -N "
         "-Numeric -o -oneline -p -pretty -r -resolve -s -stats -statistics -t -timestamp -V -Version",
-        never=refusing("it runs commands from a file", "-b -batch -force") | refusing("another network namespace is another target", "-n -netns")
+        never=refusing("it runs commands from a file", "-b -batch -force") | refusing("another network namespace is another "
+            "target", "-n -netns")
         | refusing("it never ends", "monitor"),
     ),
     "tc": Rule(style="words", flags="-s -d -j -p -statistics -details -json -pretty", operands="word", check=_tc),
@@ -86,7 +88,8 @@ RULES = {
                 never=refusing("it changes the table", "-d --delete -s --set -f --file")),
     "ethtool": Rule(style="words", flags="-i -S -k -g -a -c -l -P", operands="word", least=1, most=1, check=_ethtool),
     "ping": Rule(
-        flags="-c=/10|[1-9]/ -i=/[1-9]\\d?/ -W=int -w=int -s=/\\d{1,3}/ -n -q -4 -6 -I=word -t=int", operands="address", least=1,
+        flags="-c=/10|[1-9]/ -i=/[1-9]\\d?/ -W=int -w=int -s=/\\d{1,3}/ -n -q -4 -6 -I=word -t=int", operands="address",
+        least=1,
         most=1, check=_ping, never=refusing("it floods the network", "-f -l -b -p -A"),
     ),
     "traceroute": Rule(flags="-n -4 -6 -m=int -w=int -q=/[1-3]/", operands="address", least=1, most=1),
@@ -95,7 +98,8 @@ RULES = {
         style="words", flags="-4 -6 -t=word -q=word -c=word -p=int -x=address -u -r", operands="text", check=_dig,
         never=refusing("queries are given in the command, not read from a file", "-f") | refusing("it sends a key", "-k -y"),
     ),
-    "nslookup": Rule(style="words", flags="-type=word -query=word -port=int -timeout=int -debug", operands="address", least=1, most=2),
+    "nslookup": Rule(style="words", flags="-type=word -query=word -port=int -timeout=int -debug", operands="address",
+    least=1, most=2),
     "host": Rule(flags="-4 -6 -a -C -d -t=word -v -W=int -R=int -T", operands="address", least=1, most=2,
                  never=refusing("a zone transfer is more than a look", "-l")),
     "resolvectl": Rule(

@@ -5,7 +5,8 @@ from mcp_server.targets.read_table import Parsed, Rule, refusing, same
 _UNITS = Rule(operands="glob")
 _SHOW = (
     "-a --all -l --full -q --quiet --no-pager --no-legend --plain --no-ask-password --value --failed --reverse --after "
-    "--before -t=word --type=word --state=word -p=word --property=word -P=word -n=int --lines=int -o=word --output=word --recursive "
+    "--before -t=word --type=word --state=word -p=word --property=word -P=word -n=int --lines=int -o=word --output=word "
+    "--recursive "
     "--user --system --timestamp=word --show-types --with-dependencies --legend=!false -r -T --show-transaction"
 )
 
@@ -82,7 +83,8 @@ RULES = {
     ),
     "loginctl": Rule(
         flags="--no-pager -a --all -l --full -p=word --property=word --no-legend", bare=True,
-        subs=same("list-sessions session-status show-session list-users user-status show-user list-seats", Rule(operands="word")),
+        subs=same("list-sessions session-status show-session list-users user-status show-user list-seats",
+            Rule(operands="word")),
     ),
     "systemd-analyze": Rule(
         flags="--no-pager --user --system", bare=True,
