@@ -1,6 +1,6 @@
 """Who is who among processes and sockets: matching by words, kinship, owners of a port. Pure."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from mcp_server.core.calls import Process, Socket
 
@@ -37,20 +37,19 @@ def by_pid(processes: Iterable[Process]) -> dict[int, Process]:
     return {process.pid: process for process in processes}
 
 
-def kin(one: Process, other: Process, known: Mapping[int, Process]) -> bool:
-    """Whether one is the other or descends from it; process 1, the parent of all, makes nobody related."""
-    return _below(one, other.pid, known) or _below(other, one.pid, known)
-
-
-def _below(process: Process, ancestor: int, known: Mapping[int, Process]) -> bool:
-    seen: set[int] = set()
-    current: Process | None = process
-    while current is not None and current.pid not in seen and current.pid != 1:
-        if current.pid == ancestor:
-            return True
+def ancestors(process: Process, known: Mapping[int, Process]) -> Iterator[Process]:
+    """Its parent, the parent's parent …, without process 1, which is the parent of all and makes nobody related."""
+    current, seen = known.get(process.ppid), {process.pid, 1}
+    while current is not None and current.pid not in seen:
         seen.add(current.pid)
+        yield current
         current = known.get(current.ppid)
-    return False
+
+
+def kin(one: Process, other: Process, known: Mapping[int, Process]) -> bool:
+    """Whether one is the other, or descends from it."""
+    above = {item.pid for item in ancestors(one, known)}, {item.pid for item in ancestors(other, known)}
+    return one.pid == other.pid or other.pid in above[0] or one.pid in above[1]
 
 
 def hidden(processes: Iterable[Process]) -> str | None:

@@ -2,6 +2,7 @@
 
 When a look fails, the failure can be the answer. What counts as what:
 - the connection was refused, or accepted and closed without an answer: a fact about the service, hence a finding;
+- what answers does not speak the protocol: a finding (`wrong_protocol`);
 - no answer within `timeout_s`, which we really waited: a finding (`no_answer`); a shorter limit of our own: unknown;
 - the name is known to no server: a finding (`name_unresolved`); the resolver did not answer: unknown;
 - no route, unreachable network, anything else: unknown, since it may be our own side of the network.
@@ -21,6 +22,7 @@ from mcp_server.core.outcome import Finding, FindingType, Statement
 from mcp_server.core.parameters import Parameters
 from mcp_server.core.reader import Reader
 
+Absence = Literal["refused", "silent", "closed", "foreign", "unresolved"]
 _EXPECT = r"^[1-5](xx|\d\d)(, ?[1-5](xx|\d\d))*$"
 QUOTE = 400
 
@@ -44,7 +46,7 @@ class HttpFacts(Facts):
 
     now: Moment
     answer: HttpAnswer | None = None
-    failure: Literal["refused", "silent", "closed", "unresolved"] | None = None
+    failure: Absence | None = None
     detail: str = Field("", description="the failure in the words of the system")
     waited_s: float = Field(0, description="seconds waited when nothing came")
     accepts: bool | None = Field(None, description="whether the port accepts connections although no answer came")
@@ -105,6 +107,13 @@ CLOSED = FindingType(
     severity="critical",
     meaning="The process behind it crashed on the request, is overloaded, or does not speak this protocol.",
     advice="Read its log at this moment; check http against https.",
+)
+WRONG_PROTOCOL = FindingType(
+    code="wrong_protocol",
+    text="{url}: what answers there does not speak {scheme}",
+    severity="critical",
+    meaning="Another program has the port, or http and https are confused.",
+    advice="Ask who owns the port.",
 )
 NAME_UNRESOLVED = FindingType(
     code="name_unresolved",
@@ -178,6 +187,10 @@ def judge(facts: HttpFacts, params: Params) -> Iterator[Finding]:
         yield NO_ANSWER.found(*facts.evidence, component=url, clues=clues, url=url, waited=round(facts.waited_s, 3))
     elif facts.failure == "closed":
         yield CLOSED.found(*facts.evidence, component=url, clues=clues, quotes=(facts.detail,), url=url)
+    elif facts.failure == "foreign":
+        yield WRONG_PROTOCOL.found(
+            *facts.evidence, component=url, clues=clues, quotes=(facts.detail,), url=url, scheme=urlsplit(url).scheme
+        )
     elif facts.failure == "unresolved":
         yield NAME_UNRESOLVED.found(*facts.evidence, component=url, clues=(f"word:{name}",), url=url, name=name)
     if facts.answer is None:
@@ -238,18 +251,20 @@ def show(facts: HttpFacts, params: Params) -> Iterator[Statement]:
         )  # fmt: skip
 
 
-def _nature(failure: CouldNotLook) -> Literal["refused", "silent", "closed", "unresolved"] | None:
+def _nature(failure: CouldNotLook) -> Absence | None:
     """What a failed look says about the service; None when it may be our own side."""
     words = failure.detail.casefold()
     if failure.reason == "timed_out":
         return "silent"
+    if failure.reason == "damaged" and "does not" in words:  # … speak HTTP, … complete a TLS handshake
+        return "foreign"
     if failure.reason != "unreachable" or "temporary failure" in words:
         return None
-    if "refused" in words:
+    if "refuse" in words:
         return "refused"
     if any(mark in words for mark in ("name or service not known", "no address associated", "nodename nor servname")):
         return "unresolved"
-    return "closed" if any(mark in words for mark in ("reset by peer", "closed connection", "without response")) else None
+    return "closed" if any(mark in words for mark in ("closed without", "reset by peer")) else None
 
 
 def _expected(status: int, expect: str) -> bool:

@@ -4,9 +4,7 @@ Each of the three is asked on its own, and what is not asked is not judged. Wher
 asked; that is a blind spot, unless `process` answers the same question.
 """
 
-import re
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from typing import Self
 
 from pydantic import Field, model_validator
@@ -17,17 +15,9 @@ from mcp_server.core.declare import Diagnostic, Facts
 from mcp_server.core.errors import CouldNotLook
 from mcp_server.core.outcome import Finding, FindingType, Statement
 from mcp_server.core.parameters import Parameters
-from mcp_server.core.processes import FORWARDERS, by_pid, command_line, hidden, kin, listeners, owner_clues, runs
+from mcp_server.core.processes import FORWARDERS, ancestors, by_pid, command_line, hidden, kin, listeners, owner_clues, runs
 from mcp_server.core.reader import Reader
-
-_PROPERTIES = (
-    "Id,LoadState,LoadError,ActiveState,SubState,Result,Type,Restart,NRestarts,MainPID,ExecMainCode,ExecMainStatus,"
-    "ExecMainStartTimestamp,StateChangeTimestamp,FragmentPath,WorkingDirectory,TriggeredBy"
-)
-_EXIT = {
-    "200": "its working directory cannot be entered", "203": "its program cannot be executed", "216": "its group is unknown",
-    "217": "its user is unknown", "226": "its sandbox cannot be set up",
-}  # fmt: skip
+from mcp_server.core.systemd import PROPERTIES, Unit, read_unit
 
 
 class Params(Parameters):
@@ -52,7 +42,7 @@ class ServiceFacts(Facts):
     """What was seen of the unit, the process and the port; None for what was not asked or could not be seen."""
 
     now: Moment
-    unit: dict[str, str] | None = Field(None, description="properties as systemctl shows them")
+    unit: Unit | None = None
     unit_evidence: str | None = None
     matching: tuple[Process, ...] | None = None
     processes_evidence: str | None = None
@@ -172,7 +162,7 @@ def collect(reader: Reader, params: Params) -> ServiceFacts:
 def _look_at_unit(reader: Reader, params: Params, facts: ServiceFacts) -> None:
     try:
         reader.look(StatFile(path="/run/systemd/system"))  # it exists where systemd is process 1, and only there
-        facts.unit, facts.unit_evidence = _properties(reader, params.unit or "")
+        facts.unit, facts.unit_evidence = _ask_systemd(reader, params.unit or "")
     except CouldNotLook as failure:
         if failure.reason != "missing":
             raise
@@ -182,65 +172,46 @@ def _look_at_unit(reader: Reader, params: Params, facts: ServiceFacts) -> None:
         reader.empty(f"unit {params.unit} (systemd does not run here; asked by process instead)")
 
 
-def _properties(reader: Reader, unit: str) -> tuple[dict[str, str], str]:
+def _ask_systemd(reader: Reader, name: str) -> tuple[Unit, str]:
     """`systemctl show`; a non-zero exit says that systemctl could not ask, never that the unit is down."""
-    argv = ["systemctl", "show", unit, "--no-pager", f"--property={_PROPERTIES}"]
+    argv = ["systemctl", "show", name, "--no-pager", f"--property={PROPERTIES}"]
     seen = reader.run([*argv, "--timestamp=us+utc"])
     if seen.value.exit != 0 and "timestamp" in seen.value.err:
         seen = reader.run(argv)  # systemd before 248
-    properties = dict(line.split("=", 1) for line in seen.value.out.splitlines() if "=" in line)
-    if seen.value.exit != 0 or "ActiveState" not in properties:
-        said = seen.value.err.strip().splitlines()[:1]
-        detail = f"systemctl could not ask systemd (exit {seen.value.exit}): {said[0] if said else 'no answer'}"
-        raise CouldNotLook(f"unit {unit}", "failed", detail, "check that the system bus can be reached by this user")
-    return properties, seen.evidence
+    unit = read_unit(seen.value.out)
+    if seen.value.exit != 0 or unit is None:
+        said = (seen.value.err.strip().splitlines() or ["it said nothing"])[0]
+        detail = f"systemctl could not ask systemd (exit {seen.value.exit}): {said}"
+        raise CouldNotLook(f"unit {name}", "failed", detail, "check that this user can reach the system bus")
+    return unit, seen.evidence
 
 
 def _look_at_owners(reader: Reader, params: Params, facts: ServiceFacts, known: dict[int, Process]) -> None:
-    holders = [known[item.pid] for item in facts.listening or () if item.pid in known]
+    holders = (known[item.pid] for item in facts.listening or () if item.pid in known)
     facts.owners = tuple({item.pid: item for item in holders}.values())
-    facts.family = tuple(
-        {item.pid: item for start in (*facts.owners, *(facts.matching or ())) for item in _above(start, known)}.values()
-    )
+    above = (item for start in (*facts.owners, *(facts.matching or ())) for item in ancestors(start, known))
+    facts.family = tuple({item.pid: item for item in above}.values())
     if params.process is None and facts.unit is None:
         return  # only the port was asked: whoever listens is right
     if facts.listening and not facts.owners:
         reader.blind(f"owner of port {params.port}", "the system does not say who owns it", "run it as root")
-    elif facts.owners and (front := [item for item in _strangers(facts, params) if item.name in FORWARDERS]):
-        reader.blind(
-            f"service behind port {params.port}", f"{front[0].name} holds the port for another program",
-            "look inside the container or the socket unit",
-        )  # fmt: skip
-
-
-def _above(process: Process, known: dict[int, Process]) -> Iterator[Process]:
-    current, seen = known.get(process.ppid), {process.pid}
-    while current is not None and current.pid not in seen and current.pid != 1:
-        seen.add(current.pid)
-        yield current
-        current = known.get(current.ppid)
+    elif front := next((item for item in _strangers(facts, params) if item.name in FORWARDERS), None):
+        why = f"{front.name} holds the port for another program"
+        reader.blind(f"service behind port {params.port}", why, "look inside the container or at the socket unit")
 
 
 def _strangers(facts: ServiceFacts, params: Params) -> tuple[Process, ...]:
     """Owners of the port when none of them is the service or kin to it; empty where that cannot be told."""
-    known = by_pid((*facts.family, *facts.owners, *(facts.matching or ())))
-    main, name = "0", None
-    if facts.unit is not None:
-        main, name = facts.unit.get("MainPID", "0"), facts.unit.get("Id")
-        if params.process is None and main == "0" and facts.unit["ActiveState"] == "active":
-            return ()  # systemd itself does not know the main process
-    elif facts.matching is None:
+    unit, matching = facts.unit, facts.matching or ()
+    if unit is None and facts.matching is None:
         return ()
+    if unit is not None and params.process is None and unit.state == "active" and not unit.main_pid:
+        return ()  # systemd itself does not know the main process
+    known = by_pid((*facts.family, *facts.owners, *matching))
     for owner in facts.owners:
-        related = any(kin(owner, item, known) for item in facts.matching or ())
-        if (
-            related
-            or (params.process and runs(owner, params.process))
-            or (name and owner.unit == name)
-            or str(owner.pid) == main
-        ):
-            return ()
-        if main != "0" and any(str(item.pid) == main for item in _above(owner, known)):
+        lineage = {owner.pid, *(item.pid for item in ancestors(owner, known))}
+        ours = unit is not None and (owner.unit == unit.name or unit.main_pid in lineage)
+        if ours or any(kin(owner, item, known) for item in matching):
             return ()
     return facts.owners
 
@@ -249,8 +220,8 @@ def judge(facts: ServiceFacts, params: Params) -> Iterator[Finding]:
     """The unit's state, the process, the port, in this order."""
     if facts.unit is not None and facts.unit_evidence is not None:
         yield from _judge_unit(facts, params, facts.unit, facts.unit_evidence)
-    unit = f"unit:{facts.unit['Id']}" if facts.unit and facts.unit.get("Id") else None
-    clues = tuple(clue for clue in (unit, f"port:{params.port}" if params.port else None) if clue)
+    unit = (f"unit:{facts.unit.name}",) if facts.unit else ()
+    clues = (*unit, f"port:{params.port}") if params.port else unit
     name = params.unit or params.process or f"port {params.port}"
     if params.process and facts.matching == () and facts.processes_evidence:
         paths = tuple(f"path:{word}" for word in params.process.split() if word.startswith("/"))
@@ -263,51 +234,47 @@ def judge(facts: ServiceFacts, params: Params) -> Iterator[Finding]:
         owner = min(others, key=lambda item: item.pid)
         yield PORT_TAKEN.found(
             facts.sockets_evidence, facts.processes_evidence, component=name,
-            clues=(*owner_clues(params.port, owner), *([unit] if unit else [])), port=params.port, owner=owner.name,
+            clues=(*owner_clues(params.port, owner), *unit), port=params.port, owner=owner.name,
             pid=owner.pid, command=command_line(owner), at=owner.started,
         )  # fmt: skip
 
 
-def _judge_unit(facts: ServiceFacts, params: Params, unit: dict[str, str], evidence: str) -> Iterator[Finding]:
-    name, state, sub = unit.get("Id") or params.unit, unit["ActiveState"], unit.get("SubState", "")
-    paths = (unit.get("FragmentPath", ""), unit.get("WorkingDirectory", "").lstrip("!"))
-    clues = (f"unit:{name}", *(f"path:{path}" for path in paths if path.startswith("/") and path != "/"))
-    restarts = int(unit["NRestarts"]) if unit.get("NRestarts", "").isdigit() else 0
-    last, since = moment(unit.get("ExecMainStartTimestamp", "")), moment(unit.get("StateChangeTimestamp", ""))
-    recent = last is not None and (facts.now - last).total_seconds() <= params.recent_s
-    status, result = unit.get("ExecMainStatus", ""), unit.get("Result", "")
-    if unit.get("LoadState", "loaded") != "loaded":
-        yield UNIT_UNUSABLE.found(evidence, component=name, clues=clues, unit=name, load=unit["LoadState"])
-    elif (sub == "auto-restart" and restarts) or (state in ("active", "activating") and restarts >= params.restarts and recent):
+def _judge_unit(facts: ServiceFacts, params: Params, unit: Unit, evidence: str) -> Iterator[Finding]:
+    clues = (f"unit:{unit.name}", *(f"path:{path}" for path in unit.paths))
+    if unit.load != "loaded":
+        yield UNIT_UNUSABLE.found(evidence, component=unit.name, clues=clues, unit=unit.name, load=unit.load)
+    elif unit.loops(facts.now, params.restarts, params.recent_s):
         yield RESTART_LOOP.found(
-            evidence, component=name, clues=clues, at=last, unit=name, restarts=restarts, status=status,
-            last=stamp(last) if last else None,
+            evidence, component=unit.name, clues=clues, at=unit.started, unit=unit.name, restarts=unit.restarts,
+            status=unit.status, last=stamp(unit.started) if unit.started else None,
         )  # fmt: skip
-    elif state == "failed" or sub == "auto-restart":
-        reason = _EXIT.get(status, "see its log")
+    elif unit.state == "failed" or unit.sub == "auto-restart":
         yield UNIT_FAILED.found(
-            evidence, component=name, clues=clues, at=since, unit=name, result=result, status=status, reason=reason
-        )
-        if result == "start-limit-hit" or (unit.get("Restart", "no") in ("always", "on-failure") and restarts):
-            yield START_LIMIT.found(evidence, component=name, clues=clues, at=since, unit=name, restarts=restarts)
-    elif state not in ("active", "reloading"):
-        # a job that ended well, or a service that a timer or socket starts when needed, is allowed not to run
-        if result == "success" and (unit.get("Type") == "oneshot" or unit.get("TriggeredBy")):
-            return
+            evidence, component=unit.name, clues=clues, at=unit.changed, unit=unit.name, result=unit.result,
+            status=unit.status, reason=unit.reason(),
+        )  # fmt: skip
+        if unit.gave_up():
+            yield START_LIMIT.found(
+                evidence, component=unit.name, clues=clues, at=unit.changed, unit=unit.name, restarts=unit.restarts
+            )
+    elif unit.state not in ("active", "reloading") and not unit.rests():
         yield UNIT_INACTIVE.found(
-            evidence, component=name, clues=clues, at=since, severity="critical" if state == "inactive" else "warning",
-            unit=name, state=state, sub=sub,
+            evidence, component=unit.name, clues=clues, at=unit.changed, unit=unit.name, state=unit.state, sub=unit.sub,
+            severity="critical" if unit.state == "inactive" else "warning",
         )  # fmt: skip
 
 
 def show(facts: ServiceFacts, params: Params) -> Iterator[Statement]:
     """One line each for unit, process and port."""
     if facts.unit is not None and facts.unit_evidence:
-        keys = {"unit": "Id", "state": "ActiveState", "sub": "SubState", "pid": "MainPID", "restarts": "NRestarts"}
+        unit = facts.unit
         yield Statement(
             text="unit {unit} is {state}/{sub}, main process {pid}, restarted {restarts} times by systemd",
-            values={key: facts.unit.get(name) for key, name in keys.items()},
-            evidence=(facts.unit_evidence,), at=moment(facts.unit.get("ExecMainStartTimestamp", "")),
+            values={
+                "unit": unit.name, "state": unit.state, "sub": unit.sub, "pid": unit.main_pid or None,
+                "restarts": unit.restarts,
+            },
+            evidence=(facts.unit_evidence,), at=unit.started,
         )  # fmt: skip
     if facts.matching and facts.processes_evidence:
         oldest = min(facts.matching, key=lambda item: item.started or facts.now)
@@ -326,9 +293,3 @@ def show(facts: ServiceFacts, params: Params) -> Iterator[Statement]:
             values={"address": item.address, "process": item.process, "pid": item.pid},
             evidence=(facts.sockets_evidence,) if facts.sockets_evidence else (),
         )
-
-
-def moment(text: str) -> datetime | None:
-    """`Fri 2026-11-20 12:54:25.093126 UTC` as systemctl prints it; None when empty or in a zone that is only a local name."""
-    match = re.fullmatch(r"\w{3} (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d+)?) (?:UTC|GMT)", text.strip())
-    return datetime.fromisoformat(match[1]).replace(tzinfo=UTC) if match else None
