@@ -21,7 +21,7 @@ $(VENV)/.complete: locks/dev.txt
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed; name one with make PYTHON=…" >&2; exit 1; }
 	@echo "making $(VENV) with $(PYTHON), about a minute …"
 	@$(PYTHON) -m venv $(VENV) || { echo "the venv module is missing (Debian: apt install python3-venv)" >&2; exit 1; }
-	@$(RUN) -m pip install --quiet --disable-pip-version-check --require-hashes -r locks/dev.txt
+	@$(RUN) -m pip install --quiet --quiet --disable-pip-version-check --require-hashes -r locks/dev.txt
 	@$(RUN) -m compileall -q mcp_server scripts
 	@touch $@
 

@@ -13,6 +13,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -262,7 +263,20 @@ class World:
         return path.is_file() and words in path.read_text(encoding="utf8", errors="replace")
 
     def stop(self) -> None:
-        """End every process, unmount, and remove the folder unless it is to be kept. May be called twice."""
+        """End every process, unmount, and remove the folder unless it is to be kept. May be called twice.
+
+        A second Ctrl-C cannot stop it half-way.
+        """
+        if threading.current_thread() is not threading.main_thread():
+            self._stop()
+            return
+        before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+        try:
+            self._stop()
+        finally:
+            signal.signal(signal.SIGINT, before)
+
+    def _stop(self) -> None:
         for name in reversed(list(self._processes)):
             self.end(name)
         while self._sockets:
