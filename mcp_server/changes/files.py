@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import PurePosixPath
 
-from mcp_server.core.calls import FileStat, ListFolder
+from mcp_server.core.calls import FileStat, ListFolder, StatFile
 from mcp_server.core.change import Change, Window
 from mcp_server.core.clock import stamp
 from mcp_server.core.clues import class_of, ports_in
@@ -18,7 +18,10 @@ CHANGE_SOURCE = ChangeSource(
     question="Which files of the service and of /etc were written, moved or given other rights? (Removals leave no trace.)"
 )
 
-SKIPPED = (".git", ".hg", ".svn", "node_modules", "__pycache__", "site-packages", "dist-packages", ".mypy_cache", ".cache")
+SKIPPED = (
+    ".git", ".hg", ".svn", "node_modules", "__pycache__", "site-packages", "dist-packages", ".cache", ".mypy_cache",
+    ".pytest_cache", ".ruff_cache",
+)  # fmt: skip
 """Other sources tell of these better, or nobody does anything with them by hand."""
 LARGE = 10 * 1024 * 1024
 """Data that merely grows is news from this size on."""
@@ -33,6 +36,7 @@ def collect(reader: Reader, window: Window, scope: Scope) -> Iterator[Change]:
     for folder in (*scope.folders, "/etc"):
         depth = 6 if folder == "/etc" else 12
         with reader.part(f"files below {folder}"):
+            yield from _switched(reader, window, folder)
             call = ListFolder(path=folder, depth=depth, limit=20_000, modified_after=window.since, skip=SKIPPED)
             seen = reader.look(call)
             if seen.value.cut:
@@ -61,6 +65,13 @@ def collect(reader: Reader, window: Window, scope: Scope) -> Iterator[Change]:
             f"{amount(later, 'file')} changed again after the window: an earlier change inside it cannot be seen",
             f"ask again with until later than {stamp(window.until)}",
         )
+
+
+def _switched(reader: Reader, window: Window, folder: str) -> Iterator[Change]:
+    """A folder that is a link (`current` → `releases/42`): pointing it elsewhere deploys without writing any file."""
+    seen = reader.look(StatFile(path=folder))
+    if seen.value.type == "link" and (moment := _when(seen.value, window)):
+        yield _change(seen.value, *moment, (f"path:{folder}",), seen.evidence)
 
 
 def _growing(entry: FileStat) -> bool:
