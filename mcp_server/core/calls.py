@@ -4,7 +4,7 @@ A call names what is looked at and nothing else, so that it can be stored, repea
 Adding a way to look means adding a call here and its answer in `targets/`.
 """
 
-from typing import Annotated, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Generic, Literal, TypeVar
 
 from pydantic import Field
 
@@ -16,6 +16,11 @@ A = TypeVar("A")
 
 class Call(Noun, Generic[A]):
     """One look, without side effects. `A` is the type of its answer."""
+
+    if not TYPE_CHECKING:  # `A` is for the type checker; a model class of its own for every answer would cost start-up time
+
+        def __class_getitem__(cls, answer: object) -> type["Call"]:
+            return cls
 
     def title(self) -> str:
         """Short name for coverage lines, such as `df -P` or `/etc/nginx/nginx.conf`."""

@@ -65,22 +65,25 @@ class Calls:
         return result
 
     async def _in_thread(self, params: CallToolRequestParams, asking: Asking) -> CallToolResult:
-        return await anyio.to_thread.run_sync(
+        text, data = await anyio.to_thread.run_sync(
             self._answer, params.name, params.arguments or {}, asking, abandon_on_cancel=True, limiter=self._slots
         )
+        # made here, not in the thread: the SDK's models are built on first use, which wants one thread
+        return CallToolResult(content=[TextContent(text=text)], _meta=data, is_error=data is None)
 
-    def _answer(self, name: str, arguments: Mapping[str, Any], asking: Asking) -> CallToolResult:
+    def _answer(self, name: str, arguments: Mapping[str, Any], asking: Asking) -> tuple[str, dict[str, Any] | None]:
+        """The text, and the machine-readable form; None in its place means that the call failed."""
         session = self._session
         self._under_way.add(asking.cancel)
         try:
             outcome = self._tool(name).call(session, arguments, asking)
             text = self._interrupted() + bounded(outcome, session.settings.limits.answer_chars)
-            return CallToolResult(content=[TextContent(text=text)], _meta=machine_form(outcome))
+            return text, machine_form(outcome)
         except VeteranError as error:
-            return _failed(refusal(error, session.redactor))
+            return refusal(error, session.redactor), None
         except Exception:  # noqa: BLE001 -- a defect must reach the model as a sentence, and its details only the log
             LOG.error("defect in %s\n%s", one_line(name, 60), session.redactor.text(traceback.format_exc()))
-            return _failed(f"a defect of this server stopped {one_line(name, 60)}; details are in the server's log. Report it.")
+            return f"a defect of this server stopped {one_line(name, 60)}; details are in the server's log. Report it.", None
         finally:
             self._under_way.discard(asking.cancel)
 
@@ -147,10 +150,6 @@ def interrupted_note(session: Session) -> str:
     return f"note: an earlier process was killed before it had finished: {named}{more}. Ask again what still matters."
 
 
-def _failed(text: str) -> CallToolResult:
-    return CallToolResult(content=[TextContent(text=text)], is_error=True)
-
-
 def _entry(tool: Tool) -> ToolEntry:
     return ToolEntry(
         name=tool.name, title=tool.name.replace("_", " ").capitalize(), description=tool.summary,
@@ -161,14 +160,34 @@ def _entry(tool: Tool) -> ToolEntry:
     )  # fmt: skip
 
 
-def compact(node: Any) -> Any:
-    """A schema without what only costs space: `T or null, default null` is an optional T."""
-    if isinstance(node, list):
-        return [compact(item) for item in node]
-    if not isinstance(node, dict):
-        return node
-    options = node.get("anyOf")
+_SHORT = {"target": "local or recorded:FILE", "incident": "INC-n"}
+"""Nearly every tool takes these; the instructions say the rest once."""
+_PATTERN_CHARS = 24
+
+
+def compact(schema: Any) -> Any:
+    """A schema as a model needs it: the list of tools is in its context all the time.
+
+    Left out is what only costs space, and what a refusal states in words anyway: `or null`, lengths, long patterns.
+    """
+    if isinstance(schema, list):
+        return [compact(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    options = schema.get("anyOf")
     if isinstance(options, list) and {"type": "null"} in options and len(options) == 2:
         kept = next(option for option in options if option != {"type": "null"})
-        node = {key: value for key, value in node.items() if key != "anyOf"} | kept
-    return {key: compact(value) for key, value in node.items() if not (key == "default" and value is None)}
+        schema = {key: value for key, value in schema.items() if key != "anyOf"} | kept
+    small = {key: compact(value) for key, value in schema.items() if not _costly(key, value)}
+    for name, text in _SHORT.items():
+        if isinstance(entry := small.get("properties", {}).get(name), dict):
+            entry["description"] = text
+    return small
+
+
+def _costly(key: str, value: Any) -> bool:
+    return (
+        (key == "default" and value in (None, [], {}))
+        or (key in ("maxLength", "minLength", "maxItems", "minItems") and isinstance(value, int))
+        or (key == "pattern" and isinstance(value, str) and len(value) > _PATTERN_CHARS)
+    )
