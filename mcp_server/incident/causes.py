@@ -11,13 +11,15 @@ from typing import Literal
 from mcp_server.core.change import Change
 from mcp_server.core.clock import Moment
 from mcp_server.core.noun import Noun
-from mcp_server.core.outcome import Finding, FindingType, Statement
+from mcp_server.core.outcome import Finding, FindingType, Statement, Value
 from mcp_server.incident.answers import Answers
 from mcp_server.incident.clues import Shared, same_subject, share_any, shared_clues
 from mcp_server.incident.record import Incident
 
 SLACK = timedelta(seconds=1)
 """Most logs stamp whole seconds: a change in the same second may still have come first."""
+LATER = "not the cause, it came after the onset"
+NO_CLUE = "not linked, it shares no clue with any finding"
 _WEIGHT = {"critical": 30, "warning": 20, "info": 5}
 
 
@@ -32,9 +34,11 @@ class Link(Noun):
     def why(self) -> Statement:
         """One sentence: which clue, and how long before."""
         best = self.shared[0]
-        values = {"kind": best.kind, "value": best.value, "how": best.how, "seconds": round(self.before_s, 1)}
+        values: dict[str, Value] = {"value": best.value, "seconds": round(self.before_s, 1)}
         when = "{seconds} s before the onset" if self.before_s >= 0 else "within the clock's doubt of the onset"
-        return Statement(text="shares {kind} {value} ({how}), " + when, values=values, evidence=self.change.summary.evidence)
+        return Statement(
+            text=f"shares {best.kind} {{value}} ({best.how}), " + when, values=values, evidence=self.change.summary.evidence
+        )
 
 
 class Group(Noun):
@@ -91,9 +95,10 @@ class Diagnosis(Noun):
     onset_from: Literal["finding", "incident"]
     hypotheses: tuple[Hypothesis, ...] = ()
     not_linked: tuple[Unlinked, ...] = ()
-    healthy: tuple[str, ...] = ()
-    """Diagnostics that said ok."""
+    healthy: dict[str, str] = {}
+    """Diagnostics that said ok, with the id of the answer."""
     not_yet: tuple[Question, ...] = ()
+    changes_id: str | None = None
     changes_seen: bool = False
     """Whether change sources were asked at all and answered without blind spots."""
 
@@ -116,8 +121,9 @@ def diagnose(incident: Incident, known: Answers, types: Mapping[str, FindingType
     return Diagnosis(
         state=state, onset=onset, onset_from="finding" if onsets else "incident", hypotheses=tuple(hypotheses),
         not_linked=tuple(_unlinked(known.changes, hypotheses, onset)),
-        healthy=tuple(dict.fromkeys(item.name for item in known.outcomes if item.verdict == "ok")),
+        healthy={item.name: item.id or "" for item in known.outcomes if item.verdict == "ok"},
         not_yet=tuple(Question(ask=ask, what=spot.what, reason=spot.reason, remedy=spot.remedy) for ask, spot in blind),
+        changes_id=changes.id if changes else None,
         changes_seen=changes is not None and not (changes.coverage.blind or changes.coverage.cut),
     )  # fmt: skip
 
@@ -167,8 +173,7 @@ def _one_cause(one: Finding, other: Finding, reach: Mapping[str, set[str]]) -> b
 
 
 def _hypothesis(group: Group, changes: Iterable[Change], incident: Incident, types: Mapping[str, FindingType]) -> Hypothesis:
-    members = (group.root, *group.agreeing, *group.symptoms)
-    onset = min([incident.onset, *(item.at for item in members if item.at)])
+    onset = _onset(group, incident)
     links = [link for change in changes if (link := _link(group, change, onset))]
     links.sort(key=lambda link: (-link.shared[0].weight, -len(link.shared), link.before_s))
     early = [link for link in links if not _too_late(link.change, onset)]
@@ -182,6 +187,14 @@ def _hypothesis(group: Group, changes: Iterable[Change], incident: Incident, typ
         root=group.root, agreeing=group.agreeing, symptoms=group.symptoms, onset=onset, trigger=early[0] if early else None,
         others=tuple(early[1:4]), later=tuple(link for link in links if _too_late(link.change, onset)), confirm=tuple(confirm),
     )  # fmt: skip
+
+
+def _onset(group: Group, incident: Incident) -> datetime:
+    """When this began: the root's first trace, else that of its symptoms (they may be older noise), else as reported."""
+    for members in ((group.root, *group.agreeing), group.symptoms):
+        if times := [item.at for item in members if item.at]:
+            return min(incident.onset, *times)
+    return incident.onset
 
 
 def _link(group: Group, change: Change, onset: datetime) -> Link | None:
@@ -214,6 +227,6 @@ def _unlinked(changes: Iterable[Change], hypotheses: Sequence[Hypothesis], onset
         if change in linked:
             continue
         if _too_late(change, onset):
-            yield Unlinked(change=change, why="came after the onset, so it cannot be the cause")
+            yield Unlinked(change=change, why=LATER)
         else:
-            yield Unlinked(change=change, why="shares no clue with any finding; only the time connects them")
+            yield Unlinked(change=change, why=NO_CLUE)

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable
 
+from pydantic import Field
+
 from mcp_server.core.change import Change
 from mcp_server.core.noun import Noun
 from mcp_server.core.outcome import Finding
@@ -14,8 +16,8 @@ _FOLDER, _COMPONENT = 20, 15
 class Shared(Noun):
     """One clue that both have. `how` is an authored word: exact, folder, …"""
 
-    kind: str
-    value: str
+    kind: str = Field(description="ours: a key of WEIGHT, or component")
+    value: str = Field(description="data")
     how: str
     weight: int
 
@@ -56,8 +58,8 @@ def _match(kind: str, value: str, other_kind: str, other: str) -> Shared | None:
     if kind in ("module", "package") and other_kind in ("module", "package") and _normal(value) == _normal(other):
         how = "exact" if kind == other_kind else f"{kind} and {other_kind} of one name"
         return Shared(kind=kind, value=value, how=how, weight=WEIGHT[kind] - (0 if kind == other_kind else 15))
-    if kind == other_kind and value == other and kind != "word":
-        return Shared(kind=kind, value=value, how="exact", weight=WEIGHT.get(kind, _COMPONENT))
+    if kind == other_kind and value == other and kind in WEIGHT and kind != "word":
+        return Shared(kind=kind, value=value, how="exact", weight=WEIGHT[kind])
     return None
 
 

@@ -38,8 +38,8 @@ CHECKS: Mapping[str, tuple[str, Callable[[Standing], bool]]] = MappingProxyType(
         "cause_or_health": ("neither a cause nor health is established", lambda now: now.diagnosis.state != "unknown"),
         "trigger_known": ("the cause has no triggering change", _trigger_known),
         "recovery_seen": (
-            "the last answers still hold findings: nothing shows yet that it is over",
-            lambda now: bool(now.known.outcomes) and not now.known.findings(),
+            "the last answers do not show that it is over",
+            lambda now: now.diagnosis.state == "nothing",
         ),
         "note_made": ("no note says who decided or did what", lambda now: bool(now.incident.notes)),
     }

@@ -19,7 +19,7 @@ from mcp_server.incident.causes import Diagnosis, Hypothesis
 from mcp_server.incident.drawing import Drawing, draw
 from mcp_server.incident.gates import Standing, standing, unmet_checks
 from mcp_server.incident.record import Incident
-from mcp_server.incident.said import change_statement
+from mcp_server.incident.said import change_statement, no_change
 from mcp_server.incident.timeline import Happening, timeline
 
 EVIDENCE_ROWS = 300
@@ -79,7 +79,8 @@ def build(session: Session, incident: Incident) -> Report:
 def _summary(stands: Standing) -> tuple[Statement, ...]:
     """The paragraph for whoever leads: what, since when, why, what else."""
     incident, diagnosis = stands.incident, stands.diagnosis
-    reference = (stands.known.triage.id,) if stands.known.triage and stands.known.triage.id else ()
+    answered = [*stands.known.outcomes, *([stands.known.changes_outcome] if stands.known.changes_outcome else [])]
+    reference = tuple(item.id for item in answered if item.id and (spots(item) or not diagnosis.not_yet))
     said = [Statement(text="Reported as {title}.", values={"title": incident.title})]
     best = diagnosis.probable
     if best is None:
@@ -102,11 +103,11 @@ def _summary(stands: Standing) -> tuple[Statement, ...]:
     root = best.root
     said.append(Statement(text="Probable cause: " + root.text + ".", values=root.values, evidence=root.evidence))
     if best.trigger:
-        change = best.trigger.change
-        said.append(change_statement(change, "It came with this change: "))
+        came = change_statement(best.trigger.change, "It came with this change: ")
+        said.append(came.model_copy(update={"text": came.text + "."}))
     else:
-        seen = "" if diagnosis.changes_seen else " Not every source of change could be seen."
-        said.append(Statement(text="No observed change explains it." + seen, evidence=_ids(stands.known.changes_outcome)))
+        none = no_change(diagnosis)
+        said.append(none.model_copy(update={"text": none.text.capitalize() + "."}))
     if diagnosis.not_yet:
         count = {"count": len(diagnosis.not_yet)}
         said.append(
@@ -131,10 +132,6 @@ def _next_steps(session: Session, stands: Standing) -> tuple[Statement, ...]:
             said = Statement(text="To see {what}: {remedy}", values={"what": question.what, "remedy": question.remedy})
             steps.setdefault(question.what, said)
     return tuple(steps.values())
-
-
-def _ids(outcome: Outcome | None) -> tuple[str, ...]:
-    return (outcome.id,) if outcome and outcome.id else ()
 
 
 def _evidence_row(seq: int, body: dict[str, Any]) -> EvidenceRow:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from mcp_server.core.change import Change
 from mcp_server.core.clock import stamp
 from mcp_server.core.outcome import Statement
-from mcp_server.incident.causes import Diagnosis, Hypothesis, Link, Unlinked
+from mcp_server.incident.causes import Diagnosis, Hypothesis, Link
 from mcp_server.incident.validation import Receipts
 
 FEW = 4
@@ -49,8 +49,10 @@ def cause_statements(item: Hypothesis, lead: str, diagnosis: Diagnosis) -> Itera
     cited = item.evidence_for()[:8] if first else root.evidence
     yield Statement(text=f"{lead}: " + root.text, values=root.values, evidence=cited, at=item.onset if first else None)
     if item.symptoms or item.agreeing:
-        codes = dict.fromkeys(finding.code for finding in (*item.agreeing, *item.symptoms))
-        yield Statement(text="it explains: " + ", ".join(codes))
+        explained_too = (*item.agreeing, *item.symptoms)
+        codes = dict.fromkeys(finding.code for finding in explained_too)
+        proof = tuple(dict.fromkeys(name for finding in explained_too for name in finding.evidence))
+        yield Statement(text="it explains: " + ", ".join(codes), evidence=proof[:8])
     if item.trigger:
         yield change_statement(item.trigger.change, "triggering change: ")
         yield item.trigger.why()
@@ -63,22 +65,29 @@ def cause_statements(item: Hypothesis, lead: str, diagnosis: Diagnosis) -> Itera
 def no_change(diagnosis: Diagnosis) -> Statement:
     """That no change explains it; and whether all sources of change were seen."""
     seen = "" if diagnosis.changes_seen else "; not every source of change could be seen"
-    return Statement(text="no observed change explains this" + seen)
+    asked = (diagnosis.changes_id,) if diagnosis.changes_id else ()
+    return Statement(text="no observed change explains this" + seen, evidence=asked)
 
 
 def ruled_out(diagnosis: Diagnosis, limit: int) -> Iterator[Statement]:
-    """Diagnostics that said ok, changes that explain nothing."""
+    """Diagnostics that said ok, then changes that explain nothing, nearest first, with the reason."""
     if diagnosis.healthy:
-        yield Statement(text="ruled out, asked and ok: " + ", ".join(diagnosis.healthy))
-    for item in diagnosis.not_linked[:limit]:
-        yield unlinked_statement(item)
-    if len(diagnosis.not_linked) > limit:
-        yield Statement(text="not linked: {count} more changes", values={"count": len(diagnosis.not_linked) - limit})
+        answers = tuple(diagnosis.healthy.values())
+        yield Statement(text="ruled out, asked and ok: " + ", ".join(diagnosis.healthy), evidence=answers)
+    for reason, changes in unlinked_by_reason(diagnosis).items():
+        lead = f"{reason}: " if diagnosis.hypotheses else "changed before, nothing links it to a fault: "
+        for change in changes[:limit]:
+            yield change_statement(change, lead)
+        if len(changes) > limit:
+            yield Statement(text=lead + "{count} more changes", values={"count": len(changes) - limit})
 
 
-def unlinked_statement(item: Unlinked) -> Statement:
-    """A change that explains nothing, and why it does not."""
-    return change_statement(item.change, f"not linked ({item.why}): ")
+def unlinked_by_reason(diagnosis: Diagnosis) -> dict[str, list[Change]]:
+    """Changes that explain nothing, by why they do not."""
+    found: dict[str, list[Change]] = {}
+    for item in diagnosis.not_linked:
+        found.setdefault(item.why, []).append(item.change)
+    return found
 
 
 def links_of(item: Hypothesis) -> tuple[Link, ...]:
