@@ -1,11 +1,13 @@
 """Values from outside in documents: each stays inside its code span, whatever it holds."""
 
+import re
 from typing import Any
 
 from mcp_server.core.outcome import Statement, Value
 from mcp_server.core.text import one_line, visible
 
 CELL = 300
+_STAMP = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]{8,12}Z")
 
 
 def plain(value: Value) -> str:
@@ -43,7 +45,10 @@ def html(statement: Statement) -> Any:
     from markupsafe import Markup, escape
 
     def show(value: Value) -> Any:
-        return Markup("<code>{}</code>").format(one_line(value, CELL)) if isinstance(value, str) else escape(plain(value))
+        if not isinstance(value, str):
+            return escape(plain(value))
+        shape = Markup('<code class="t">{}</code>') if _STAMP.fullmatch(value) else Markup("<code>{}</code>")
+        return shape.format(one_line(value, CELL))
 
     values = {key: show(value) for key, value in statement.values.items()}
     return escape(statement.text).format(**values)
