@@ -33,7 +33,7 @@ def collect(reader: Reader, window: Window, scope: Scope) -> Iterator[Change]:
     """Names below the folders and /etc whose content (mtime) or rights (ctime) changed in the window."""
     seen_paths: set[str] = set()
     readings, later = 0, 0
-    for folder in (*scope.folders, "/etc"):
+    for folder in dict.fromkeys((*scope.folders, "/etc")):
         depth = 6 if folder == "/etc" else 12
         with reader.part(f"files below {folder}"):
             yield from _switched(reader, window, folder)
@@ -46,13 +46,14 @@ def collect(reader: Reader, window: Window, scope: Scope) -> Iterator[Change]:
                 reader.blind(f"{amount(len(hidden), 'folder')} below {folder}: {named}", "denied: cannot be entered")
             count = 0
             for entry in seen.value.entries:
-                if entry.path in seen_paths or entry.type not in ("file", "link") or _growing(entry):
+                if entry.type not in ("file", "link") or _growing(entry):
+                    continue
+                moment, known = _when(entry, window), entry.path in seen_paths
+                count += moment is not None
+                later += entry.modified > window.until and not known
+                if moment is None or known:
                     continue
                 seen_paths.add(entry.path)
-                later += entry.modified > window.until
-                if (moment := _when(entry, window)) is None:
-                    continue
-                count += 1
                 ports: tuple[str, ...] = ()
                 if class_of(entry.path) == "configuration" and entry.type == "file" and readings < READ_FILES:
                     readings += 1

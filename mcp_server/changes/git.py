@@ -14,7 +14,7 @@ from mcp_server.core.reader import Reader
 
 CHANGE_SOURCE = ChangeSource(question="Which commits were made in, or reached, the checkouts concerned?")
 
-FILE_CLUES = 200
+FILE_CLUES = 100
 RESOLUTION_MS = 1_000
 """Git and its reflog stamp whole seconds."""
 AHEAD = timedelta(seconds=60)
@@ -46,7 +46,7 @@ def _outside_any_checkout(reader: Reader, folder: str, failure: CouldNotLook | N
     """Whether it is certain that the folder exists and belongs to no checkout; then there was nothing to look at."""
     if isinstance(failure, NotApplicable):
         return True
-    if failure.reason not in ("missing", "failed", "damaged"):
+    if failure.reason != "missing":
         return False
     try:
         reader.look(StatFile(path=folder))

@@ -23,11 +23,11 @@ from mcp_server.engine.together import together
 
 Side = Literal["before", "after", "future"]
 
-KEPT = 400
+KEPT = 200
 """Changes kept in an answer's data; more are counted."""
-BURST, BURST_GAP = 10, timedelta(seconds=5)
+BURST, BURST_GAP = 6, timedelta(seconds=5)
 """So many changes of one source and kind, no two further apart than this, are told as one."""
-BURST_CLUES = 400
+BURST_CLUES = 300
 CHECKOUT_BEFORE, CHECKOUT_AFTER = timedelta(seconds=60), timedelta(seconds=5)
 """A checkout writes its files shortly before git notes the commit; a later write is somebody else's."""
 AHEAD = timedelta(seconds=60)
@@ -171,12 +171,15 @@ def _burst(members: Sequence[Change]) -> Change:
     first, last = members[0], members[-1]
     span_ms = int((last.at - first.at).total_seconds() * 1000)
     clues = tuple(dict.fromkeys(clue for change in members for clue in change.clues))
+    commands = {change.summary.values.get("command") for change in members}
+    command = {"command": commands.pop()} if len(commands) == 1 and None not in commands else {}
     summary = Statement(
-        text="{count} changes of kind {kind} within {seconds} s, seen by {source}; the first is {first}, the last {last}",
+        text="{count} changes of kind {kind} within {seconds} s, seen by {source}" + (" by {command}" if command else "")
+        + "; the first is {first}, the last {last}",
         values={
             "count": len(members), "kind": first.kind, "seconds": span_ms / 1000, "source": first.source,
             "first": first.component, "last": last.component,
-        },
+        } | command,
         evidence=tuple(dict.fromkeys(name for change in members for name in change.summary.evidence))[:12],
         quotes=(", ".join(change.component for change in members[:40]) + (" …" if len(members) > 40 else ""),), at=first.at,
     )  # fmt: skip
@@ -215,7 +218,7 @@ def _said(change: Change, onset: datetime | None, present: datetime) -> Statemen
 
 
 def _nothing(window: Window, certain: bool, evidence: tuple[str, ...]) -> Statement:
-    text = "no change seen between {since} and {until}"
+    text = "no change seen between {since} and {until}; files removed and processes ended would not show"
     if not certain:
         text = "nothing seen between {since} and {until} where a look was possible; what was not looked at may have changed"
     return Statement(text=text, values={"since": stamp(window.since), "until": stamp(window.until)}, evidence=evidence[:12])

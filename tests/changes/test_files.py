@@ -61,6 +61,13 @@ def test_logs_that_grow_and_tool_folders_are_left_out_but_large_data_is_not(
     assert change.summary.values["size"] == "50.0 MiB"
 
 
+def test_a_folder_inside_another_is_told_once_and_is_not_called_empty(session: Session, world: World, window: Window) -> None:
+    world.file("/srv/shop/conf/app.ini", "x")
+    changes, coverage = collect(session, world, "files", window, folders=("/srv/shop", "/srv/shop/conf", "/etc"))
+    assert len(changes) == 1
+    assert coverage.empty == ("files: none below /etc changed in the window",)
+
+
 def test_a_link_pointed_elsewhere_is_a_change(session: Session, world: World, window: Window) -> None:
     world.file("/srv/releases/42/app.py", "", at=world.moment - timedelta(days=3))
     (world.root / "srv/current").symlink_to("releases/42")

@@ -1,6 +1,9 @@
 """Processes started in the window, grouped under their master."""
 
+import subprocess
+import sys
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,6 +11,8 @@ import pytest
 from mcp_server.core.calls import HostFacts, Process, Processes, Socket, Sockets
 from mcp_server.core.change import Window
 from mcp_server.core.errors import CouldNotLook
+from mcp_server.core.settings import ReadSettings
+from mcp_server.engine.places import Local
 from mcp_server.engine.session import Session
 from tests.changes.world import World, collect, spots
 
@@ -83,3 +88,22 @@ def test_arguments_are_data(session: Session, alive: World, window: Window) -> N
     (change,) = collect(session, alive, "processes", window)[0]
     assert "execute_action" in str(change.summary.values["command"])
     assert "execute_action" not in change.summary.text
+
+
+@pytest.mark.real
+def test_a_real_process_that_listens(session: Session, tmp_path: Path) -> None:
+    script = (
+        "import socket, sys; s = socket.create_server(('127.0.0.1', 0)); print(s.getsockname()[1], flush=True);sys.stdin.read()"
+    )
+    with subprocess.Popen(
+        (sys.executable, "-c", script), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=tmp_path
+    ) as child:
+        assert child.stdout
+        assert child.stdin
+        port = int(child.stdout.readline())
+        place: Any = Local(ReadSettings())
+        window = Window(since=place.now() - timedelta(minutes=1), until=place.now() + timedelta(seconds=5))
+        changes, _ = collect(session, place, "processes", window)
+        child.stdin.close()
+    change = next(item for item in changes if f"pid:{child.pid}" in item.clues)
+    assert {f"port:{port}", f"path:{tmp_path}"} <= set(change.clues)

@@ -94,7 +94,7 @@ def test_the_examples_are_valid() -> None:
 
 def test_a_real_file_edited_in_a_declared_service(session: Session, tmp_path: Path) -> None:
     (tmp_path / "shop" / "app.ini").write_text("port = 8011\n")
-    outcome = run(session, service="shop", since="1h", limit=400)
+    outcome = run(session, service="shop", since="1h", limit=200)
     assert isinstance(outcome.data, dict)
     found: Any = outcome.data["changes"]
     change = next(item for item in found if item["component"] == f"{tmp_path}/shop/app.ini")

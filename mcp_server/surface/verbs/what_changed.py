@@ -41,7 +41,7 @@ class Params(Parameters):
     onset: When | None = Field(None, description="When the trouble began; default: the incident's onset")
     folders: tuple[Absolute, ...] = Field((), max_length=20, description="Checkouts and configuration folders, absolute paths")
     pythons: tuple[Absolute, ...] = Field((), max_length=20, description="Virtual environments or interpreters, absolute paths")
-    limit: int = Field(40, ge=1, le=400, description="Changes listed; the rest is counted")
+    limit: int = Field(40, ge=1, le=200, description="Changes listed; the rest is counted")
 
 
 def run(session: Session, params: Params, asking: Asking) -> Outcome:
