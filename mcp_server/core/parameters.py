@@ -71,8 +71,10 @@ def _complaint(cls: type[Parameters], item: Any) -> str:
     path = ".".join(str(part) for part in item["loc"]) or "arguments"
     if item["type"] == "missing":
         return f"`{path}` is required: {_describe(cls, path)}"
-    reason = str(item["msg"]).removeprefix("Value error, ").removeprefix("Input should be ")
-    return f"`{path}` is `{one_line(item['input'], 80)}`; it should be {reason} ({_describe(cls, path)})"
+    reason = str(item["msg"]).removeprefix("Value error, ")
+    _, should, rest = reason.partition(" should ")  # "Input should be …", "String should match …"
+    reason = f"should {rest}" if should else f"should be {reason}"
+    return f"`{path}` is `{one_line(item['input'], 80)}`; it {reason} ({_describe(cls, path)})"
 
 
 def _describe(cls: type[Parameters], path: str) -> str:

@@ -9,7 +9,7 @@ from mcp_server.core.calls import Process, ReadProcesses, ReadSockets, Socket
 from mcp_server.core.declare import Diagnostic, Facts
 from mcp_server.core.outcome import Finding, FindingType, Statement
 from mcp_server.core.parameters import Parameters
-from mcp_server.core.processes import by_pid, command_line, listeners, owner_clues, says
+from mcp_server.core.processes import FORWARDERS, by_pid, command_line, listeners, owner_clues, says
 from mcp_server.core.reader import Reader
 
 
@@ -84,6 +84,9 @@ def collect(reader: Reader, params: Params) -> PortFacts:
             facts.owners_evidence = processes.evidence
             if params.expect and wanted - {item.pid for item in facts.owners}:
                 reader.blind("owner's command line", "the owner ended between the two looks", "ask again")
+            if params.expect and (front := _strangers(facts, params)) and front[0].name in FORWARDERS:
+                why = f"{front[0].name} holds the port for another program"
+                reader.blind(f"program behind port {params.port}", why, "look inside the container or at the socket unit")
     return facts
 
 
@@ -95,14 +98,22 @@ def judge(facts: PortFacts, params: Params) -> Iterator[Finding]:
         yield NOBODY_LISTENS.found(
             facts.evidence, component=f"port {params.port}", clues=(f"port:{params.port}",), port=params.port
         )
-    unseen = {item.pid for item in facts.sockets} - {owner.pid for owner in facts.owners}
-    if params.expect and facts.owners and not unseen and not any(says(item, params.expect) for item in facts.owners):
-        owner = min(facts.owners, key=lambda item: item.pid)  # the parent of a family of owners
+    strangers = _strangers(facts, params)
+    if params.expect and strangers and strangers[0].name not in FORWARDERS:
+        owner = strangers[0]
         yield WRONG_OWNER.found(
             facts.evidence, *([facts.owners_evidence] if facts.owners_evidence else []), component=f"port {params.port}",
             clues=owner_clues(params.port, owner), port=params.port, owner=owner.name, pid=owner.pid, expect=params.expect,
             command=command_line(owner),
         )  # fmt: skip
+
+
+def _strangers(facts: PortFacts, params: Params) -> list[Process]:
+    """Owners, the eldest first, when all are known and none is the expected one."""
+    unseen = {item.pid for item in facts.sockets} - {owner.pid for owner in facts.owners}
+    if unseen or any(says(item, params.expect or "") for item in facts.owners):
+        return []
+    return sorted(facts.owners, key=lambda item: item.pid)
 
 
 def show(facts: PortFacts, params: Params) -> Iterator[Statement]:
