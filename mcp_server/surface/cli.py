@@ -115,7 +115,8 @@ def parser(tool: Tool) -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
     if single := positional(flags):
-        out.add_argument(f"{single.name}:positional", nargs="?", metavar=single.name.upper(), help=f"same as {single.option}")
+        words = {"nargs": "*" if single.many else "?", "metavar": single.name.upper(), "help": f"same as {single.option}"}
+        out.add_argument(f"{single.name}:positional", **words)
     for flag in flags:
         options: dict[str, Any] = {"dest": flag.name, "help": _help(flag), "default": None}
         if flag.kind == "yes/no" and not flag.many:
@@ -135,7 +136,7 @@ def read_arguments(tool: Tool, words: list[str]) -> tuple[dict[str, Any], str | 
     form = given.pop(":form", None)
     flags = flags_of(tool)
     single = positional(flags)
-    if single and (value := given.pop(f"{single.name}:positional", None)) is not None:
+    if single and (value := given.pop(f"{single.name}:positional", None)):
         if single.name in given:
             raise BadInput(f"`{single.name}` is given twice: as {single.option} and without it")
         given[single.name] = value

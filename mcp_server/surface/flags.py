@@ -42,9 +42,9 @@ def flags_of(tool: Tool) -> list[Flag]:
 
 
 def positional(flags: list[Flag]) -> Flag | None:
-    """The one required text, which may also be given without its flag; None when there is no such single one."""
+    """The one required text (or list of texts), which may also be given without its flag; None when there is none."""
     required = [flag for flag in flags if flag.required]
-    return required[0] if len(required) == 1 and required[0].kind == "text" and not required[0].many else None
+    return required[0] if len(required) == 1 and required[0].kind == "text" else None
 
 
 def command_line(tool: Tool, arguments: Mapping[str, Any]) -> str:
