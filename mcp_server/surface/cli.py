@@ -115,8 +115,9 @@ def parser(tool: Tool) -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
     if single := positional(flags):
-        words = {"nargs": "*" if single.many else "?", "metavar": single.name.upper(), "help": f"same as {single.option}"}
-        out.add_argument(f"{single.name}:positional", **words)
+        count = "*" if single.many else "?"
+        dest, shown = f"{single.name}:positional", single.name.upper()
+        out.add_argument(dest, nargs=count, metavar=shown, help=f"same as {single.option}")
     for flag in flags:
         options: dict[str, Any] = {"dest": flag.name, "help": _help(flag), "default": None}
         if flag.kind == "yes/no" and not flag.many:
