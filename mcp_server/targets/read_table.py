@@ -6,94 +6,19 @@ must not begin with `-`, because then we and the program might disagree about wh
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Literal
 
 from mcp_server.core.text import amount, one_line
+from mcp_server.targets.read_rule import Flag, Parsed, Rule, fits, flags_of
 
 MOST_ARGUMENTS, MOST_CHARACTERS = 256, 16_384
 BIN_FOLDERS = ("/bin/", "/sbin/", "/usr/bin/", "/usr/sbin/", "/usr/local/bin/", "/usr/local/sbin/")
 
-KINDS: Mapping[str, re.Pattern[str]] = {
-    "int": re.compile(r"\d{1,12}"),
-    "number": re.compile(r"\d{1,12}(\.\d{1,6})?(ms|[smhdwKMGTPE]?i?B?)"),
-    "word": re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:@%+,=~-]*"),
-    "name": re.compile(r"[A-Za-z0-9_.][A-Za-z0-9_.:@%+,=~/-]*"),
-    "address": re.compile(r"[A-Za-z0-9_.:\[\]][A-Za-z0-9_.:%/\[\]-]*"),
-    "glob": re.compile(r"[A-Za-z0-9_.*?\[\]@%+:][A-Za-z0-9_.*?\[\]@%+,:=~/\\-]*"),
-    "path": re.compile(r"[^-;&|<>`$*?!\"'\\][^;&|<>`$*?!\"'\\]*"),
-    "absolute": re.compile(r"/[^;&|<>`$*?!\"'\\]*"),
-    "text": re.compile(r".*"),
-}
-"""What a value or operand may look like; a rule may also give a pattern of its own as `=/…/` without blanks."""
-
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202f\u205f-\u206f\ufeff\ufff0-\uffff\ud800-\udfff]")
 _SHELL = re.compile(r"[|;&<>]+|\d*[<>].*|&>.*|.*(`|\$\(|\$\{).*|.*[;|&]")
 _DASH = "-\u00ad\u058a\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe58\ufe63\uff0d"
-
-
-@dataclass(frozen=True)
-class Flag:
-    """One flag: `kind` None takes no value; an `attached` value is only read after `=` (or directly after a letter)."""
-
-    kind: str | None = None
-    attached: bool = False
-    optional: bool = False
-
-
-@dataclass(frozen=True)
-class Parsed:
-    """A command line as its rule understands it."""
-
-    words: tuple[str, ...]
-    flags: Sequence[tuple[str, str | None]]
-    operands: Sequence[str]
-
-    def value(self, *names: str) -> str | None:
-        """The last value given to any of these flags."""
-        return next((value for name, value in reversed(self.flags) if name in names), None)
-
-    def has(self, *names: str) -> bool:
-        """Whether any of these flags was given."""
-        return any(name in names for name, _ in self.flags)
-
-
-@dataclass(frozen=True)
-class Rule:
-    """What of a program, or of one of its sub-commands, is a read.
-
-    `flags`: `-a --all` take nothing, `-n=int` a value of that kind, `--color=?word` one that only follows `=`,
-    `--watch=!false` must have exactly this one. `operands`: a kind, or None for none. `needs`: of each group, one flag.
-    """
-
-    flags: str = ""
-    operands: str | None = None
-    most: int = 64
-    least: int = 0
-    style: Literal["gnu", "go", "words"] = "gnu"
-    subs: Mapping[str, "Rule"] = field(default_factory=dict)
-    bare: bool = False
-    """May be called without a sub-command."""
-    inherit: bool = True
-    """Flags listed here may also follow the sub-command."""
-    needs: Sequence[str] = ()
-    never: Mapping[str, str] = field(default_factory=dict)
-    """Words that are refused with a sentence of their own."""
-    check: Callable[[Parsed], str | None] | None = None
-    content: Callable[[Parsed], Sequence[tuple[str, bool]]] | None = None
-    """Files whose content would be printed, and whether everything below them."""
-
-
-def same(words: str, rule: Rule) -> dict[str, Rule]:
-    """Several sub-commands with the same rule."""
-    return dict.fromkeys(words.split(), rule)
-
-
-def refusing(reason: str, words: str) -> dict[str, str]:
-    """Several words refused for the same reason."""
-    return dict.fromkeys(words.split(), reason)
 
 
 def is_read(argv: Sequence[str]) -> bool:
@@ -158,31 +83,6 @@ def _rules() -> Mapping[str, Rule]:
     return load()
 
 
-@cache
-def _flags(spec: str) -> Mapping[str, Flag]:
-    flags = {}
-    for item in spec.split():
-        name, has, kind = item.partition("=")
-        if not has:
-            flags[name] = Flag()
-        elif kind.startswith("?"):
-            flags[name] = Flag(kind[1:], attached=True, optional=True)
-        elif kind.startswith("!"):
-            flags[name] = Flag(f"/{kind[1:]}/", attached=True)
-        else:
-            flags[name] = Flag(kind)
-    return flags
-
-
-@cache
-def _pattern(kind: str) -> re.Pattern[str]:
-    return re.compile(kind[1:-1]) if kind.startswith("/") else KINDS[kind]
-
-
-def _fits(kind: str, text: str) -> bool:
-    return _pattern(kind).fullmatch(text) is not None
-
-
 @dataclass
 class _Reading:
     """Walks over the words of one command line."""
@@ -213,7 +113,7 @@ class _Reading:
                 )  # fmt: skip
         if attached is None and not flag.optional:
             return self.never.get(name) or f"{name} needs a value"
-        if attached is not None and not _fits(flag.kind, attached):
+        if attached is not None and not fits(flag.kind, attached):
             return f"the value `{one_line(attached, 60)}` of {name} is not known as harmless"
         self.flags.append((name, attached))
         return None
@@ -241,7 +141,7 @@ class _Reading:
 
 
 def _parse(argv: Sequence[str], rule: Rule) -> Parsed | str:
-    reading = _Reading(argv, rule, known=dict(_flags(rule.flags)), never=dict(rule.never))
+    reading = _Reading(argv, rule, known=dict(flags_of(rule.flags)), never=dict(rule.never))
     only_operands = False
     while reading.at < len(argv):
         word, rule = argv[reading.at], reading.rule
@@ -265,7 +165,7 @@ def _parse(argv: Sequence[str], rule: Rule) -> Parsed | str:
                 sentence = reading.unknown(word)
             else:
                 sub = rule.subs[word]
-                reading.known = {**(reading.known if rule.inherit else {}), **_flags(sub.flags)}
+                reading.known = {**(reading.known if rule.inherit else {}), **flags_of(sub.flags)}
                 reading.rule, reading.never = sub, {**reading.never, **sub.never}
                 reading.words.append(word)
         else:
@@ -280,7 +180,7 @@ def _operand(reading: _Reading, word: str) -> str | None:
     kind = reading.rule.operands
     if kind is None:
         return reading.never.get(word) or f"`{one_line(word, 60)}` has no place here"
-    if not _fits(kind, word):
+    if not fits(kind, word):
         return f"`{one_line(word, 60)}` is not known as harmless here"
     reading.operands.append(word)
     return None

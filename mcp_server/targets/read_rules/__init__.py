@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from mcp_server.targets.read_table import Rule, refusing
+from mcp_server.targets.read_rule import Rule, refusing
 
 REFUSED: Mapping[str, str] = {
     **refusing(

@@ -2,7 +2,7 @@
 
 import re
 
-from mcp_server.targets.read_table import Parsed, Rule, refusing, same
+from mcp_server.targets.read_rule import Parsed, Rule, refusing, same
 
 _GLOBAL = "-n=word --namespace=word --context=name --cluster=name --request-timeout=number -v=int --v=int -h --help"
 _SELECT = "-A --all-namespaces -l=text --selector=text --field-selector=text --chunk-size=int --show-labels --no-headers"

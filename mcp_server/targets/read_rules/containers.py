@@ -1,6 +1,6 @@
 """Docker, Podman and Compose."""
 
-from mcp_server.targets.read_table import Parsed, Rule, refusing, same
+from mcp_server.targets.read_rule import Parsed, Rule, refusing, same
 
 _REFERENCE = "/[A-Za-z0-9][A-Za-z0-9_.:@/-]*/"
 _LIST = "-a --all -f=text --filter=text --format=text --no-trunc -q --quiet"

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from mcp_server.targets.read_table import Parsed, Rule, refusing
+from mcp_server.targets.read_rule import Parsed, Rule, refusing
 
 
 def _printed(parsed: Parsed) -> Sequence[tuple[str, bool]]:

@@ -1,7 +1,7 @@
 """Git. A repository's own configuration can name programs (external diff, textconv, file system monitor, pager): where a
 diff may be made, `--no-ext-diff` and `--no-textconv` must be given; the command's environment switches off the others."""
 
-from mcp_server.targets.read_table import Parsed, Rule, refusing
+from mcp_server.targets.read_rule import Parsed, Rule, refusing
 
 _REVISION = "/[A-Za-z0-9_./@:^~*!{}=+][A-Za-z0-9_./@:^~*!{}=+ -]*/"
 _FORMAT = (

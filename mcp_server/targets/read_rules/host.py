@@ -2,7 +2,7 @@
 
 import re
 
-from mcp_server.targets.read_table import Parsed, Rule, refusing
+from mcp_server.targets.read_rule import Parsed, Rule, refusing
 
 _PS_LETTERS = re.compile(r"-?[aAcdfFhHjlLmMrSTvwxXyZ]*e?[aAcdfFhHjlLmMrSTvwxXyZ]*|-?aux[wf]*")
 _PS_LIST = re.compile(r"\d+(,\d+)*|[a-z_]+(:\d+)?(=[\w%]*)?(,[a-z_%]+(:\d+)?(=[\w%]*)?)+|%?[a-z_]{2,}=?")

@@ -2,7 +2,7 @@
 
 import re
 
-from mcp_server.targets.read_table import Parsed, Rule, refusing
+from mcp_server.targets.read_rule import Parsed, Rule, refusing
 
 _SHOW = ("show", "list", "lst", "ls", "sh")
 _OBJECTS = frozenset(

@@ -1,6 +1,6 @@
 """What is installed."""
 
-from mcp_server.targets.read_table import Parsed, Rule, refusing, same
+from mcp_server.targets.read_rule import Parsed, Rule, refusing, same
 
 _DPKG_QUERIES = "-l --list -L --listfiles -s --status -S --search -V --verify -C --audit -p --print-avail --get-selections"
 

@@ -1,6 +1,6 @@
 """systemd and servers that are asked for their version only."""
 
-from mcp_server.targets.read_table import Parsed, Rule, refusing, same
+from mcp_server.targets.read_rule import Parsed, Rule, refusing, same
 
 _UNITS = Rule(operands="glob")
 _SHOW = (
