@@ -39,6 +39,7 @@ class Step(Noun):
     arguments: dict[str, Any] = Field({}, alias="with")
     optional: dict[str, Any] = {}
     needs: tuple[str, ...] = ()
+    any_of: tuple[str, ...] = Field((), description="places of which at least one must have a value")
 
 
 class Route(Noun):
@@ -134,7 +135,7 @@ def _check_step(playbook: Playbook, number: int, step: Step, catalog: Catalog) -
     """Every step names a real unit with valid parameters, tried with a service that declares everything."""
     where = f"{playbook.path}, step {number} ({step.ask})"
     context = _service_context("app", _SAMPLE_SERVICE) | _SAMPLE_TIMES | {"incident.since": _SAMPLE_TIMES["incident.onset"]}
-    for place in (*_places([step.arguments, step.optional]), *step.needs):
+    for place in (*_places([step.arguments, step.optional]), *step.needs, *step.any_of):
         if place not in context:
             raise Broken(f"{where}: there is no place {{{place}}}; places: {', '.join(context)}")
     try:
@@ -191,7 +192,10 @@ def asked(playbooks: Sequence[Playbook], context: Mapping[str, Any]) -> Iterator
     for playbook in playbooks:
         for step in playbook.steps:
             needed = dict.fromkeys((*step.needs, *_places(step.arguments)))
-            if missing := [place for place in needed if context.get(place) is None]:
+            missing = [place for place in needed if context.get(place) is None]
+            if step.any_of and all(context.get(place) is None for place in step.any_of):
+                missing.append(" or ".join(step.any_of))
+            if missing:
                 yield Asked(ask=step.ask, blind=_undeclared(step.ask, missing, context.get("service.name")))
                 continue
             given = {
@@ -204,7 +208,7 @@ def asked(playbooks: Sequence[Playbook], context: Mapping[str, Any]) -> Iterator
 
 
 def _undeclared(ask: str, missing: list[str], service: str | None) -> BlindSpot:
-    keys = ", ".join(place.removeprefix("service.") for place in missing)
+    keys = ", ".join(missing).replace("service.", "")
     table = f"[services.{service}]" if service else "[services.NAME]"
     remedy = f"declare {keys} under {table} in the settings file" + ("" if service else " and name it with `service`")
     return BlindSpot(what=ask, reason=f"not asked: {', '.join(missing)} is not declared", remedy=remedy)

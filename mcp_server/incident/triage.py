@@ -6,16 +6,17 @@ from datetime import timedelta
 
 from mcp_server.core.change import Window
 from mcp_server.core.clock import now
-from mcp_server.core.errors import Cancelled
+from mcp_server.core.errors import BadInput, Cancelled
 from mcp_server.core.noun import Noun
 from mcp_server.core.outcome import BlindSpot, Coverage, Finding, Outcome, Suggestion, verdict_of
 from mcp_server.core.settings import ServiceSettings
+from mcp_server.core.text import one_line
 from mcp_server.engine.places import resolve
 from mcp_server.engine.run import Question, ask_all, record
 from mcp_server.engine.session import Asking, Session
 from mcp_server.incident.answers import TRIAGE, answers
 from mcp_server.incident.causes import Diagnosis, diagnose
-from mcp_server.incident.playbooks import Playbook, asked, context_of, library, named, route
+from mcp_server.incident.playbooks import Asked, Playbook, asked, context_of, library, named, route
 from mcp_server.incident.record import Incident
 from mcp_server.incident.said import diagnosis_statements
 
@@ -56,8 +57,7 @@ def triage(session: Session, doing: Plan, asking: Asking) -> tuple[Outcome, Diag
     call = session.began(TRIAGE, doing.target, {"playbooks": names, "service": doing.service}, incident.id)
     declared = session.settings.services.get(doing.service) if doing.service else None
     steps = list(asked(doing.playbooks, context_of(incident, doing.service, declared)))
-    unasked = tuple(step.blind for step in steps if step.blind)
-    questions = [Question.of(session, step.ask, step.arguments) for step in steps if step.blind is None]
+    unasked, questions = _questions(session, steps)
     try:
         outcomes = ask_all(session, questions, doing.target, asking)
         changes = _changes(session, doing, declared, asking)
@@ -80,6 +80,21 @@ def triage(session: Session, doing: Plan, asking: Asking) -> tuple[Outcome, Diag
         next=_next(outcomes, diagnosis), data=data,
     )  # fmt: skip
     return record(session, outcome, call), diagnosis
+
+
+def _questions(session: Session, steps: Sequence[Asked]) -> tuple[tuple[BlindSpot, ...], list[Question]]:
+    """Steps that cannot be asked, as blind spots, and the others, checked. A declared value may still be unusable."""
+    unasked, questions = [], []
+    for step in steps:
+        if step.blind:
+            unasked.append(step.blind)
+            continue
+        try:
+            questions.append(Question.of(session, step.ask, step.arguments))
+        except BadInput as error:
+            remedy = "correct the service's declaration in the settings file"
+            unasked.append(BlindSpot(what=step.ask, reason=f"not asked: {one_line(error, 300)}", remedy=remedy))
+    return tuple(unasked), questions
 
 
 def compact(outcome: Outcome) -> Outcome:
