@@ -6,17 +6,15 @@ import stat
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import datetime
 from fnmatch import translate
 from typing import IO, Any
 
 from mcp_server.core.calls import FileStat, FileText, Folder, ListFolder, ReadFile, StatFile
-from mcp_server.core.clock import from_epoch
 from mcp_server.core.errors import CouldNotLook
 from mcp_server.core.reader import Limits
 from mcp_server.core.settings import ReadSettings
 from mcp_server.core.text import amount
-from mcp_server.targets.opening import Gate, check_form, explain, failed, open_checked, owner_name, shown
+from mcp_server.targets.opening import Gate, check_form, explain, failed, moment, open_checked, owner_name, shown
 
 _CHUNK = 1_048_576
 _FARTHEST = 1 << 53
@@ -79,7 +77,7 @@ def _read(call: ReadFile, limits: Limits, policy: ReadSettings) -> FileText:
         os.close(handle)
     start, data, text = _decode(data, start, mark, more=start + len(data) < size, tail=call.start < 0)
     return FileText(
-        path=shown(real), text=text, start=start, end=start + len(data), size=size, modified=_moment(found.st_mtime),
+        path=shown(real), text=text, start=start, end=start + len(data), size=size, modified=moment(found.st_mtime),
         binary="\0" in text,
     )  # fmt: skip
 
@@ -149,11 +147,6 @@ def _whole_characters(data: bytes) -> int:
 # --- names ----------------------------------------------------------------------------------------------------------
 
 
-def _moment(seconds: float) -> datetime:
-    # a clock far off leaves times that no calendar holds
-    return from_epoch(min(max(seconds, 0.0), 253_402_300_799.0))
-
-
 def _stat(call: StatFile, policy: ReadSettings) -> FileStat:
     """`lstat`. Nothing is opened, so only the roots apply, not the paths that are never opened."""
     check_form(call.path)
@@ -172,7 +165,7 @@ def _facts(path: str, found: os.stat_result, link: str | None) -> FileStat:
     return FileStat(
         path=shown(path),
         type="file" if stat.S_ISREG(mode) else "folder" if stat.S_ISDIR(mode) else "link" if stat.S_ISLNK(mode) else "other",
-        size=found.st_size, modified=_moment(found.st_mtime), changed=_moment(found.st_ctime), mode=stat.filemode(mode),
+        size=found.st_size, modified=moment(found.st_mtime), changed=moment(found.st_ctime), mode=stat.filemode(mode),
         owner=owner_name(found.st_uid), device=found.st_dev, link=None if link is None else shown(link),
     )  # fmt: skip
 

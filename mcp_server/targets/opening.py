@@ -9,8 +9,10 @@ import errno
 import os
 import re
 import stat
+from datetime import datetime
 from functools import lru_cache
 
+from mcp_server.core.clock import from_epoch
 from mcp_server.core.errors import CouldNotLook, Reason
 from mcp_server.core.settings import ReadSettings
 from mcp_server.core.text import one_line
@@ -152,6 +154,11 @@ def _denied(path: str, blocking: str, group_bit: int) -> CouldNotLook:
     if found.st_mode & group_bit and found.st_gid != 0 and found.st_gid not in os.getgroups():
         return failed(path, "denied", detail, f"add the account to group {group}")
     return failed(path, "denied", detail, f"let {owner} grant this account the right to read it")
+
+
+def moment(seconds: float) -> datetime:
+    """Seconds since 1970 as a moment; a clock far off leaves times that no calendar holds, which end at its edges."""
+    return from_epoch(min(max(seconds, 0.0), 253_402_300_799.0))
 
 
 @lru_cache(4_096)

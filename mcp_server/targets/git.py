@@ -1,0 +1,220 @@
+"""Checkouts of this host: which commits were made, and which reached the checkout, inside a window.
+
+The repository is found and checked against the allowed roots before git sees it. What it costs grows with the window
+and with what arrived in it, not with the length of the history.
+"""
+
+import os
+import stat
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from mcp_server.core.calls import Commit, History, ReadHistory
+from mcp_server.core.errors import CouldNotLook
+from mcp_server.core.reader import Limits
+from mcp_server.core.settings import ReadSettings
+from mcp_server.core.text import amount, one_line
+from mcp_server.targets.git_log import LogReader
+from mcp_server.targets.git_reflog import Graph, Move, arrivals, parse, reachable
+from mcp_server.targets.git_run import Runner
+from mcp_server.targets.opening import Gate, check_form, explain, failed, moment, open_checked, shown
+
+_SMALL_BYTES = 65_536
+_REFLOG_BYTES = 2_097_152
+_REGION = 50_000
+"""Commits looked through to tell which move brought what."""
+
+
+def look(call: Any, limits: Limits, policy: ReadSettings) -> Any:
+    """Answer ReadHistory (History). Raises CouldNotLook, Cancelled."""
+    limits.check()
+    if not isinstance(call, ReadHistory):
+        raise CouldNotLook(call.title(), "missing", "git answers no such call")
+    gate = Gate(policy)
+    place = _find(call.path, gate)
+    return _Reading(call, place, gate, Runner(one_line(call.title()), place.git_dir, limits), limits).history()
+
+
+# --- where the repository is ----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Place:
+    """A repository: the folder shown to people, the one of this checkout's HEAD, the one of the objects."""
+
+    top: str
+    git_dir: str
+    common: str
+
+
+def _find(path: str, gate: Gate) -> _Place:
+    check_form(path)
+    start = os.path.realpath(path)
+    gate.check(path, start)
+    try:
+        folder = start if stat.S_ISDIR(os.stat(start).st_mode) else os.path.dirname(start)
+        while True:
+            gate.check(path, folder)
+            git_dir = _git_dir(folder, gate)
+            if git_dir is not None:
+                break
+            if folder == "/":
+                raise _no_repository(path)
+            folder = os.path.dirname(folder)
+    except OSError as error:
+        raise explain(path, error) from None
+    except CouldNotLook as failure:
+        if failure.reason == "refused" and folder != start:  # the roots end before a repository begins
+            raise _no_repository(path) from None
+        raise
+    common = git_dir
+    if os.path.exists(os.path.join(git_dir, "commondir")):
+        common = os.path.realpath(os.path.join(git_dir, _small(os.path.join(git_dir, "commondir"), gate)))
+    alternates = os.path.join(common, "objects", "info", "alternates")
+    borrowed = _small(alternates, gate).splitlines() if os.path.exists(alternates) else []
+    for name in (git_dir, common, *(os.path.join(common, "objects", item) for item in borrowed if item[:1] not in "#")):
+        gate.check(name, os.path.realpath(name))
+    top = os.path.dirname(folder) if os.path.basename(folder) == ".git" and git_dir == folder else folder
+    return _Place(top, git_dir, common)
+
+
+def _git_dir(folder: str, gate: Gate) -> str | None:
+    """The git folder of a work tree, of a linked work tree (a file `.git`), or the folder itself when it is a bare one."""
+    dot = os.path.join(folder, ".git")
+    if os.path.isfile(dot):
+        name = _small(dot, gate)
+        if not name.startswith("gitdir:"):
+            raise failed(dot, "damaged", "is no link to a repository")
+        return os.path.realpath(os.path.join(folder, name.removeprefix("gitdir:").strip()))
+    for candidate in (dot, folder):
+        try:
+            os.lstat(os.path.join(candidate, "HEAD"))
+            if os.path.isdir(os.path.join(candidate, "objects")) or os.path.isfile(os.path.join(candidate, "commondir")):
+                return os.path.realpath(candidate)
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+    return None
+
+
+def _no_repository(path: str) -> CouldNotLook:
+    return failed(path, "missing", "no git repository here or above", "name the folder of a checkout")
+
+
+def _small(path: str, gate: Gate) -> str:
+    """A small file of git's own, at most 64 KiB of it."""
+    return _tail(path, gate, _SMALL_BYTES)[0].decode("utf8", "surrogateescape").strip()
+
+
+def _tail(path: str, gate: Gate, length: int) -> tuple[bytes, bool]:
+    """The last bytes of a file, and whether that is all of it."""
+    handle, _ = open_checked(path, gate)
+    with os.fdopen(handle, "rb") as file:
+        start = max(0, os.fstat(handle).st_size - length)
+        file.seek(start)
+        return file.read(length), start == 0
+
+
+# --- its history ----------------------------------------------------------------------------------------------------
+
+
+class _Reading:
+    """One ReadHistory under way."""
+
+    def __init__(self, call: ReadHistory, place: _Place, gate: Gate, git: Runner, limits: Limits) -> None:
+        self._call, self._place, self._gate, self._git, self._limits = call, place, gate, git, limits
+        self._cut: list[str] = []
+        self._problem: str | None = None
+        self._committed: dict[str, datetime] = {}
+
+    def history(self) -> History:
+        shallow = os.path.join(self._place.common, "shallow")
+        edge = frozenset(_small(shallow, self._gate).split()) if os.path.exists(shallow) else frozenset()
+        name = _small(os.path.join(self._place.git_dir, "HEAD"), self._gate)
+        branch = name.removeprefix("ref:").strip().removeprefix("refs/heads/") if name.startswith("ref:") else None
+        head = self._head()
+        commits: tuple[Commit, ...] = ()
+        if head is not None:
+            moves = self._moves()
+            arrived = self._arrived(head, moves)
+            commits = self._read(self._chosen(head, arrived), arrived, edge)
+        return History(
+            top=shown(self._place.top), head=head, branch=None if branch is None else shown(branch), shallow=bool(edge),
+            commits=commits, reflog_problem=self._problem, cut="; ".join(self._cut) or None,
+        )  # fmt: skip
+
+    def _head(self) -> str | None:
+        lines = list(self._git.stream(("rev-parse", "--quiet", "--verify", "HEAD"), accept=(0, 1)))
+        return lines[0].decode() if lines else None
+
+    def _moves(self) -> list[Move]:
+        path = os.path.join(self._place.git_dir, "logs", "HEAD")
+        try:
+            data, whole = _tail(path, self._gate, _REFLOG_BYTES)
+        except CouldNotLook as failure:
+            missing = failure.reason == "missing"
+            why = "this repository keeps no reflog" if missing else f"the reflog cannot be read: {failure.detail}"
+            self._problem = f"{why}: when commits arrived is unknown"
+            return []
+        moves, self._problem = parse(data, self._call.since, whole=whole)
+        return moves
+
+    def _arrived(self, head: str, moves: list[Move]) -> dict[str, datetime]:
+        """When commits arrived, for those that arrived since the window began."""
+        if not moves:
+            return {}
+        ends = dict.fromkeys(sha for move in moves for sha in (move.old, move.new) if sha is not None)
+        known = self._known(tuple(ends))
+        gone = len(ends.keys() - known.keys())
+        if gone:
+            self._problem = f"{amount(gone, 'earlier position')} of HEAD no longer exist: what arrived with them is unknown"
+        followed = [move for move in moves if move.new in known and (move.old is None or move.old in known)]
+        tips = dict.fromkeys((head, *known))
+        base = [line.decode() for line in self._git.stream(("merge-base", "--octopus", *tips), accept=(0, 1))]
+        graph = self._commits(f"--max-count={_REGION}", *tips, *(f"^{sha}" for sha in base))
+        if len(graph) >= _REGION:
+            self._problem = f"more than {amount(_REGION, 'commit')} moved: when some of them arrived is unknown"
+        arrived = arrivals(followed, graph, self._git.in_time)
+        for move in reversed(followed):
+            if move.old is None:  # a clone, or the first commit: all that was there arrived with it
+                begun = self._commits(f"--max-count={self._call.limit + 1}", move.new)
+                arrived = dict.fromkeys(begun, move.at) | arrived
+        here = reachable(head, graph) | (self._committed.keys() - graph.keys())
+        return {sha: at for sha, at in arrived.items() if sha in here}
+
+    def _known(self, names: tuple[str, ...]) -> Graph:
+        return self._commits("--no-walk=unsorted", "--ignore-missing", *names)
+
+    def _commits(self, *argv: str) -> Graph:
+        """Parents of the commits that rev-list names; their times are remembered."""
+        graph: Graph = {}
+        for line in self._git.lines("rev-list", "--timestamp", "--parents", *argv, "--"):
+            seconds, sha, *parents = line.decode().split(" ")
+            graph[sha] = tuple(parents)
+            self._committed[sha] = moment(float(seconds))
+        return graph
+
+    def _chosen(self, head: str, arrived: dict[str, datetime]) -> list[str]:
+        """Commits that were made or arrived inside the window, newest first, as many as asked for."""
+        since, until, limit = self._call.since, self._call.until, self._call.limit
+        made = self._commits(
+            f"--max-age={int(since.timestamp())}", f"--min-age={int((until + timedelta(seconds=1)).timestamp())}",
+            f"--max-count={limit + 1}", head,
+        )  # fmt: skip
+        inside = [sha for sha in made if since <= self._committed[sha] <= until]
+        chosen = list(
+            dict.fromkeys((*inside, *(sha for sha, at in arrived.items() if since.replace(microsecond=0) <= at <= until)))
+        )
+        chosen.sort(key=lambda sha: (arrived.get(sha, self._committed[sha]), self._committed[sha]), reverse=True)
+        if len(chosen) > limit:
+            self._cut.append(f"only the newest {amount(limit, 'commit')}; ask for a shorter window or a higher limit")
+        return chosen[:limit]
+
+    def _read(self, chosen: list[str], arrived: dict[str, datetime], edge: frozenset[str]) -> tuple[Commit, ...]:
+        if not chosen:
+            return ()
+        reader = LogReader(arrived, edge, self._limits.max_bytes)
+        commits = tuple(reader.commits(self._git.stream((*reader.arguments(), *chosen, "--"))))
+        if reader.left_out:
+            self._cut.append(f"file names or lines beyond {amount(self._limits.max_bytes, 'character')} were left out")
+        return commits

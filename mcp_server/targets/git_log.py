@@ -1,0 +1,105 @@
+"""What `git log` prints, read line by line: commits with their files and changed lines, nothing of it trusted."""
+
+import re
+import secrets
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from mcp_server.core.calls import Commit
+from mcp_server.targets.opening import moment
+
+_LINES, _LINE_CHARS, _FILES = 200, 300, 1_000
+_SUBJECT_CHARS, _NAME_CHARS = 500, 200
+_HUNK = re.compile(rb"@@ -\d+(?:,(\d+))? \+\d+(?:,(\d+))? @@")
+_ESCAPE = re.compile(rb"\\([0-7]{3}|.)", re.DOTALL)
+_ESCAPED = {b"a": b"\a", b"b": b"\b", b"t": b"\t", b"n": b"\n", b"v": b"\v", b"f": b"\f", b"r": b"\r"}
+
+
+@dataclass
+class _Open:
+    """A commit whose patch is being read."""
+
+    fields: list[bytes]
+    files: list[str] = field(default_factory=list)
+    added: list[str] = field(default_factory=list)
+    removed: list[str] = field(default_factory=list)
+
+
+class LogReader:
+    """Reads one `git log`. `kept` counts the characters of lines and names; beyond `budget` they are left out."""
+
+    def __init__(self, arrived: dict[str, datetime], shallow: frozenset[str], budget: int) -> None:
+        self._arrived, self._shallow, self._budget = arrived, shallow, budget
+        # a commit's message or content cannot contain what it could not foresee
+        self._mark = secrets.token_hex(16).encode()
+        self._kept = 0
+        self.left_out = False
+
+    def arguments(self) -> tuple[str, ...]:
+        """How `git log` must be asked, but for the commits."""
+        fields = "%x00".join(("%H", "%P", "%an", "%at", "%ct", "%cI", "%s"))
+        return (
+            "log", "--no-walk=unsorted", f"--format={self._mark.decode()}{fields}", "--encoding=UTF-8", "--raw", "--patch",
+            "--unified=0", "--diff-merges=first-parent", "--no-renames", "--no-ext-diff", "--no-textconv", "--no-color",
+            "--no-notes", "--no-mailmap", "--no-show-signature", "--no-decorate", "--submodule=short", "--no-relative",
+            "--no-abbrev", "--inter-hunk-context=0",
+        )  # fmt: skip
+
+    def commits(self, lines: Iterable[bytes]) -> Iterator[Commit]:
+        """The commits in the order printed."""
+        current: _Open | None = None
+        minus = plus = 0
+        for line in lines:
+            if minus > 0 or plus > 0:  # inside a hunk every line is content, whatever it looks like
+                if line[:1] != b"+":
+                    minus -= line[:1] in (b"-", b" ")
+                if line[:1] != b"-":
+                    plus -= line[:1] in (b"+", b" ")
+                if current is not None and line[:1] in (b"+", b"-"):
+                    self._keep(current.added if line[:1] == b"+" else current.removed, _LINES, line[1:])
+            elif line.startswith(self._mark):
+                if current is not None:
+                    yield self._closed(current)
+                current = _Open(line[len(self._mark) :].split(b"\0", 6))
+            elif match := _HUNK.match(line):
+                minus, plus = (1 if count is None else int(count) for count in match.groups())
+            elif line.startswith(b":") and current is not None:
+                self._keep(current.files, _FILES, _unquoted(line.split(b"\t", 1)[-1]), 4_096)
+        if current is not None:
+            yield self._closed(current)
+
+    def _keep(self, place: list[str], most: int, raw: bytes, chars: int = _LINE_CHARS) -> None:
+        if len(place) >= most:
+            self.left_out = self.left_out or most == _FILES
+            return
+        if self._kept >= self._budget:
+            self.left_out = True
+            return
+        text = raw[: 4 * chars].decode("utf8", "replace")[:chars].rstrip("\r")
+        self._kept += len(text) + 1
+        place.append(text)
+
+    def _closed(self, found: _Open) -> Commit:
+        sha, parents, author, authored, committed, stamp, subject = (item.decode("utf8", "replace") for item in found.fields)
+        # where a shallow history ends, git shows everything as added, which it was not
+        cut_off = sha in self._shallow
+        return Commit(
+            sha=sha, author=author[:_NAME_CHARS], authored=_time(authored), committed=_time(committed),
+            arrived=self._arrived.get(sha), stamp=stamp, subject=subject[:_SUBJECT_CHARS],
+            files=() if cut_off else tuple(found.files), added=() if cut_off else tuple(found.added),
+            removed=() if cut_off else tuple(found.removed), merge=" " in parents,
+        )  # fmt: skip
+
+
+def _time(text: str) -> datetime:
+    try:
+        return moment(int(text))
+    except ValueError:  # a damaged date is shown as 1970; `stamp` keeps what the source said
+        return moment(0)
+
+
+def _unquoted(path: bytes) -> bytes:
+    if not (path.startswith(b'"') and path.endswith(b'"')):
+        return path
+    return _ESCAPE.sub(lambda m: bytes([int(m[1], 8) & 255]) if len(m[1]) == 3 else _ESCAPED.get(m[1], m[1]), path[1:-1])
