@@ -1,0 +1,1 @@
+"""Applications: what they need, and whether it is there."""
