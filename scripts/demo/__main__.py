@@ -24,7 +24,8 @@ def main() -> int:
     options.add_argument("--keep", action="store_true", help="keep the service's folder")
     options.add_argument("--no-nginx", action="store_true", help="as if nginx were not installed")
     chosen = options.parse_args()
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # asked to end politely, it goes the way of Ctrl-C, which also unwinds what runs in the event loop
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     terminal = Terminal(sys.stdout)
     try:
         with World(nginx=False if chosen.no_nginx else None, keep=chosen.keep) as world:
