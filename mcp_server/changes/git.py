@@ -17,6 +17,7 @@ CHANGE_SOURCE = ChangeSource(question="Which commits were made in, or reached, t
 FILE_CLUES = 100
 RESOLUTION_MS = 1_000
 """Git and its reflog stamp whole seconds."""
+FUTURE = timedelta(days=3_650)
 AHEAD = timedelta(seconds=60)
 """A commit dated later than this after now was stamped by a wrong clock."""
 
@@ -26,10 +27,12 @@ def collect(reader: Reader, window: Window, scope: Scope) -> Iterator[Change]:
     if not scope.folders:
         reader.blind("git", "no folder was named", "name the checkouts with folders=…, or declare the service in the settings")
     tops: set[str] = set()
+    # where the window reaches the present, a commit dated later was stamped by a wrong clock: it is asked for too
+    until = window.until if window.until < reader.now - AHEAD else window.until + FUTURE
     for folder in scope.folders:
         with reader.part(f"git history of {folder}"):
             try:
-                seen = reader.look(ReadHistory(path=folder, since=window.since, until=window.until))
+                seen = reader.look(ReadHistory(path=folder, since=window.since, until=until))
             except (CouldNotLook, NotApplicable) as failure:
                 if not _outside_any_checkout(reader, folder, failure):
                     raise
@@ -79,14 +82,15 @@ def _cover(reader: Reader, history: History) -> None:
 
 
 def _change(reader: Reader, history: History, commit: Commit, evidence: str) -> Change:
-    at, doubt_ms, future = commit.arrived or commit.committed, RESOLUTION_MS, commit.committed > reader.now + AHEAD
-    text = "commit {commit} reached {checkout} ({branch}, {files} files): {subject}"
+    at, doubt_ms = commit.arrived or commit.committed, RESOLUTION_MS
+    future = max(at, commit.committed) > reader.now + AHEAD
+    text = "commit {commit} reached {checkout} ({branch}, files: {files}): {subject}"
     if commit.arrived is None:
         # it took effect at some unknown moment between its own stamp and now
         doubt_ms = max(RESOLUTION_MS, int(abs((reader.now - commit.committed).total_seconds()) * 1000))
-        text = "commit {commit} was made in {checkout} or elsewhere ({branch}, {files} files); arrival not known: {subject}"
+        text = "commit {commit} was made in {checkout} or elsewhere ({branch}, files: {files}); arrival not known: {subject}"
     if future:
-        text = "commit {commit} in {checkout} is dated in the future ({dated}) ({branch}, {files} files): {subject}"
+        text = "commit {commit} in {checkout} is dated in the future ({dated}) ({branch}, files: {files}): {subject}"
     values = {
         "commit": commit.sha[:12], "checkout": history.top, "branch": history.branch or "detached HEAD",
         "files": len(commit.files), "subject": commit.subject,

@@ -2,17 +2,15 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from zoneinfo import ZoneInfo
-
-from pydantic import ConfigDict
 
 from mcp_server.core.calls import FileStat, ListFolder, ReadFile, StatFile
 from mcp_server.core.change import Change, Window
 from mcp_server.core.clock import stamp, to_utc
 from mcp_server.core.declare import ChangeSource, Scope
 from mcp_server.core.errors import CouldNotLook
-from mcp_server.core.noun import Noun
 from mcp_server.core.outcome import Statement
 from mcp_server.core.reader import Reader
 from mcp_server.core.text import amount
@@ -27,16 +25,16 @@ REMEDY = {"rpm": "rpm -qa --last", "apk": "cat /var/log/apk.log", "pacman": "les
 RESOLUTION = timedelta(seconds=1)
 ANY_ZONE = timedelta(hours=14)
 _LINE = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) ([a-z-]+)(?: (\S+))?(?: (\S+))?(?: (\S+))?.*")
-_WORDS = {"install", "upgrade", "remove", "purge", "status", "startup", "configure", "trigproc", "conffile", "disappear"}
+CHANGING = {"install", "upgrade", "remove", "purge"}
+WORDS = CHANGING | {"status", "startup", "configure", "trigproc", "conffile", "disappear"}
 _SHOWN = {"install": "{package} {new} was installed", "upgrade": "{package} was upgraded from {old} to {new}",
           "downgrade": "{package} was downgraded from {old} to {new}", "remove": "{package} {old} was removed",
           "purge": "{package} was removed with its configuration"}  # fmt: skip
 
 
-class Zone(Noun):
+@dataclass(frozen=True)
+class Zone:
     """The zone in which the host writes local times, and how far off it may be."""
-
-    model_config = ConfigDict(arbitrary_types_allowed=True)
 
     info: tzinfo
     doubt: timedelta = RESOLUTION
@@ -46,6 +44,16 @@ class Zone(Noun):
         local = datetime.fromisoformat(text).replace(tzinfo=self.info)
         twice = abs((local.replace(fold=1).utcoffset() or timedelta()) - (local.utcoffset() or timedelta()))
         return to_utc(local), self.doubt + twice
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of dpkg's log: its words, when, how far off that may be, and the evidence."""
+
+    words: re.Match[str]
+    at: datetime
+    doubt: timedelta
+    evidence: str
 
 
 def collect(reader: Reader, window: Window, scope: Scope) -> Iterator[Change]:
@@ -60,8 +68,8 @@ def collect(reader: Reader, window: Window, scope: Scope) -> Iterator[Change]:
         return
     commands = _apt_commands(reader, zone)
     removed: set[str] = set()
-    for line, at, doubt, evidence in entries:
-        action, package, old, new = line[2], line[3], line[4], line[5]
+    for line in entries:
+        at, (action, package, old, new) = line.at, line.words.group(2, 3, 4, 5)
         if action == "purge" and package in removed:
             continue  # dpkg writes both lines for one removal
         if action == "remove":
@@ -72,11 +80,11 @@ def collect(reader: Reader, window: Window, scope: Scope) -> Iterator[Change]:
         name = package.split(":")[0]
         values = {"package": name, "old": old, "new": new} | ({"command": command[0]} if command else {})
         yield Change(
-            source="packages", kind=action, classes=("dependency",), at=at, doubt_ms=int(doubt.total_seconds() * 1000),
-            stamp=line[1], component=name, reference=old if new == "<none>" else new, clues=(f"package:{name}",),
+            source="packages", kind=action, classes=("dependency",), at=at, doubt_ms=int(line.doubt.total_seconds() * 1000),
+            stamp=line.words[1], component=name, reference=old if new == "<none>" else new, clues=(f"package:{name}",),
             summary=Statement(
                 text=_SHOWN[action] + (" by {command}" if command else ""), values=values, at=at,
-                evidence=(evidence, *([command[1]] if command else [])),
+                evidence=(line.evidence, *([command[1]] if command else [])),
             ),
         )  # fmt: skip
 
@@ -110,62 +118,67 @@ def _zone(reader: Reader) -> Zone:
     except CouldNotLook as failure:
         if failure.reason == "missing" and failure.what == "/etc/localtime":
             return Zone(info=UTC)  # without the file the C library means UTC
-    except (ValueError, OSError):  # an unknown zone is a KeyError below ZoneInfoNotFoundError
-        pass
-    except KeyError:
+    except (ValueError, OSError, KeyError):  # no name of a zone, or one that is not known here
         pass
     return Zone(info=UTC, doubt=ANY_ZONE)
 
 
-def _entries(reader: Reader, window: Window, zone: Zone) -> Iterator[tuple[re.Match[str], datetime, timedelta, str]]:
-    """(line, moment, doubt, evidence) of what dpkg did in the window, oldest first."""
+def _entries(reader: Reader, window: Window, zone: Zone) -> Iterator[Line]:
+    """What dpkg did in the window, oldest first."""
     there = {entry.path: entry for entry in reader.look(ListFolder(path="/var/log", pattern="dpkg.log*")).value.entries}
     if LOG not in there and LOG + ".1" not in there:
         raise CouldNotLook(LOG, "missing", "dpkg is here but its log is not", "see /var/lib/dpkg/info/*.list for times")
-    found: list[tuple[re.Match[str], datetime, timedelta, str]] = []
-    first: datetime | None = None
+    found: list[Line] = []
     for path in (LOG, LOG + ".1"):
-        if path in there and (first is None or first > window.since):
-            begins: datetime | None = None
-            for tail in TAILS:
-                lines, evidence, whole = _lines(reader, there[path], tail)
-                begins = zone.moment(lines[0][1])[0] if lines else None
-                if whole or (begins and begins <= window.since):
-                    break
-            found = [*((line, *zone.moment(line[1]), evidence) for line in lines), *found]
-            first = begins or first
-            if not whole and (first is None or first > window.since):
-                reader.cut(f"{path}: only its last {tail} bytes", f"read its beginning: less {path}")
+        if path in there and not _reaches(found, window):
+            lines, whole = _read(reader, there[path], zone, window)
+            found = [*lines, *found]
+            if not whole and not _reaches(found, window):
+                reader.cut(f"{path}: only its last {TAILS[-1]} bytes", f"read its beginning: less {path}")
                 break
-    if first is None or first > window.since:
+    if not _reaches(found, window):
         older = sorted(path for path in there if path.endswith(".gz"))[:1]
-        reason = f"what was read begins at {stamp(first)}" if first else "it holds no entry"
+        reason = f"what was read begins at {stamp(found[0].at)}" if found else "it holds no entry"
         remedy = f"zcat {older[0]}" if older else "there is no older log"
         reader.blind(f"packages before the beginning of {LOG}", reason, remedy)
-    for line, at, doubt, evidence in found:
-        in_window = at + doubt >= window.since and at - doubt <= window.until
-        if line[2] in ("install", "upgrade", "remove", "purge") and in_window:
-            yield line, at, doubt, evidence
+    for line in found:
+        in_window = line.at + line.doubt >= window.since and line.at - line.doubt <= window.until
+        if line.words[2] in CHANGING and in_window:
+            yield line
 
 
-def _lines(reader: Reader, file: FileStat, tail: int) -> tuple[list[re.Match[str]], str, bool]:
-    """Readable lines of a log, the evidence, and whether it was read from its beginning. Damaged lines are counted."""
-    start = max(0, file.size - tail)
-    seen = reader.look(ReadFile(path=file.path, start=start, length=tail))
-    texts = seen.value.text.splitlines()[1 if start else 0 :]
-    lines = [match for text in texts if (match := _LINE.fullmatch(text)) and _sound(match)]
-    if damaged := sum(1 for text in texts if text.strip()) - len(lines):
+def _reaches(found: list[Line], window: Window) -> bool:
+    """Whether the lines go back to the beginning of the window."""
+    return bool(found) and found[0].at <= window.since
+
+
+def _read(reader: Reader, file: FileStat, zone: Zone, window: Window) -> tuple[list[Line], bool]:
+    """Lines of a log, as far back as the window asks for, and whether that is all of it. Damage in it is counted."""
+    lines: list[Line] = []
+    start = damaged = 0
+    for tail in TAILS:
+        start = max(0, file.size - tail)
+        seen = reader.look(ReadFile(path=file.path, start=start, length=tail))
+        lines, damaged = [], 0
+        for text in seen.value.text.splitlines()[1 if start else 0 :]:
+            if (words := _LINE.fullmatch(text)) and _sound(words):
+                lines.append(Line(words, *zone.moment(words[1]), seen.evidence))
+                damaged = 0 if lines[-1].at < window.since else damaged  # damage before the window hides nothing
+            else:
+                damaged += bool(text.strip())
+        if not start or _reaches(lines, window):
+            break
+    if damaged:
         reader.blind(f"{amount(damaged, 'line')} of {file.path}", "damaged: not lines as dpkg writes them", f"less {file.path}")
-    return lines, seen.evidence, start == 0
+    return lines, not start
 
 
-def _sound(line: re.Match[str]) -> bool:
+def _sound(words: re.Match[str]) -> bool:
     try:
-        datetime.fromisoformat(line[1])
+        datetime.fromisoformat(words[1])
     except ValueError:
         return False
-    changing = line[2] in ("install", "upgrade", "remove", "purge")
-    return line[2] in _WORDS and (not changing or line[5] is not None)
+    return words[2] in WORDS and (words[2] not in CHANGING or words[5] is not None)
 
 
 def _apt_commands(reader: Reader, zone: Zone) -> list[tuple[datetime, datetime, str, str]]:

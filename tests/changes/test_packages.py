@@ -92,6 +92,11 @@ def test_half_a_log_is_read_as_far_as_it_goes_and_the_rest_is_counted(session: S
     assert "2 lines of /var/log/dpkg.log (damaged" in spots(coverage)
 
 
+def test_damage_from_before_the_window_hides_nothing(session: Session, dpkg: World) -> None:
+    dpkg.file("/var/log/dpkg.log", "garbage\n" + LOG)
+    assert not collect(session, dpkg, "packages", WINDOW)[1].blind
+
+
 def test_a_log_that_begins_inside_the_window_is_a_blind_spot_and_names_the_older_one(session: Session, dpkg: World) -> None:
     dpkg.file("/var/log/dpkg.log", LOG.split("\n", 2)[2])
     dpkg.file("/var/log/dpkg.log.2.gz", b"\x1f\x8b")

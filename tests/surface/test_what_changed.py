@@ -1,5 +1,7 @@
 """The verb: gaps filled from the incident and the declared service, bad input answered with a sentence."""
 
+import os
+import subprocess
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -14,6 +16,7 @@ from mcp_server.core.settings import load_settings
 from mcp_server.engine.session import Asking, Session
 from mcp_server.incident.record import open_incident
 from mcp_server.surface.verbs import what_changed as verb
+from tests.real_parts import need
 
 
 @pytest.fixture
@@ -101,3 +104,33 @@ def test_a_real_file_edited_in_a_declared_service(session: Session, tmp_path: Pa
     assert "port:8011" in change["clues"]
     assert outcome.verdict == "unknown", "the environment that the service declares does not exist"
     assert any(f"{tmp_path}/venv" in spot.what for spot in outcome.coverage.blind)
+
+
+@pytest.mark.real
+def test_a_real_deployment_is_one_change_and_the_later_edit_another(session: Session, tmp_path: Path) -> None:
+    need("git")
+    shop = tmp_path / "shop"
+    name = ("-c", "user.name=Somebody", "-c", "user.email=s@example.org")
+
+    def git(*argv: str, at: datetime | None = None) -> None:
+        dated = {"GIT_COMMITTER_DATE": at.isoformat()} if at else {}
+        subprocess.run(("git", "-C", str(shop), *name, *argv), check=True, capture_output=True, env=os.environ | dated)
+
+    git("init", "-q")
+    (shop / "nginx.conf").write_text("listen 8080;\n")
+    git("add", ".")
+    git("commit", "-q", "-m", "first", at=now() - timedelta(minutes=10))
+    (shop / "app.py").write_text("import stripe\n")
+    git("add", ".")
+    git("commit", "-q", "-m", "take payments")
+    (shop / "nginx.conf").write_text("listen 8090;\n")
+    outcome = run(session, service="shop", since="1h", until=stamp(now() + timedelta(minutes=1)), limit=200)
+    assert isinstance(outcome.data, dict)
+    found: Any = outcome.data["changes"]
+    mine = [item for item in found if item["component"].startswith(str(shop))]
+    assert sorted(item["summary"]["values"].get("subject", item["component"]) for item in mine) == [
+        f"{shop}/nginx.conf", "first", "take payments",
+    ]  # fmt: skip
+    deployed = next(item for item in mine if item["summary"]["values"].get("subject") == "take payments")
+    assert {"module:stripe", f"path:{shop}/app.py"} <= set(deployed["clues"])
+    assert len(deployed["summary"]["evidence"]) == 2, "it cites the history and the listing of files"
