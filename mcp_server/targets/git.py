@@ -86,7 +86,9 @@ def _git_dir(folder: str, gate: Gate) -> str | None:
         name = _small(dot, gate)
         if not name.startswith("gitdir:"):
             raise failed(dot, "damaged", "is no link to a repository")
-        return os.path.realpath(os.path.join(folder, name.removeprefix("gitdir:").strip()))
+        real = os.path.realpath(os.path.join(folder, name.removeprefix("gitdir:").strip()))
+        gate.check(dot, real)
+        return real
     for candidate in (dot, folder):
         try:
             os.lstat(os.path.join(candidate, "HEAD"))
