@@ -1,4 +1,4 @@
-"""What listens where, and who owns it?"""
+"""What listens on which TCP or UDP port, and who owns it? Unix sockets have no port and are not listed."""
 
 from collections.abc import Iterator
 from typing import Self
@@ -11,6 +11,8 @@ from mcp_server.core.outcome import Finding, FindingType, Statement
 from mcp_server.core.parameters import Parameters
 from mcp_server.core.processes import FORWARDERS, by_pid, command_line, listeners, owner_clues, says
 from mcp_server.core.reader import Reader
+
+MOST = 1_000
 
 
 class Params(Parameters):
@@ -43,7 +45,12 @@ NOBODY_LISTENS = FindingType(
     text="nothing listens on port {port}",
     meaning="Connections to it are refused.",
     advice="See whether the service runs, and on which port it was told to listen.",
-    explains=("http_check.connection_refused", "http_check.bad_gateway"),
+    explains=(
+        "http_check.connection_refused",
+        "http_check.bad_gateway",
+        "nginx_upstreams.upstream_refused",
+        "recent_errors.upstream_refused",
+    ),
 )
 WRONG_OWNER = FindingType(
     code="wrong_owner",
@@ -51,11 +58,19 @@ WRONG_OWNER = FindingType(
     severity="critical",
     meaning="The port is taken: the expected program cannot listen there, and callers reach another one.",
     advice="Find out who started the owner and which of the two should have the port.",
-    explains=("service_status.process_missing", "http_check.client_error", "http_check.server_error"),
+    explains=(
+        "service_status.process_missing",
+        "recent_errors.address_in_use",
+        "nginx_upstreams.upstream_closed",
+        "nginx_upstreams.upstream_error",
+        "http_check.client_error",
+        "http_check.server_error",
+        "http_check.bad_gateway",
+    ),
 )
 
 DIAGNOSTIC = Diagnostic(
-    question="What listens on which port, and which process owns it?",
+    question="What listens on which TCP or UDP port, and which process owns it?",
     area="host",
     facts=PortFacts,
     examples=({}, {"port": 8000, "expect": "gunicorn"}),
@@ -66,13 +81,16 @@ DIAGNOSTIC = Diagnostic(
 def collect(reader: Reader, params: Params) -> PortFacts:
     """Read sockets, then the command lines of their owners; an owner that is hidden is a blind spot."""
     seen = reader.look(ReadSockets())
-    facts = PortFacts(sockets=listeners(seen.value.sockets, params.port), evidence=seen.evidence)
+    found = listeners(seen.value.sockets, params.port)
+    facts = PortFacts(sockets=found[:MOST], evidence=seen.evidence)
+    if len(found) > MOST:
+        reader.cut(f"{len(found)} sockets, {MOST} of them examined", "name a `port`")
     ownerless = [item for item in facts.sockets if item.pid is None]
     if ownerless:
         reader.blind(
             "owner of " + ", ".join(sorted({f"{item.family} {item.address}" for item in ownerless})[:10]),
             "the system does not say who owns it" + (" to this user" if seen.value.owners_hidden else ""),
-            "run it as root" if seen.value.owners_hidden else "it may belong to the kernel or another namespace",
+            "run it as root (for root: the owner lives in another namespace)" if seen.value.owners_hidden else "ask again",
         )
     if not facts.sockets:
         reader.empty(f"listeners on port {params.port}" if params.port else "listening sockets")

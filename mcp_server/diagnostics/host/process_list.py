@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pydantic import Field
 
 from mcp_server.core.calls import Process, ReadProcesses
-from mcp_server.core.clock import Moment, stamp
+from mcp_server.core.clock import Moment
 from mcp_server.core.declare import Diagnostic, Facts
 from mcp_server.core.outcome import Finding, FindingType, Statement
 from mcp_server.core.parameters import Parameters
@@ -18,6 +18,8 @@ from mcp_server.core.reader import Reader
 from mcp_server.core.text import bytes_text
 
 APART_S = 0.5
+MOST = 500
+"""Processes kept at most; those in a noteworthy state come first."""
 _WAITING = ("disk-sleep", "zombie", "stopped", "tracing-stop")
 
 
@@ -31,9 +33,14 @@ class Params(Parameters):
 
 
 class ProcessFacts(Facts):
-    """Processes that match, as first seen, and again when something looked stuck or a service was named."""
+    """Processes that match as first seen, and again when something looked stuck or a service was named.
+
+    Without words only those in a noteworthy state (with their parents) and the most recently started are kept.
+    """
 
     now: Moment
+    total: int
+    recent: int
     processes: tuple[Process, ...]
     evidence: str
     again: tuple[Process, ...] | None = None
@@ -87,14 +94,23 @@ DIAGNOSTIC = Diagnostic(
 def collect(reader: Reader, params: Params) -> ProcessFacts:
     """Look once; look again when a state needs a second opinion or a service was named."""
     seen = reader.look(ReadProcesses())
-    facts = ProcessFacts(now=reader.now, processes=_chosen(seen.value.processes, params), evidence=seen.evidence)
-    facts.hidden = hidden(seen.value.processes)
+    chosen = _chosen(seen.value.processes, params)
+    kept = _kept(chosen, params)
+    recent = sum(1 for item in chosen if item.started and (reader.now - item.started).total_seconds() <= params.recent_s)
+    facts = ProcessFacts(
+        now=reader.now, total=len(chosen), recent=recent, processes=kept[:MOST], evidence=seen.evidence,
+        hidden=hidden(seen.value.processes),
+    )  # fmt: skip
     if facts.hidden:
         reader.blind("other processes", facts.hidden, "run it as root, or mount /proc without hidepid")
-    if params.match or any(item.status in _WAITING for item in facts.processes):
+    if len(kept) > MOST:
+        reader.cut(f"{len(kept)} processes, {MOST} of them examined", "name more words in `match`")
+    if params.match or any(item.status in _WAITING for item in kept):
         with reader.part(f"second look after {APART_S} s"):
             again = reader.look(ReadProcesses(sample_s=APART_S))
-            facts.again, facts.again_evidence = _chosen(again.value.processes, params), again.evidence
+            before = {item.pid for item in facts.processes}
+            later = (item for item in _chosen(again.value.processes, params) if params.match or item.pid in before)
+            facts.again, facts.again_evidence = tuple(map(_brief, later))[:MOST], again.evidence
     return facts
 
 
@@ -139,25 +155,23 @@ def _replaced(facts: ProcessFacts, evidence: tuple[str, ...]) -> Iterator[Findin
 
 def show(facts: ProcessFacts, params: Params) -> Iterator[Statement]:
     """Counts, then one line per process: the most recently started first."""
-    listed = sorted(facts.processes, key=lambda item: (stamp(item.started) if item.started else "", item.pid), reverse=True)
-    recent = sum(1 for item in listed if _age(facts, item) is not None and (_age(facts, item) or 0) <= params.recent_s)
     yield Statement(
         text="{count} processes" + (" match {match}" if params.match else "") + ", {recent} started in the last {seconds} s",
-        values={"count": len(listed), "recent": recent, "seconds": params.recent_s, "match": params.match},
+        values={"count": facts.total, "recent": facts.recent, "seconds": params.recent_s, "match": params.match},
         evidence=(facts.evidence,),
     )
-    for item in listed[: params.limit]:
+    for item in sorted(facts.processes, key=_newest)[: params.limit]:
+        age = max(0, int((facts.now - item.started).total_seconds())) if item.started else None
         yield Statement(
             text="{pid} {name} {status}, parent {ppid}, user {user}, {memory}, up {age} s: {command}",
             values={
                 "pid": item.pid, "name": item.name, "status": item.status, "ppid": item.ppid, "user": item.user,
-                "memory": bytes_text(item.rss) if item.rss is not None else None, "age": _age(facts, item),
-                "command": command_line(item),
+                "memory": bytes_text(item.rss) if item.rss is not None else None, "age": age, "command": command_line(item),
             },
             evidence=(facts.evidence,), at=item.started,
         )  # fmt: skip
-    if len(listed) > params.limit:
-        yield Statement(text="{more} more; raise `limit` or name words in `match`", values={"more": len(listed) - params.limit})
+    if facts.total > params.limit:
+        yield Statement(text="{more} more; raise `limit` or name words in `match`", values={"more": facts.total - params.limit})
 
 
 def _chosen(processes: tuple[Process, ...], params: Params) -> tuple[Process, ...]:
@@ -165,8 +179,25 @@ def _chosen(processes: tuple[Process, ...], params: Params) -> tuple[Process, ..
     return tuple(item for item in processes if not params.match or (not item.ours and says(item, params.match)))
 
 
-def _age(facts: ProcessFacts, item: Process) -> int | None:
-    return max(0, int((facts.now - item.started).total_seconds())) if item.started else None
+def _kept(chosen: tuple[Process, ...], params: Params) -> tuple[Process, ...]:
+    waiting = [item for item in chosen if item.status in _WAITING]
+    newest = sorted(chosen, key=_newest)
+    parents = {item.ppid for item in waiting}
+    wanted = [
+        *waiting,
+        *(item for item in chosen if item.pid in parents),
+        *(newest if params.match else newest[: params.limit]),
+    ]
+    return tuple(_brief(item) for item in {item.pid: item for item in wanted}.values())
+
+
+def _newest(item: Process) -> tuple[float, int]:
+    return (-item.started.timestamp() if item.started else 0.0, -item.pid)
+
+
+def _brief(item: Process) -> Process:
+    """The same with a command line of bounded length: some hold a whole class path."""
+    return item.model_copy(update={"argv": tuple(word[:200] for word in item.argv[:30])})
 
 
 def _clues(item: Process) -> tuple[str, ...]:

@@ -89,7 +89,7 @@ SLOW = FindingType(
 )
 CONNECTION_REFUSED = FindingType(
     code="connection_refused",
-    text="{url}: the connection is refused; nothing listens there",
+    text="{url} refuses connections",
     severity="critical",
     meaning="The host is up and no process accepts connections on that port (or a firewall rejects them).",
     advice="Ask who should listen on the port.",

@@ -19,6 +19,9 @@ from mcp_server.core.processes import FORWARDERS, ancestors, by_pid, command_lin
 from mcp_server.core.reader import Reader
 from mcp_server.core.systemd import PROPERTIES, Unit, read_unit
 
+MOST = 100
+"""Matching processes kept at most: masters are older than their workers."""
+
 
 class Params(Parameters):
     """At least one of the three."""
@@ -44,7 +47,8 @@ class ServiceFacts(Facts):
     now: Moment
     unit: Unit | None = None
     unit_evidence: str | None = None
-    matching: tuple[Process, ...] | None = None
+    matching: tuple[Process, ...] | None = Field(None, description="the oldest of those that match")
+    matched: int = 0
     processes_evidence: str | None = None
     listening: tuple[Socket, ...] | None = None
     owners: tuple[Process, ...] = Field((), description="processes that hold the port")
@@ -52,7 +56,10 @@ class ServiceFacts(Facts):
     sockets_evidence: str | None = None
 
 
-_USERS = ("http_check.connection_refused", "http_check.bad_gateway", "http_check.no_answer", "listening_ports.nobody_listens")
+_USERS = (
+    "http_check.connection_refused", "http_check.bad_gateway", "http_check.no_answer", "listening_ports.nobody_listens",
+    "nginx_upstreams.upstream_refused", "recent_errors.upstream_refused",
+)  # fmt: skip
 _DOWN = ("service_status.not_listening", *_USERS)
 
 UNIT_FAILED = FindingType(
@@ -101,7 +108,7 @@ PROCESS_MISSING = FindingType(
     severity="critical",
     meaning="The application does not run.",
     advice="Read the end of its log: why did it stop, or why did it not start?",
-    explains=_DOWN,
+    explains=(*_DOWN, "process_list.no_match"),
 )
 NOT_LISTENING = FindingType(
     code="not_listening",
@@ -119,8 +126,8 @@ PORT_TAKEN = FindingType(
     advice="Find out who started the other program, and which of the two should have the port.",
     explains=(
         "service_status.process_missing", "service_status.unit_failed", "service_status.restart_loop",
-        "service_status.start_limit", "listening_ports.wrong_owner", "http_check.bad_gateway", "http_check.client_error",
-        "http_check.server_error",
+        "service_status.start_limit", "listening_ports.wrong_owner", "recent_errors.address_in_use",
+        "nginx_upstreams.upstream_closed", "nginx_upstreams.upstream_error", "http_check.bad_gateway", "http_check.client_error", "http_check.server_error",
     ),
 )  # fmt: skip
 
@@ -149,7 +156,8 @@ def collect(reader: Reader, params: Params) -> ServiceFacts:
         if not matching and (why := hidden(everyone)):
             reader.blind(f"process {params.process}", why, "run it as root, or mount /proc without hidepid")
         else:
-            facts.matching = matching
+            oldest = sorted(matching, key=lambda item: item.started or facts.now)
+            facts.matching, facts.matched = tuple(oldest[:MOST]), len(matching)
     if params.port is not None:
         with reader.part(f"port {params.port}"):
             sockets = reader.look(ReadSockets())
@@ -207,6 +215,8 @@ def _strangers(facts: ServiceFacts, params: Params) -> tuple[Process, ...]:
         return ()
     if unit is not None and params.process is None and unit.state == "active" and not unit.main_pid:
         return ()  # systemd itself does not know the main process
+    if unit is not None and params.process is None and unit.load != "loaded":
+        return ()  # nothing says who the service would be
     known = by_pid((*facts.family, *facts.owners, *matching))
     for owner in facts.owners:
         lineage = {owner.pid, *(item.pid for item in ancestors(owner, known))}
@@ -277,12 +287,12 @@ def show(facts: ServiceFacts, params: Params) -> Iterator[Statement]:
             evidence=(facts.unit_evidence,), at=unit.started,
         )  # fmt: skip
     if facts.matching and facts.processes_evidence:
-        oldest = min(facts.matching, key=lambda item: item.started or facts.now)
+        oldest = facts.matching[0]
         age = int((facts.now - oldest.started).total_seconds()) if oldest.started else None
         yield Statement(
             text="{count} processes match {words}; the oldest, pid {pid}, is up {age} s: {command}",
             values={
-                "count": len(facts.matching), "words": params.process, "pid": oldest.pid, "age": age,
+                "count": facts.matched, "words": params.process, "pid": oldest.pid, "age": age,
                 "command": command_line(oldest),
             },
             evidence=(facts.processes_evidence,), at=oldest.started,
