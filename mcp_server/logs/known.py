@@ -49,7 +49,7 @@ KNOWN: tuple[Known, ...] = (
     ),
     _known(
         "address_in_use",
-        r"Address already in use|EADDRINUSE|Connection in use: \(",
+        r"Address already in use|EADDRINUSE|Connection in use: \(|Can't connect to \('",
         "Another process holds the port or socket, so this one cannot listen.",
         "Name the process that listens there now.",
     ),
@@ -74,7 +74,7 @@ KNOWN: tuple[Known, ...] = (
     ),
     _known(
         "worker_timeout",
-        r"WORKER TIMEOUT",
+        r"WORKER TIMEOUT|/gunicorn/workers/\w{1,20}\.py\", line \d{1,6}, in handle_abort",
         "A worker did not report back in time and was killed; its request failed.",
         "See what its requests wait for.",
     ),
@@ -90,6 +90,12 @@ KNOWN: tuple[Known, ...] = (
         r"certificate has expired|certificate expired|x509: certificate has expired",
         "A certificate is past its end; encrypted connections fail.",
         "See which certificate it is and renew it through a plan.",
+    ),
+    _known(
+        "configuration_rejected",
+        r"\[emerg\] [^\n]{1,500} in (?P<path>/[^\s:]{1,300}):\d{1,7}",
+        "The web server read its configuration, found an error, and did not start or reload.",
+        "See what changed in that file; nginx_config says whether it would load now.",
     ),
     _known(
         "permission_denied",
@@ -132,6 +138,8 @@ def subject(known: Known, record: Record) -> str:
         return "module:" + (match["module"] or match["module2"]).split(".")[0]
     if known.code == "address_in_use" and (port := _PORT.search(record.text, match.start() if match else 0)):
         return f"port:{port[1]}"
+    if known.code == "configuration_rejected" and match:
+        return f"path:{match['path']}"
     if known.code.startswith("upstream_") and (upstream := _UPSTREAM.search(record.text)):
         port = _PORT.search(upstream[1])
         return f"port:{port[1]}" if port else ""

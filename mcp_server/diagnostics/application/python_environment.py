@@ -51,13 +51,21 @@ class PythonFacts(Facts):
     evidence: tuple[str, ...] = ()
 
 
+_DOWN = (
+    "service_status.process_missing", "service_status.not_listening", "service_status.unit_failed",
+    "service_status.restart_loop", "listening_ports.nobody_listens", "nginx_upstreams.upstream_refused",
+    "nginx_upstreams.upstream_error", "recent_errors.upstream_refused", "http_check.connection_refused",
+    "http_check.bad_gateway", "http_check.server_error",
+)  # fmt: skip
+"""What is seen of an application that cannot be imported."""
+
 MODULE_MISSING = FindingType(
     code="module_missing",
     text="{file}:{line} imports {module}, which {python} does not hold",
     severity="critical",
     meaning="Importing that file fails with ModuleNotFoundError; a server that needs it does not start.",
     advice="See which change brought the import or took the package; install it, or go back, through a plan.",
-    explains=("recent_errors.import_failed", "nginx_upstreams.upstream_refused", "recent_errors.upstream_refused"),
+    explains=("recent_errors.import_failed", *_DOWN),
 )
 REQUIREMENT_MISSING = FindingType(
     code="requirement_missing",
@@ -77,7 +85,7 @@ SOURCE_DAMAGED = FindingType(
     severity="critical",
     meaning="Importing that file fails with SyntaxError.",
     advice="See the last change of this file.",
-    explains=("nginx_upstreams.upstream_refused", "recent_errors.upstream_refused", "recent_errors.other_errors"),
+    explains=("recent_errors.other_errors", *_DOWN),
 )
 
 DIAGNOSTIC = Diagnostic(

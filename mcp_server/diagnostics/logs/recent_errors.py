@@ -87,19 +87,49 @@ def _kind(code: str, severity: Severity, says: str, explains: tuple[str, ...] = 
     )  # fmt: skip
 
 
-UPSTREAM_REFUSED = _kind("upstream_refused", "critical", "the web server found nothing listening at its upstream {subject}")
-UPSTREAM_TIMED_OUT = _kind("upstream_timed_out", "critical", "the upstream {subject} did not answer in time")
-UPSTREAM_CLOSED = _kind("upstream_closed", "critical", "the upstream {subject} broke connections off")
-IMPORT_FAILED = _kind("import_failed", "critical", "an import failed, {subject}")
-ADDRESS_IN_USE = _kind("address_in_use", "critical", "the address to listen on is taken, {subject}")
-NO_SPACE = _kind("no_space", "critical", "no space left on a filesystem, {subject}")
-OUT_OF_MEMORY = _kind("out_of_memory", "critical", "memory ran out")
-TOO_MANY_FILES = _kind("too_many_files", "critical", "no file descriptors or connections left")
-WORKER_TIMEOUT = _kind("worker_timeout", "warning", "workers were killed because they took too long")
-NAME_NOT_RESOLVED = _kind("name_not_resolved", "critical", "a host name could not be resolved")
-TLS_EXPIRED = _kind("tls_expired", "critical", "a certificate has expired")
-PERMISSION_DENIED = _kind("permission_denied", "warning", "the system refused access, {subject}")
-CONNECTION_REFUSED = _kind("connection_refused", "warning", "a connection was refused")
+_NO_START = (
+    "service_status.process_missing", "service_status.unit_failed", "service_status.unit_inactive",
+    "service_status.restart_loop", "service_status.not_listening", "process_list.replaced", "process_list.no_match",
+    "listening_ports.nobody_listens", "nginx_upstreams.upstream_refused", "recent_errors.upstream_refused",
+    "http_check.bad_gateway", "http_check.connection_refused",
+)  # fmt: skip
+"""What is seen elsewhere when an application cannot start."""
+_BROKEN_OFF = (
+    "nginx_upstreams.upstream_closed", "nginx_upstreams.upstream_error", "recent_errors.upstream_closed",
+    "http_check.bad_gateway", "http_check.server_error", "http_check.connection_closed",
+)  # fmt: skip
+"""What is seen elsewhere when it fails in the middle of requests."""
+_TOO_LATE = (
+    "nginx_upstreams.upstream_hangs", "recent_errors.upstream_timed_out", "http_check.gateway_timeout", "http_check.no_answer",
+    "http_check.slow",
+)  # fmt: skip
+"""What is seen elsewhere when it does not answer in time."""
+_BAD_GATEWAY = ("http_check.bad_gateway",)
+_BOTH = (*_NO_START, *_BROKEN_OFF)
+
+UPSTREAM_REFUSED = _kind(
+    "upstream_refused", "critical", "the web server found nothing listening at its upstream ({subject})", _BAD_GATEWAY
+)
+UPSTREAM_TIMED_OUT = _kind(
+    "upstream_timed_out", "critical", "the upstream ({subject}) did not answer in time", ("http_check.gateway_timeout",)
+)
+UPSTREAM_CLOSED = _kind("upstream_closed", "critical", "the upstream ({subject}) broke connections off", _BAD_GATEWAY)
+IMPORT_FAILED = _kind("import_failed", "critical", "an import failed ({subject})", _BOTH)
+ADDRESS_IN_USE = _kind("address_in_use", "critical", "the address to listen on is taken ({subject})", _NO_START)
+CONFIGURATION_REJECTED = _kind(
+    "configuration_rejected", "critical", "the web server rejected its configuration ({subject})",
+    ("http_check.connection_refused", "http_check.no_answer"),
+)  # fmt: skip
+NO_SPACE = _kind("no_space", "critical", "no space left on a filesystem ({subject})", _BOTH)
+OUT_OF_MEMORY = _kind("out_of_memory", "critical", "memory ran out", _BOTH)
+TOO_MANY_FILES = _kind("too_many_files", "critical", "no file descriptors or connections left", (*_TOO_LATE, *_BROKEN_OFF))
+WORKER_TIMEOUT = _kind(
+    "worker_timeout", "critical", "workers were killed because they took too long", (*_TOO_LATE, *_BROKEN_OFF)
+)
+NAME_NOT_RESOLVED = _kind("name_not_resolved", "critical", "a host name could not be resolved", (*_TOO_LATE, *_BROKEN_OFF))
+TLS_EXPIRED = _kind("tls_expired", "critical", "a certificate has expired", _BROKEN_OFF)
+PERMISSION_DENIED = _kind("permission_denied", "warning", "the system refused access ({subject})", _BOTH)
+CONNECTION_REFUSED = _kind("connection_refused", "warning", "a connection was refused", _BROKEN_OFF)
 OTHER_ERRORS = FindingType(
     code="other_errors",
     text="{path}: {count} errors of one shape, {first} to {last}",
@@ -201,6 +231,8 @@ def _group(path: str, tail: Tail, since: datetime) -> list[Group]:
 
 def _count(group: Group, record: Record) -> None:
     group.count += 1
+    if not group.files and (files := frames(record.text)):  # the record that says where is the better example
+        group.files, group.example = files, _example(record.text)
     if record.at:
         group.first = min(group.first or record.at, record.at)
         group.last = max(group.last or record.at, record.at)

@@ -31,12 +31,15 @@ class ConfigFacts(Facts):
     config: NginxConfig
 
 
+_WEB = ("http_check.connection_refused", "recent_errors.other_errors")
+
 SYNTAX_ERROR = FindingType(
     code="syntax_error",
     text="{file}:{line}: {message}",
     severity="critical",
     meaning="nginx refuses to start or reload with this; a running one goes on with the old configuration.",
     advice="See what changed in this file; the next restart would take every site down.",
+    explains=_WEB,
 )
 INCLUDE_MISSING = FindingType(
     code="include_missing",
@@ -44,6 +47,7 @@ INCLUDE_MISSING = FindingType(
     severity="critical",
     meaning="A file included by name must exist; nginx refuses to start or reload.",
     advice="See whether the file was moved or removed, or the include is a typing error.",
+    explains=_WEB,
 )
 
 DIAGNOSTIC = Diagnostic(

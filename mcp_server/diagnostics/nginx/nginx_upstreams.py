@@ -64,7 +64,7 @@ UPSTREAM_REFUSED = FindingType(
     severity="critical",
     meaning="nginx answers 502 for every request it hands there.",
     advice="See whether the application runs, and whether it listens where this line says.",
-    explains=("recent_errors.upstream_refused",),
+    explains=("recent_errors.upstream_refused", "http_check.bad_gateway"),
 )
 UPSTREAM_HANGS = FindingType(
     code="upstream_hangs",
@@ -72,7 +72,14 @@ UPSTREAM_HANGS = FindingType(
     severity="critical",
     meaning="Requests wait until nginx gives up with 504, and fill the application's workers.",
     advice="See what its process waits for: processor, lock, database, another service.",
-    explains=("recent_errors.upstream_timed_out", "recent_errors.worker_timeout"),
+    explains=(
+        "recent_errors.upstream_timed_out",
+        "recent_errors.worker_timeout",
+        "recent_errors.upstream_closed",
+        "http_check.gateway_timeout",
+        "http_check.no_answer",
+        "http_check.bad_gateway",
+    ),
 )
 UPSTREAM_CLOSED = FindingType(
     code="upstream_closed",
@@ -80,13 +87,14 @@ UPSTREAM_CLOSED = FindingType(
     severity="critical",
     meaning="nginx answers 502: the process crashes on the request, or something else listens there.",
     advice="Read the application's log at this moment, and see who owns the port.",
-    explains=("recent_errors.upstream_closed",),
+    explains=("recent_errors.upstream_closed", "http_check.bad_gateway"),
 )
 UPSTREAM_ERROR = FindingType(
     code="upstream_error",
     text="upstream {address} ({place}) answers {status}; {users} depend on it",
     meaning="The application runs and fails by itself.",
     advice="Read its log at this moment.",
+    explains=("http_check.server_error",),
 )
 _KINDS = {"refused": UPSTREAM_REFUSED, "silent": UPSTREAM_HANGS, "closed": UPSTREAM_CLOSED, "error": UPSTREAM_ERROR}
 
