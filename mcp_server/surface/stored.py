@@ -86,10 +86,12 @@ def stored_text(ledger: Ledger, entry: Entry) -> str:
 def readable(answer: dict[str, Any]) -> str:
     """An answer for reading: short fields as JSON, then every long or many-lined text as a block under its name."""
     blocks = {
-        key: value for key, value in answer.items() if isinstance(value, str) and ("\n" in value or len(value) > _BLOCK_CHARS)
+        key: value
+        for key, value in sorted(answer.items())
+        if isinstance(value, str) and ("\n" in value or len(value) > _BLOCK_CHARS)
     }
     short = {key: value for key, value in answer.items() if key not in blocks}
-    parts = [json.dumps(short, indent=1, ensure_ascii=False)] if short else []
+    parts = [json.dumps(short, indent=1, ensure_ascii=False, sort_keys=True)] if short else []
     return "\n".join([*parts, *(f"--- {key}\n{value}" for key, value in blocks.items())])
 
 

@@ -38,7 +38,7 @@ def tell(
     try:
         told = work()
     except VeteranError as error:
-        session.ended(call, type(error).__name__)
+        session.ended(call, type(error).__name__.lower())
         raise
     outcome = Outcome(
         name=name, target=target, verdict=verdict_of(told.findings, told.coverage), at=at, incident=asking.incident,

@@ -162,13 +162,13 @@ def _entry(tool: Tool) -> ToolEntry:
 
 _SHORT = {"target": "local or recorded:FILE", "incident": "INC-n"}
 """Nearly every tool takes these; the instructions say the rest once."""
-_PATTERN_CHARS = 24
+_PATTERN_CHARS = 12
 
 
 def compact(schema: Any) -> Any:
     """A schema as a model needs it: the list of tools is in its context all the time.
 
-    Left out is what only costs space, and what a refusal states in words anyway: `or null`, lengths, long patterns.
+    Left out is what only costs space, and what a refusal states in words anyway: `or null`, bounds, long patterns.
     """
     if isinstance(schema, list):
         return [compact(item) for item in schema]
@@ -188,6 +188,6 @@ def compact(schema: Any) -> Any:
 def _costly(key: str, value: Any) -> bool:
     return (
         (key == "default" and value in (None, [], {}))
-        or (key in ("maxLength", "minLength", "maxItems", "minItems") and isinstance(value, int))
+        or (key in ("maxLength", "minLength", "maxItems", "minItems", "minimum", "maximum") and isinstance(value, int | float))
         or (key == "pattern" and isinstance(value, str) and len(value) > _PATTERN_CHARS)
     )
