@@ -59,7 +59,7 @@ def _outside_any_checkout(reader: Reader, folder: str, failure: CouldNotLook | N
         try:
             reader.look(StatFile(path=str(parent / ".git")))
         except CouldNotLook as absent:
-            if absent.reason != "missing":
+            if absent.reason not in ("missing", "refused"):  # above the allowed roots nothing is ours to know
                 return False
         else:
             return False

@@ -152,6 +152,28 @@ def test_a_real_commit_from_a_clock_in_the_future(session: Session, checkout: Pa
 
 
 @pytest.mark.real
+def test_a_checkout_is_not_looked_for_above_the_allowed_roots(session: Session, checkout: Path, tmp_path: Path) -> None:
+    plain = tmp_path / "roots" / "plain"
+    plain.mkdir(parents=True)
+    place: Any = Local(ReadSettings(roots=(str(plain.parent),)))
+    window = Window(since=place.now() - timedelta(hours=1), until=place.now())
+    _, coverage = collect(session, place, "git", window, folders=(str(plain), str(checkout)))
+    assert coverage.empty == (f"git: {plain} is in no checkout",)
+    assert "outside the folders that may be read" in spots(coverage)
+
+
+@pytest.mark.real
+def test_without_git_a_checkout_is_a_blind_spot(
+    session: Session, checkout: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    put(checkout, "app.py", "x = 1\n", "first")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    changes, coverage = real(session, checkout)
+    assert changes == []
+    assert f"git history of {checkout}" in spots(coverage)
+
+
+@pytest.mark.real
 def test_a_real_folder_without_git_is_in_no_checkout(session: Session, checkout: Path, tmp_path: Path) -> None:
     plain = tmp_path / "plain"
     plain.mkdir()
