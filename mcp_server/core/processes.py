@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 
 from mcp_server.core.calls import Process, Socket
+from mcp_server.core.text import amount
 
 FORWARDERS = ("docker-proxy", "rootlessport", "slirp4netns", "conmon", "systemd", "init", "xinetd", "inetd")
 """Programs that hold a port on behalf of another one: owning it does not make them the service."""
@@ -58,7 +59,7 @@ def hidden(processes: Iterable[Process]) -> str | None:
     if not any(process.pid == 1 for process in everyone):
         return "processes of other users are hidden here (process 1 cannot be seen)"
     mute = sum(1 for process in everyone if not process.argv and {"argv", "cmdline"} & set(process.denied))
-    return f"the command lines of {mute} processes could not be read" if mute else None
+    return f"the command line of {amount(mute, 'process', 'processes')} could not be read" if mute else None
 
 
 def listeners(sockets: Iterable[Socket], port: int | None = None) -> tuple[Socket, ...]:

@@ -127,7 +127,8 @@ PORT_TAKEN = FindingType(
     explains=(
         "service_status.process_missing", "service_status.unit_failed", "service_status.restart_loop",
         "service_status.start_limit", "listening_ports.wrong_owner", "recent_errors.address_in_use",
-        "nginx_upstreams.upstream_closed", "nginx_upstreams.upstream_error", "http_check.bad_gateway", "http_check.client_error", "http_check.server_error",
+        "nginx_upstreams.upstream_closed", "nginx_upstreams.upstream_error",
+        "http_check.bad_gateway", "http_check.client_error", "http_check.server_error",
     ),
 )  # fmt: skip
 
