@@ -145,7 +145,9 @@ def merge(changes: Iterable[Change]) -> list[Change]:
                 if commit.at - CHECKOUT_BEFORE <= change.at <= commit.at + CHECKOUT_AFTER:
                     summary = commit.summary
                     cited = tuple(dict.fromkeys((*summary.evidence, *change.summary.evidence)))
-                    clues = tuple(dict.fromkeys((*commit.clues, *change.clues)))
+                    # the file names every port it holds; which of them changed is what the commit's lines say
+                    named = (clue for clue in change.clues if not clue.startswith("port:"))
+                    clues = tuple(dict.fromkeys((*commit.clues, *named)))
                     update = {"summary": summary.model_copy(update={"evidence": cited}), "clues": clues}
                     known[home] = commit.model_copy(update=update)
                     folded.add(index)

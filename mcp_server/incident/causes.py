@@ -20,6 +20,9 @@ SLACK = timedelta(seconds=1)
 """Most logs stamp whole seconds: a change in the same second may still have come first."""
 LATER = "not the cause, it came after the onset"
 NO_CLUE = "not linked, it shares no clue with any finding"
+TRIGGERS = 20
+"""Weight of a shared clue from which a change may be called the trigger; less is only a neighbour in a folder."""
+_LENT = ("module", "package", "path")
 _WEIGHT = {"critical": 30, "warning": 20, "info": 5}
 
 
@@ -177,15 +180,18 @@ def _hypothesis(group: Group, changes: Iterable[Change], incident: Incident, typ
     links = [link for change in changes if (link := _link(group, change, onset))]
     links.sort(key=lambda link: (-link.shared[0].weight, -len(link.shared), link.before_s))
     early = [link for link in links if not _too_late(link.change, onset)]
+    trigger = early[0] if early and early[0].shared[0].weight >= TRIGGERS else None
     kind = types.get(group.root.code)
     confirm = [kind.advice] if kind else []
-    if early:
+    if trigger:
         confirm.append(
             "Compare the failing part with its state before the change named; on an equal copy, undo the change and ask again."
         )
+    others = tuple(link for link in early if link is not trigger)
+    later = tuple(link for link in links if _too_late(link.change, onset))
     return Hypothesis(
-        root=group.root, agreeing=group.agreeing, symptoms=group.symptoms, onset=onset, trigger=early[0] if early else None,
-        others=tuple(early[1:4]), later=tuple(link for link in links if _too_late(link.change, onset)), confirm=tuple(confirm),
+        root=group.root, agreeing=group.agreeing, symptoms=group.symptoms, onset=onset, trigger=trigger, others=others[:3],
+        later=later, confirm=tuple(confirm),
     )  # fmt: skip
 
 
@@ -198,12 +204,17 @@ def _onset(group: Group, incident: Incident) -> datetime:
 
 
 def _link(group: Group, change: Change, onset: datetime) -> Link | None:
-    """Clues shared with the root or what agrees with it; symptoms share too much with everything."""
+    """Clues shared with the root or what agrees with it; symptoms lend only their telling clues, at less weight."""
     shared = [item for finding in (group.root, *group.agreeing) for item in shared_clues(finding, change)]
+    for finding in group.symptoms:
+        lent = [item for item in shared_clues(finding, change) if item.kind in _LENT and item.how == "exact"]
+        shared += [item.model_copy(update={"weight": item.weight - 10, "how": "exact, through a symptom"}) for item in lent]
     if not shared:
         return None
     shared.sort(key=lambda item: -item.weight)
-    return Link(change=change, shared=tuple(shared[:5]), before_s=round((onset - change.at).total_seconds(), 3))
+    once = {(item.kind, item.value): item for item in reversed(shared)}
+    best = sorted(once.values(), key=lambda item: -item.weight)
+    return Link(change=change, shared=tuple(best[:5]), before_s=round((onset - change.at).total_seconds(), 3))
 
 
 def _too_late(change: Change, onset: datetime) -> bool:

@@ -1,5 +1,6 @@
 """Clues: typed traces that a finding and a change may share, such as `module:stripe` or `path:/etc/nginx/nginx.conf`."""
 
+import math
 from collections.abc import Iterable
 
 from pydantic import Field
@@ -10,7 +11,9 @@ from mcp_server.core.outcome import Finding
 
 WEIGHT = {"module": 100, "package": 90, "unit": 60, "port": 60, "pid": 60, "path": 40, "filesystem": 20, "word": 50}
 """How much a shared clue of a kind says; a module name in a diff says more than a folder that both lie in."""
-_FOLDER, _COMPONENT = 20, 15
+_INSIDE, _AROUND, _COMPONENT = 35, 10, 15
+_RIGHTS, _NAMED = 25, 25
+"""What is taken off when only rights changed, and when a port only stands in a file that changed."""
 
 
 class Shared(Noun):
@@ -23,7 +26,11 @@ class Shared(Noun):
 
 
 def shared_clues(finding: Finding, change: Change) -> tuple[Shared, ...]:
-    """What they share, the most telling first; empty when only the time connects them."""
+    """What they share, the most telling first; empty when only the time connects them.
+
+    A change with many clues (a row of files told as one) says less with each of them; a change of rights says little; a
+    file names all its ports, changed or not.
+    """
     theirs = [_split(clue) for clue in change.clues]
     found = [shared for clue in finding.clues for other in theirs if (shared := _match(*_split(clue), *other))]
     found += [
@@ -34,9 +41,13 @@ def shared_clues(finding: Finding, change: Change) -> tuple[Shared, ...]:
     if finding.component and finding.component == change.component:
         found.append(Shared(kind="component", value=finding.component, how="the same component", weight=_COMPONENT))
     best: dict[tuple[str, str], Shared] = {}
-    for item in sorted(found, key=lambda item: -item.weight):
-        best.setdefault((item.kind, item.value), item)
-    return tuple(best.values())
+    less = round(2.5 * math.log2(max(1, len(theirs)))) + (_RIGHTS if change.kind == "attributes" else 0)
+    for item in found:
+        weight = item.weight - less - (_NAMED if item.kind == "port" and change.source == "files" else 0)
+        known = best.get((item.kind, item.value))
+        if known is None or known.weight < weight:
+            best[item.kind, item.value] = item.model_copy(update={"weight": weight})
+    return tuple(sorted(best.values(), key=lambda item: -item.weight))
 
 
 def same_subject(one: Finding, other: Finding) -> bool:
@@ -63,14 +74,20 @@ def _match(kind: str, value: str, other_kind: str, other: str) -> Shared | None:
     return None
 
 
-def _paths(one: str, other: str) -> Shared | None:
-    """Equal paths, or one inside the other. `/` and folders just below it contain everything and say nothing."""
-    if one == other:
-        return Shared(kind="path", value=one, how="exact", weight=WEIGHT["path"])
-    short, long = sorted((one.rstrip("/"), other.rstrip("/")), key=len)
-    if short.count("/") < 2 or not long.startswith(short + "/"):
-        return None
-    return Shared(kind="path", value=long, how="inside the same folder", weight=_FOLDER + min(short.count("/"), 9))
+def _paths(found: str, changed: str) -> Shared | None:
+    """Equal paths, or one inside the other. `/` and folders just below it contain everything and say nothing.
+
+    A file that changed inside the folder or mount found says more than a change of the whole folder a found file lies in.
+    """
+    if found == changed:
+        return Shared(kind="path", value=found, how="exact", weight=WEIGHT["path"])
+    for folder, item, how, weight in (
+        (found, changed, "inside the folder concerned", _INSIDE), (changed, found, "somewhere in the folder changed", _AROUND),
+    ):  # fmt: skip
+        top = folder.rstrip("/")
+        if top.count("/") >= 2 and item.startswith(top + "/"):
+            return Shared(kind="path", value=item, how=how, weight=weight)
+    return None
 
 
 def _split(clue: str) -> tuple[str, str]:

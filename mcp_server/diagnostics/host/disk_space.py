@@ -35,12 +35,14 @@ NEARLY_FULL = FindingType(
     meaning="When it is full, writes fail: logs stop, databases stop, requests fail.",
     advice="Find what grew (files changed in the window) before removing anything.",
 )
+_WRITES = ("recent_errors.no_space", "disk_space.deleted_open")
 FULL = FindingType(
     code="full",
     text="{mount} is full: {available} of {total} left",
     severity="critical",
     meaning="Writes to it fail now with `No space left on device`.",
     advice="Find the newest large files and deleted-but-open files; free space only through a plan.",
+    explains=_WRITES,
 )
 INODES = FindingType(
     code="inodes",
@@ -48,6 +50,7 @@ INODES = FindingType(
     severity="critical",
     meaning="No file can be created although space is left.",
     advice="Look for a folder with very many small files.",
+    explains=_WRITES,
 )
 DELETED_OPEN = FindingType(
     code="deleted_open",

@@ -53,23 +53,29 @@ class HttpFacts(Facts):
     evidence: tuple[str, ...]
 
 
+_ACCESS_LOG = ("recent_errors.other_errors",)
+"""The proxy notes each such answer in its access log."""
+
+
 def _status(
-    code: str, text: str, meaning: str, advice: str, severity: Literal["critical", "warning"] = "critical"
-) -> FindingType:
-    return FindingType(
-        code=code, text="{url} answers {status} {reason}" + text, severity=severity, meaning=meaning, advice=advice
-    )
+    code: str, text: str, meaning: str, advice: str, severity: Literal["critical", "warning"] = "critical",
+    explains: tuple[str, ...] = (),
+) -> FindingType:  # fmt: skip
+    text = "{url} answers {status} {reason}" + text
+    return FindingType(code=code, text=text, severity=severity, meaning=meaning, advice=advice, explains=explains)
 
 
 BAD_GATEWAY = _status(
     "bad_gateway", ": the proxy got no usable answer from the application behind it",
     "The proxy is up; what it passes requests to refuses, dies or answers nonsense.",
     "Ask whether the application runs and listens where the proxy looks for it, then read the proxy's error log.",
+    explains=_ACCESS_LOG,
 )  # fmt: skip
 GATEWAY_TIMEOUT = _status(
     "gateway_timeout", ": the application behind the proxy did not answer in time",
     "The application accepts requests and hangs, or its own dependencies do.",
     "Look at what its workers wait for: a database, another service, a lock, a full pool.",
+    explains=_ACCESS_LOG,
 )  # fmt: skip
 SERVER_ERROR = _status(
     "server_error", "", "The application itself failed to serve the request.", "Read its log at this moment."
