@@ -1,24 +1,31 @@
 """A place that only remembers: looks made elsewhere, answered again without touching anything."""
 
 import json
-from collections import defaultdict
+import os
+import threading
+from collections import defaultdict, deque
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, TypeVar
 
-from mcp_server.core.calls import ANSWER_TYPES, Call
+from pydantic import ValidationError
+
+from mcp_server.core.calls import ANSWER_TYPES, AnyCall, Call
 from mcp_server.core.clock import Moment
-from mcp_server.core.errors import BadInput, CouldNotLook
+from mcp_server.core.errors import BadInput, CouldNotLook, Reason
 from mcp_server.core.noun import Noun
 from mcp_server.core.reader import Limits
 from mcp_server.core.settings import ReadSettings
-from mcp_server.core.text import one_line
+from mcp_server.core.text import bytes_text, one_line
 
 A = TypeVar("A")
 
+MAX_BYTES = 134_217_728
+"""A larger recording is refused, because it is read as a whole."""
+
 
 class RecordedLook(Noun):
-    """One look: the call and either its answer or how it failed."""
+    """One look: the call and either its answer or how it failed (`reason`, and where known `detail` and `remedy`)."""
 
     call: dict[str, Any]
     answer: dict[str, Any] | None = None
@@ -33,42 +40,69 @@ class Recording(Noun):
     looks: tuple[RecordedLook, ...]
 
 
+class _Failure(Noun):
+    what: str = ""
+    reason: Reason
+    detail: str = ""
+    remedy: str = ""
+
+
+class _Look(Noun):
+    call: AnyCall
+    answer: dict[str, Any] | None = None
+    failure: _Failure | None = None
+
+
+class _Recording(Noun):
+    place: str
+    at: Moment
+    looks: tuple[_Look, ...]
+
+
 class Recorded:
-    """Answers a call as it was answered then; asked again, the later answer; the last one is repeated."""
+    """Answers a call as it was answered then; asked again, the later answer; the last one is repeated.
+
+    A damaged recording is refused when it is opened, with a sentence naming the part: it must not look like a damaged
+    host later.
+    """
 
     def __init__(self, path: str, policy: ReadSettings) -> None:
-        from mcp_server.targets.files import open_for_reading
-
-        try:
-            with open_for_reading(path, policy) as file:
-                self._recording = Recording.model_validate_json(file.read())
-        except (CouldNotLook, ValueError) as error:
-            raise BadInput(
-                f"`target` names the recording `{one_line(path)}`, which cannot be read: {one_line(error, 300)}"
-            ) from None
         self.address = f"recorded:{path}"
-        self._looks: dict[str, list[RecordedLook]] = defaultdict(list)
-        for look in self._recording.looks:
-            self._looks[_key(look.call)].append(look)
+        self._lock = threading.Lock()
+        self._looks: dict[str, deque[Noun]] = defaultdict(deque)
+        where: tuple[str | int, ...] = ()
+        try:
+            recording = _Recording.model_validate_json(_content(path, policy))
+            for index, look in enumerate(recording.looks):
+                if (look.answer is None) == (look.failure is None):
+                    raise _unusable(path, f"`looks.{index}` must hold either an answer or a failure")
+                where = ("looks", index, "answer")
+                answer = look.failure or ANSWER_TYPES[look.call.kind].model_validate(look.answer)
+                self._looks[_key(look.call)].append(answer)
+        except CouldNotLook as failure:
+            raise _unusable(path, failure.detail) from None
+        except ValidationError as error:
+            raise _unusable(path, _complaint(error, where)) from None
+        self._at = recording.at
 
     def now(self) -> datetime:
         """The moment the recording was made."""
-        return self._recording.at
+        return self._at
 
     def look(self, call: Call[A], limits: Limits) -> A:
         """The remembered answer. A look that was never made is a blind spot, not an empty answer."""
         limits.check()
-        remembered = self._looks.get(_key(call.model_dump(mode="json")))
-        if not remembered:
+        with self._lock:  # questions are asked in parallel
+            remembered = self._looks.get(_key(call))
+            answer: Any = None
+            if remembered:
+                answer = remembered.popleft() if len(remembered) > 1 else remembered[0]
+        if answer is None:
             raise CouldNotLook(
                 call.title(), "failed", "the recording holds no such look", "record it again with this diagnostic"
             )
-        look = remembered.pop(0) if len(remembered) > 1 else remembered[0]
-        if look.failure is not None:
-            reason: Any = look.failure.get("reason", "failed")
-            raise CouldNotLook(call.title(), reason, look.failure.get("detail", ""), look.failure.get("remedy", ""))
-        kind: str = getattr(call, "kind", "")
-        answer: Any = ANSWER_TYPES[kind].model_validate(look.answer)
+        if isinstance(answer, _Failure):
+            raise CouldNotLook(answer.what or call.title(), answer.reason, answer.detail, answer.remedy)
         return answer  # type: ignore[no-any-return]
 
 
@@ -77,5 +111,26 @@ def recording_of(place: str, at: datetime, looks: Iterable[RecordedLook]) -> byt
     return Recording(place=place, at=at, looks=tuple(looks)).model_dump_json(indent=1).encode()
 
 
-def _key(call: dict[str, Any]) -> str:
-    return json.dumps(call, sort_keys=True)
+def _content(path: str, policy: ReadSettings) -> bytes:
+    from mcp_server.targets.files import open_for_reading
+
+    with open_for_reading(path, policy) as file:
+        if os.fstat(file.fileno()).st_size > MAX_BYTES:
+            raise _unusable(path, f"it is larger than {bytes_text(MAX_BYTES)}")
+        return file.read(MAX_BYTES)
+
+
+def _key(call: Call[Any]) -> str:
+    return json.dumps(call.model_dump(mode="json"), sort_keys=True)
+
+
+def _unusable(path: str, why: str) -> BadInput:
+    return BadInput(f"`target` names the recording `{one_line(path)}`, which cannot be used: {why}", "record it again")
+
+
+def _complaint(error: ValidationError, where: tuple[str | int, ...]) -> str:
+    item = error.errors(include_input=False, include_url=False)[0]
+    if item["type"] == "json_invalid":
+        return "it holds no JSON"
+    part = ".".join(str(name) for name in (*where, *item["loc"]))
+    return f"`{one_line(part, 200)}`: {one_line(item['msg'], 200)}" if part else "it is no recording"

@@ -366,14 +366,15 @@ def test_a_hostile_configuration_runs_nothing(repository: Repository, tmp_path: 
     evil = str(program)
     programs = (
         "core.fsmonitor core.sshCommand core.gitProxy core.pager core.editor core.askPass core.alternateRefsCommand "
-        "diff.external diff.evil.textconv diff.evil.command filter.evil.clean filter.evil.smudge filter.evil.process gpg.program "
-        "gpg.ssh.program pager.log sequence.editor remote.origin.uploadpack"
+        "diff.external diff.evil.textconv diff.evil.command filter.evil.clean filter.evil.smudge filter.evil.process "
+        "gpg.program gpg.ssh.program pager.log sequence.editor remote.origin.uploadpack"
     )
     for name, value in dict.fromkeys(programs.split(), evil).items() | {
         "core.hooksPath": str(tmp_path), "alias.log": f"!{evil}", "alias.rev-list": f"!{evil}", "credential.helper": f"!{evil}",
         "log.showSignature": "true", "color.ui": "always", "remote.origin.url": f"ext::{evil}",
         "remote.origin.promisor": "true", "remote.origin.partialclonefilter": "blob:none", "protocol.ext.allow": "always",
-        "extensions.partialClone": "origin", "core.repositoryFormatVersion": "1", "diff.noprefix": "true", "diff.renames": "copies", "log.showRoot": "false",
+        "extensions.partialClone": "origin", "core.repositoryFormatVersion": "1", "diff.noprefix": "true",
+        "diff.renames": "copies", "log.showRoot": "false",
         "diff.context": "9", "diff.interHunkContext": "9", "log.mailmap": "true", "include.path": str(tmp_path / "more"),
     }.items():  # fmt: skip
         repository.git("config", name, value)
