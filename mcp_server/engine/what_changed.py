@@ -28,7 +28,7 @@ KEPT = 200
 BURST, BURST_GAP = 6, timedelta(seconds=5)
 """So many changes of one source and kind, no two further apart than this, are told as one."""
 BURST_CLUES = 300
-CHECKOUT_BEFORE, CHECKOUT_AFTER = timedelta(seconds=60), timedelta(seconds=5)
+CHECKOUT_BEFORE, CHECKOUT_AFTER = timedelta(seconds=60), timedelta(seconds=2)
 """A checkout writes its files shortly before git notes the commit; a later write is somebody else's."""
 AHEAD = timedelta(seconds=60)
 
@@ -145,11 +145,8 @@ def merge(changes: Iterable[Change]) -> list[Change]:
                 if commit.at - CHECKOUT_BEFORE <= change.at <= commit.at + CHECKOUT_AFTER:
                     summary = commit.summary
                     cited = tuple(dict.fromkeys((*summary.evidence, *change.summary.evidence)))
-                    # the file names every port it holds; which of them changed is what the commit's lines say
-                    named = (clue for clue in change.clues if not clue.startswith("port:"))
-                    clues = tuple(dict.fromkeys((*commit.clues, *named)))
-                    update = {"summary": summary.model_copy(update={"evidence": cited}), "clues": clues}
-                    known[home] = commit.model_copy(update=update)
+                    # its clues are not taken over: a file names every port it holds, the commit's lines those that changed
+                    known[home] = commit.model_copy(update={"summary": summary.model_copy(update={"evidence": cited})})
                     folded.add(index)
                     break
     return [change for index, change in enumerate(known) if index not in folded]
