@@ -42,7 +42,7 @@ gen: env
 	@$(RUN) -m mcp_server.surface.docs
 
 bench: env
-	@$(RUN) -m scripts.bench $(ARGS)
+	@$(RUN) -m bench $(ARGS)
 
 lock:
 	$(LOCK) --output-file locks/runtime.txt
