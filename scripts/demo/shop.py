@@ -258,7 +258,9 @@ def exporter(app_port: int) -> Step:
 
 import socket
 
-with socket.create_server(("127.0.0.1", {app_port})) as server:
+PORT = {app_port}
+
+with socket.create_server(("127.0.0.1", PORT)) as server:
     while True:
         connection, address = server.accept()
         connection.close()
