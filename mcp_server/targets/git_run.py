@@ -2,14 +2,16 @@
 
 The environment is built anew for every run; neither the system's nor the account's configuration is read, and what the
 repository's own configuration could start (hooks, monitors, filters, signature programs, transports) is switched off.
+Needs git 2.31 or later.
 """
 
 import os
 import select
 import shutil
 import signal
+import subprocess
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -66,14 +68,14 @@ class Runner:
             for data in self._read(process, errors):
                 *whole, rest = (rest + data).split(b"\n")
                 yield from whole
-            if rest:
-                yield rest
             self._wait(process)
             if process.returncode not in accept:
                 said = next((line for line in errors.decode("utf8", "replace").splitlines() if line), "it gives no reason")
                 raise CouldNotLook(
                     self._what, "damaged", f"git cannot read the repository: {one_line(said, 300)}", "check it with git fsck"
                 )
+            if rest:  # only now: the last words of a git that died would be half a line
+                yield rest
 
     @contextmanager
     def _started(self, argv: Sequence[str]) -> Iterator[Any]:
@@ -88,7 +90,8 @@ class Runner:
             if process.returncode is None:
                 with suppress(ProcessLookupError):
                     os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
+                with suppress(subprocess.TimeoutExpired):  # stuck in the kernel, on a dead mount
+                    process.wait(2)
             process.stdout.close()
             process.stderr.close()
 
@@ -111,7 +114,12 @@ class Runner:
                     errors += data
 
     def _wait(self, process: Any) -> None:
-        until_ended(lambda: process.poll() is not None, self.in_time)
+        """Once its output is closed git ends at once, or hangs until the deadline."""
+        pause = 0.0005
+        while process.poll() is None:
+            self.in_time()
+            time.sleep(pause)
+            pause = min(pause * 2, _POLL_S)
 
     def in_time(self) -> None:
         """Raises Cancelled or CouldNotLook when there is no time left."""
@@ -120,12 +128,3 @@ class Runner:
         if self._left() <= 0:
             detail = f"git gave no complete answer within {self._limits.timeout_s:g} s; it was ended"
             raise CouldNotLook(self._what, "timed_out", detail, "ask for a shorter window")
-
-
-def until_ended(ended: Callable[[], bool], in_time: Callable[[], None]) -> None:
-    """Wait for a process that has closed its output: it ends at once, or hangs until the deadline."""
-    pause = 0.0005
-    while not ended():
-        in_time()
-        time.sleep(pause)
-        pause = min(pause * 2, _POLL_S)
