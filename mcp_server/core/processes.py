@@ -1,5 +1,6 @@
 """Who is who among processes and sockets: matching by words, kinship, owners of a port. Pure."""
 
+import posixpath
 from collections.abc import Iterable, Iterator, Mapping
 
 from mcp_server.core.calls import Process, Socket
@@ -12,11 +13,19 @@ VIEWERS = frozenset(
     {"tail", "less", "more", "cat", "vi", "vim", "nano", "emacs", "grep", "rg", "watch", "journalctl", "strace", "gdb"}
 )
 """Programs whose command line names a service because they look at it."""
+COMMAND_CHARS = 500
+"""Characters of a command line that are shown."""
 
 
 def command_line(process: Process) -> str:
-    """Its arguments as one text, or its name where it has none (kernel threads, zombies)."""
-    return " ".join(process.argv) or process.name
+    """The beginning of its arguments as one text, or its name where it has none (kernel threads, zombies)."""
+    text = " ".join(process.argv) or process.name
+    return text if len(text) <= COMMAND_CHARS else text[:COMMAND_CHARS] + "…"
+
+
+def brief(process: Process) -> Process:
+    """The same with arguments of bounded length, for keeping: some hold a whole class path."""
+    return process.model_copy(update={"argv": tuple(word[:200] for word in process.argv[:30])})
 
 
 def says(process: Process, words: str) -> bool:
@@ -74,11 +83,26 @@ def listeners(sockets: Iterable[Socket], port: int | None = None) -> tuple[Socke
     return tuple(sorted(found, key=lambda item: (item.port or 0, item.family, item.address, item.pid or 0)))
 
 
+def _script(process: Process) -> str | None:
+    """The file an interpreter was told to run: the first argument that is no option and looks like a path to a file."""
+    first = next((word for word in process.argv[1:] if not word.startswith("-")), "")
+    if (
+        "-c" in process.argv[1:3]
+        or "-m" in process.argv[1:3]
+        or not ("/" in first or first.endswith((".py", ".sh", ".js", ".rb")))
+    ):
+        return None
+    if first.startswith("/"):
+        return posixpath.normpath(first)
+    return posixpath.normpath(posixpath.join(process.cwd, first)) if process.cwd else None
+
+
 def owner_clues(port: int, owner: Process | None) -> tuple[str, ...]:
-    """`port:`, `pid:` and `path:` of whoever holds a port."""
+    """`port:`, `pid:` and `path:` of whoever holds a port: the file it runs, and its folder."""
     clues = [f"port:{port}"]
     if owner is not None:
         clues.append(f"pid:{owner.pid}")
+        clues += [f"path:{script}"] if (script := _script(owner)) else []
         clues += [f"path:{owner.cwd}"] if owner.cwd and owner.cwd != "/" else []
         clues += [f"unit:{owner.unit}"] if owner.unit else []
     return tuple(clues)

@@ -3,7 +3,7 @@
 import pytest
 
 from mcp_server.core.calls import Process, Socket
-from mcp_server.core.processes import by_pid, hidden, kin, listeners, owner_clues, runs, says
+from mcp_server.core.processes import brief, by_pid, command_line, hidden, kin, listeners, owner_clues, runs, says
 
 
 def process(pid: int, words: str = "", *, ppid: int = 1, **more: object) -> Process:
@@ -77,3 +77,9 @@ def test_clues_of_an_owner() -> None:
     assert owner_clues(80, owner) == ("port:80", "pid:7", "path:/srv/try", "unit:try.service")
     assert owner_clues(80, process(7, "x", cwd="/")) == ("port:80", "pid:7")  # everything lies below /
     assert owner_clues(80, None) == ("port:80",)
+
+
+def test_a_command_line_is_bounded_where_it_is_kept_or_shown() -> None:
+    long = process(7, "java " + "x" * 5_000 + " y" * 5_000)
+    assert len(command_line(long)) < 600
+    assert len(" ".join(brief(long).argv)) < 7_000

@@ -12,6 +12,7 @@ from mcp_server.core.calls import HostFacts, Pressure, Process, ReadHost, ReadPr
 from mcp_server.core.declare import Diagnostic, Facts
 from mcp_server.core.outcome import Finding, FindingType, Statement, Value
 from mcp_server.core.parameters import Parameters
+from mcp_server.core.processes import brief
 from mcp_server.core.reader import Reader
 from mcp_server.core.text import bytes_text
 
@@ -103,7 +104,7 @@ def collect(reader: Reader, params: Params) -> HealthFacts:
             processes = reader.look(ReadProcesses(sample_s=0.3))
             by_cpu = sorted(processes.value.processes, key=lambda item: item.cpu_percent or 0, reverse=True)[:TOP]
             by_memory = sorted(processes.value.processes, key=lambda item: item.rss or 0, reverse=True)[:TOP]
-            facts.processes = tuple({item.pid: item for item in (*by_cpu, *by_memory)}.values())
+            facts.processes = tuple({item.pid: brief(item) for item in (*by_cpu, *by_memory)}.values())
             facts.processes_evidence = processes.evidence
     return facts
 

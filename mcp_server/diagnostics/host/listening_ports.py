@@ -9,7 +9,7 @@ from mcp_server.core.calls import Process, ReadProcesses, ReadSockets, Socket
 from mcp_server.core.declare import Diagnostic, Facts
 from mcp_server.core.outcome import Finding, FindingType, Statement
 from mcp_server.core.parameters import Parameters
-from mcp_server.core.processes import FORWARDERS, by_pid, command_line, listeners, owner_clues, says
+from mcp_server.core.processes import FORWARDERS, brief, by_pid, command_line, listeners, owner_clues, says
 from mcp_server.core.reader import Reader
 
 MOST = 1_000
@@ -98,7 +98,8 @@ def collect(reader: Reader, params: Params) -> PortFacts:
     if wanted:
         with reader.part("command lines of the owners"):
             processes = reader.look(ReadProcesses())
-            facts.owners = tuple(item for item in processes.value.processes if item.pid in wanted)
+            owners = (item for item in processes.value.processes if item.pid in wanted)
+            facts.owners = tuple(owners if params.expect else map(brief, owners))  # the words may stand at the very end
             facts.owners_evidence = processes.evidence
             if params.expect and wanted - {item.pid for item in facts.owners}:
                 reader.blind("owner's command line", "the owner ended between the two looks", "ask again")

@@ -13,7 +13,7 @@ from mcp_server.core.clock import Moment
 from mcp_server.core.declare import Diagnostic, Facts
 from mcp_server.core.outcome import Finding, FindingType, Statement
 from mcp_server.core.parameters import Parameters
-from mcp_server.core.processes import command_line, hidden, says
+from mcp_server.core.processes import brief, command_line, hidden, says
 from mcp_server.core.reader import Reader
 from mcp_server.core.text import bytes_text
 
@@ -110,7 +110,7 @@ def collect(reader: Reader, params: Params) -> ProcessFacts:
             again = reader.look(ReadProcesses(sample_s=APART_S))
             before = {item.pid for item in facts.processes}
             later = (item for item in _chosen(again.value.processes, params) if params.match or item.pid in before)
-            facts.again, facts.again_evidence = tuple(map(_brief, later))[:MOST], again.evidence
+            facts.again, facts.again_evidence = tuple(map(brief, later))[:MOST], again.evidence
     return facts
 
 
@@ -156,7 +156,9 @@ def _replaced(facts: ProcessFacts, evidence: tuple[str, ...]) -> Iterator[Findin
 def show(facts: ProcessFacts, params: Params) -> Iterator[Statement]:
     """Counts, then one line per process: the most recently started first."""
     yield Statement(
-        text="{count} processes" + (" match {match}" if params.match else "") + ", {recent} started in the last {seconds} s",
+        text="processes"
+        + (" matching {match}" if params.match else "")
+        + ": {count}; started in the last {seconds} s: {recent}",
         values={"count": facts.total, "recent": facts.recent, "seconds": params.recent_s, "match": params.match},
         evidence=(facts.evidence,),
     )
@@ -188,16 +190,11 @@ def _kept(chosen: tuple[Process, ...], params: Params) -> tuple[Process, ...]:
         *(item for item in chosen if item.pid in parents),
         *(newest if params.match else newest[: params.limit]),
     ]
-    return tuple(_brief(item) for item in {item.pid: item for item in wanted}.values())
+    return tuple(brief(item) for item in {item.pid: item for item in wanted}.values())
 
 
 def _newest(item: Process) -> tuple[float, int]:
     return (-item.started.timestamp() if item.started else 0.0, -item.pid)
-
-
-def _brief(item: Process) -> Process:
-    """The same with a command line of bounded length: some hold a whole class path."""
-    return item.model_copy(update={"argv": tuple(word[:200] for word in item.argv[:30])})
 
 
 def _clues(item: Process) -> tuple[str, ...]:

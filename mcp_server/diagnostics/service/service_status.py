@@ -15,7 +15,18 @@ from mcp_server.core.declare import Diagnostic, Facts
 from mcp_server.core.errors import CouldNotLook
 from mcp_server.core.outcome import Finding, FindingType, Statement
 from mcp_server.core.parameters import Parameters
-from mcp_server.core.processes import FORWARDERS, ancestors, by_pid, command_line, hidden, kin, listeners, owner_clues, runs
+from mcp_server.core.processes import (
+    FORWARDERS,
+    ancestors,
+    brief,
+    by_pid,
+    command_line,
+    hidden,
+    kin,
+    listeners,
+    owner_clues,
+    runs,
+)
 from mcp_server.core.reader import Reader
 from mcp_server.core.systemd import PROPERTIES, Unit, read_unit
 
@@ -158,7 +169,7 @@ def collect(reader: Reader, params: Params) -> ServiceFacts:
             reader.blind(f"process {params.process}", why, "run it as root, or mount /proc without hidepid")
         else:
             oldest = sorted(matching, key=lambda item: item.started or facts.now)
-            facts.matching, facts.matched = tuple(oldest[:MOST]), len(matching)
+            facts.matching, facts.matched = tuple(map(brief, oldest[:MOST])), len(matching)
     if params.port is not None:
         with reader.part(f"port {params.port}"):
             sockets = reader.look(ReadSockets())
@@ -196,10 +207,10 @@ def _ask_systemd(reader: Reader, name: str) -> tuple[Unit, str]:
 
 
 def _look_at_owners(reader: Reader, params: Params, facts: ServiceFacts, known: dict[int, Process]) -> None:
-    holders = (known[item.pid] for item in facts.listening or () if item.pid in known)
+    holders = (brief(known[item.pid]) for item in facts.listening or () if item.pid in known)
     facts.owners = tuple({item.pid: item for item in holders}.values())
     above = (item for start in (*facts.owners, *(facts.matching or ())) for item in ancestors(start, known))
-    facts.family = tuple({item.pid: item for item in above}.values())
+    facts.family = tuple({item.pid: brief(item) for item in above}.values())
     if params.process is None and facts.unit is None:
         return  # only the port was asked: whoever listens is right
     if facts.listening and not facts.owners:
@@ -291,7 +302,7 @@ def show(facts: ServiceFacts, params: Params) -> Iterator[Statement]:
         oldest = facts.matching[0]
         age = int((facts.now - oldest.started).total_seconds()) if oldest.started else None
         yield Statement(
-            text="{count} processes match {words}; the oldest, pid {pid}, is up {age} s: {command}",
+            text="processes matching {words}: {count}; the oldest, pid {pid}, is up {age} s: {command}",
             values={
                 "count": facts.matched, "words": params.process, "pid": oldest.pid, "age": age,
                 "command": command_line(oldest),
