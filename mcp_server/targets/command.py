@@ -32,12 +32,14 @@ _KEPT = (
 )  # fmt: skip
 _GIT = {
     "core.fsmonitor": "false", "core.hooksPath": "/dev/null", "core.untrackedCache": "keep", "diff.autoRefreshIndex": "false",
-    "log.showSignature": "false", "maintenance.auto": "false",
+    "log.showSignature": "false", "format.pretty": "medium", "diff.ignoreSubmodules": "dirty",
+    "maintenance.auto": "false",
 }  # fmt: skip
 _FIXED = {
     "LC_ALL": "C.UTF-8", "TZ": "UTC", "TERM": "dumb", "NO_COLOR": "1", "PAGER": "cat", "SYSTEMD_PAGER": "",
     "SYSTEMD_COLORS": "0", "SYSTEMD_URLIFY": "0", "GIT_OPTIONAL_LOCKS": "0", "GIT_PAGER": "cat", "GIT_TERMINAL_PROMPT": "0",
     "GIT_NO_LAZY_FETCH": "1", "GIT_ALLOW_PROTOCOL": "", "GIT_CONFIG_COUNT": str(len(_GIT)),
+    "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_NO_CACHE_DIR": "1", "PYTHONDONTWRITEBYTECODE": "1",
     # below a file nothing can be created: the discovery cache stays unwritten
     "KUBECACHEDIR": "/dev/null/none",
 } | {

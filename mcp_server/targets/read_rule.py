@@ -12,7 +12,7 @@ KINDS: Mapping[str, re.Pattern[str]] = {
     "word": re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:@%+,=~-]*"),
     "name": re.compile(r"[A-Za-z0-9_.][A-Za-z0-9_.:@%+,=~/-]*"),
     "address": re.compile(r"[A-Za-z0-9_.:\[\]][A-Za-z0-9_.:%/\[\]-]*"),
-    "glob": re.compile(r"[A-Za-z0-9_.*?\[\]@%+:][A-Za-z0-9_.*?\[\]@%+,:=~/\\-]*"),
+    "glob": re.compile(r"[A-Za-z0-9_.*?\[\]@%+:/][A-Za-z0-9_.*?\[\]@%+,:=~/\\-]*"),
     "path": re.compile(r"[^-;&|<>`$*?!\"'\\][^;&|<>`$*?!\"'\\]*"),
     "absolute": re.compile(r"/[^;&|<>`$*?!\"'\\]*"),
     "text": re.compile(r".*"),
@@ -58,7 +58,8 @@ class Rule:
     operands: str | None = None
     most: int = 64
     least: int = 0
-    style: Literal["gnu", "go", "words"] = "gnu"
+    style: Literal["gnu", "go", "words", "raw"] = "gnu"
+    """How flags are written: getopt, pflag, `-long`; `raw` hands every word to `check` as an operand."""
     subs: Mapping[str, "Rule"] = field(default_factory=dict)
     bare: bool = False
     """May be called without a sub-command."""

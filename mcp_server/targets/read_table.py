@@ -17,7 +17,7 @@ MOST_ARGUMENTS, MOST_CHARACTERS = 256, 16_384
 BIN_FOLDERS = ("/bin/", "/sbin/", "/usr/bin/", "/usr/sbin/", "/usr/local/bin/", "/usr/local/sbin/")
 
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202f\u205f-\u206f\ufeff\ufff0-\uffff\ud800-\udfff]")
-_SHELL = re.compile(r"[|;&<>]+|\d*[<>].*|&>.*|.*(`|\$\(|\$\{).*|.*[;|&]")
+_SHELL = re.compile(r"[|;&<>]+|\d*[<>].*|&>.*|.*(`|\$\().*|.*[;|&]")
 _DASH = "-\u00ad\u058a\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe58\ufe63\uff0d"
 
 
@@ -107,7 +107,8 @@ class _Reading:
         if attached is None and not flag.attached:
             self.at += 1
             attached = self.argv[self.at] if self.at < len(self.argv) else None
-            if attached is not None and attached.startswith("-"):
+            exact = flag.kind.startswith("/") and attached is not None and fits(flag.kind, attached)
+            if attached is not None and attached.startswith("-") and not exact:
                 return f"the value of {name} begins with `-`; write it as {name}=VALUE" if name[:2] == "--" else (
                     f"the value of {name} begins with `-`"
                 )  # fmt: skip
@@ -128,6 +129,8 @@ class _Reading:
             if flag.kind is not None:
                 rest = word[index + 1 :]
                 if self.rule.style == "go":
+                    if flag.attached and not rest.startswith("="):
+                        return self.never.get(name) or f"write {name}=false"  # `-wfalse` would be -w -f alse
                     rest = rest.removeprefix("=")
                 return self.take(name, flag, rest or None)
             if self.rule.style == "go" and word[index + 1 : index + 2] == "=":
@@ -146,7 +149,7 @@ def _parse(argv: Sequence[str], rule: Rule) -> Parsed | str:
     while reading.at < len(argv):
         word, rule = argv[reading.at], reading.rule
         sentence: str | None = None
-        if only_operands:
+        if only_operands or rule.style == "raw":
             sentence = _operand(reading, word)
         elif word == "--":
             only_operands = True
@@ -166,6 +169,7 @@ def _parse(argv: Sequence[str], rule: Rule) -> Parsed | str:
             else:
                 sub = rule.subs[word]
                 reading.known = {**(reading.known if rule.inherit else {}), **flags_of(sub.flags)}
+                reading.flags = reading.flags if rule.inherit else []
                 reading.rule, reading.never = sub, {**reading.never, **sub.never}
                 reading.words.append(word)
         else:

@@ -4,12 +4,13 @@ import re
 
 from mcp_server.targets.read_rule import Parsed, Rule, refusing, same
 
-_GLOBAL = "-n=word --namespace=word --context=name --cluster=name --request-timeout=number -v=int --v=int -h --help"
+_GLOBAL = "-n=word --namespace=word --context=name --cluster=name --request-timeout=number -v=/[0-6]/ --v=/[0-6]/ -h --help"
+# from level 7 on, kubectl logs what the server answered, Secrets included
 _SELECT = "-A --all-namespaces -l=text --selector=text --field-selector=text --chunk-size=int --show-labels --no-headers"
 _PRINT = (
-    "-o=text --output=text --template=text --sort-by=text -L=name --label-columns=name --show-kind --show-managed-fields "
-    "--output-watch-events=!false --ignore-not-found --server-print --allow-missing-template-keys --subresource=word "
-    "-w=!false --watch=!false --watch-only=!false"
+    "-o=text --output=text --template=text --sort-by=text -L=name --label-columns=name --show-kind "
+    "--show-managed-fields --output-watch-events=!false --ignore-not-found --server-print "
+    "--allow-missing-template-keys --subresource=word -w=!false --watch=!false --watch-only=!false"
 )
 _OUTPUT = re.compile(r"(json|yaml|name|wide|kyaml|(jsonpath|jsonpath-as-json|go-template|custom-columns)=.*)", re.DOTALL)
 _TABLES = (None, "wide", "name")
@@ -48,111 +49,212 @@ KUBECTL = Rule(
     style="go",
     flags=_GLOBAL,
     never={
-        **refusing("the cluster and its credentials come from the settings", "--kubeconfig --server -s --token --user "
-            "--username "
-                   "--password --as --as-group --as-uid --client-key --client-certificate --certificate-authority "
-                   "--insecure-skip-tls-verify --tls-server-name --cache-dir"),
-        **refusing("it writes to the cluster", "apply create delete edit patch replace scale label annotate expose run set "
-            "autoscale "
-                   "cordon uncordon drain taint certificate diff"),
+        **refusing(
+            "the cluster and its credentials come from the settings",
+            "--kubeconfig --server -s --token --user --username --password --as --as-group --as-uid --client-key "
+            "--client-certificate --certificate-authority --insecure-skip-tls-verify --tls-server-name "
+            "--cache-dir",
+        ),
+        **refusing(
+            "it writes to the cluster",
+            "apply create delete edit patch replace scale label annotate expose run set autoscale cordon "
+            "uncordon drain taint certificate diff",
+        ),
         **refusing("it runs inside the cluster", "exec attach cp debug port-forward proxy"),
     },
     subs={
-        "get": Rule(style="go", flags=f"{_SELECT} {_PRINT}", operands=_NAMES, least=1, check=_get,
-                    never={**_FILES, **_ENDLESS, "--raw": "it asks the server for any address"}),
+        "get": Rule(
+            style="go",
+            flags=f"{_SELECT} {_PRINT}",
+            operands=_NAMES,
+            least=1,
+            check=_get,
+            never={**_FILES, **_ENDLESS, "--raw": "it asks the server for any address"},
+        ),
         "describe": Rule(style="go", flags=f"{_SELECT} --show-events", operands=_NAMES, least=1, never=_FILES),
         "logs": Rule(
-            style="go", operands="/[A-Za-z0-9][A-Za-z0-9_./-]*/", most=2, never=_ENDLESS,
-            flags="-c=word --container=word --all-containers -p --previous --since=number --since-time=text "
-            "--tail=/-?\\d{1,9}/ "
-            "--timestamps --limit-bytes=int -l=text --selector=text --prefix --ignore-errors --max-log-requests=int "
-            "--all-pods -f=!false --follow=!false --pod-running-timeout=number",
+            style="go",
+            operands="/[A-Za-z0-9][A-Za-z0-9_./-]*/",
+            most=2,
+            never=_ENDLESS,
+            flags=(
+                "-c=word --container=word --all-containers -p --previous --since=number --since-time=text "
+                "--tail=/-?\\d{1,9}/ --timestamps --limit-bytes=int -l=text --selector=text --prefix --ignore-errors "
+                "--max-log-requests=int --all-pods -f=!false --follow=!false --pod-running-timeout=number"
+            ),
         ),
-        "top": Rule(style="go", subs=same(
-            "pod pods po node nodes no",
-            Rule(style="go", operands="word", flags=f"{_SELECT} --sort-by=word --containers --sum --show-capacity "
-                 "--use-protocol-buffers --show-swap"))),
-        "events": Rule(style="go", flags=f"{_SELECT} -o=/json|yaml|name/ --output=/json|yaml|name/ --types=word --for=name "
-                       "-w=!false --watch=!false", never=_ENDLESS),
+        "top": Rule(
+            style="go",
+            subs=same(
+                "pod pods po node nodes no",
+                Rule(
+                    style="go",
+                    operands="word",
+                    flags=f"{_SELECT} --sort-by=word --containers --sum --show-capacity --use-protocol-buffers --show-swap",
+                ),
+            ),
+        ),
+        "events": Rule(
+            style="go",
+            flags=f"{_SELECT} -o=/json|yaml|name/ --output=/json|yaml|name/ --types=word --for=name -w=!false --watch=!false",
+            never=_ENDLESS,
+        ),
         "version": Rule(style="go", flags="--client -o=word --output=word --short"),
         "cluster-info": Rule(style="go", never={"dump": "it collects everything, logs and all; ask for what you need"}),
-        "api-resources": Rule(style="go", flags="--api-group=word --namespaced --verbs=word -o=word --output=word --no-headers "
-                              "--sort-by=word --categories=word --cached"),
+        "api-resources": Rule(
+            style="go",
+            flags=(
+                "--api-group=word --namespaced --verbs=word -o=word --output=word --no-headers --sort-by=word "
+                "--categories=word --cached"
+            ),
+        ),
         "api-versions": Rule(style="go"),
-        "explain": Rule(style="go", flags="--recursive --api-version=name -o=word --output=word", operands="word", least=1,
-        most=1),
-        "auth": Rule(style="go", subs={
-            "can-i": Rule(style="go", flags="--list -A --all-namespaces -q --quiet --no-headers --subresource=word",
-            operands="glob",
-                          most=3),
-            "whoami": Rule(style="go", flags="-o=word --output=word"),
-        }),
-        "config": Rule(style="go", subs={
-            "view": Rule(style="go", flags="--minify --merge --flatten=!false -o=text --output=text",
-                         never={"--raw": "it prints credentials", "--flatten": "it prints credentials"}),
-            "get-contexts": Rule(style="go", flags="--no-headers -o=word --output=word", operands="name", most=1),
-            "current-context": Rule(style="go"),
-            "get-clusters": Rule(style="go"),
-            "get-users": Rule(style="go"),
-        }, never=refusing("it writes the configuration", "use-context use set set-context set-cluster set-credentials unset "
-                          "delete-context delete-cluster delete-user rename-context")),
-        "rollout": Rule(style="go", subs={
-            "status": Rule(style="go", flags="-w=!false --watch=!false --timeout=/[1-9]\\d*[smh]/ --revision=int -l=text "
-            "--selector=text",
-                           operands=_NAMES, least=1, check=_bounded, never=_FILES),
-            "history": Rule(style="go", flags="--revision=int -l=text --selector=text -o=word --output=word",
-            operands=_NAMES, least=1,
-                            never=_FILES),
-        }, never=refusing("it changes the rollout", "restart undo pause resume")),
-        "wait": Rule(style="go", flags="--for=text --timeout=/[1-9]\\d*[smh]/ -A --all-namespaces -l=text --selector=text "
-        "--all",
-                     operands=_NAMES, least=1, needs=("--for", "--timeout"), never=_FILES),
+        "explain": Rule(
+            style="go", flags="--recursive --api-version=name -o=word --output=word", operands="word", least=1, most=1
+        ),
+        "auth": Rule(
+            style="go",
+            subs={
+                "can-i": Rule(
+                    style="go",
+                    flags="--list -A --all-namespaces -q --quiet --no-headers --subresource=word",
+                    operands="glob",
+                    most=3,
+                ),
+                "whoami": Rule(style="go", flags="-o=word --output=word"),
+            },
+        ),
+        "config": Rule(
+            style="go",
+            subs={
+                "view": Rule(
+                    style="go",
+                    flags="--minify --merge --flatten=!false -o=text --output=text",
+                    never={"--raw": "it prints credentials", "--flatten": "it prints credentials"},
+                ),
+                "get-contexts": Rule(style="go", flags="--no-headers -o=word --output=word", operands="name", most=1),
+                "current-context": Rule(style="go"),
+                "get-clusters": Rule(style="go"),
+                "get-users": Rule(style="go"),
+            },
+            never=refusing(
+                "it writes the configuration",
+                "use-context use set set-context set-cluster set-credentials unset delete-context delete-cluster "
+                "delete-user rename-context",
+            ),
+        ),
+        "rollout": Rule(
+            style="go",
+            subs={
+                "status": Rule(
+                    style="go",
+                    flags="-w=!false --watch=!false --timeout=/[1-9]\\d*[smh]/ --revision=int -l=text --selector=text",
+                    operands=_NAMES,
+                    least=1,
+                    check=_bounded,
+                    never=_FILES,
+                ),
+                "history": Rule(
+                    style="go",
+                    flags="--revision=int -l=text --selector=text -o=word --output=word",
+                    operands=_NAMES,
+                    least=1,
+                    never=_FILES,
+                ),
+            },
+            never=refusing("it changes the rollout", "restart undo pause resume"),
+        ),
+        "wait": Rule(
+            style="go",
+            flags="--for=text --timeout=/[1-9]\\d*[smh]/ -A --all-namespaces -l=text --selector=text --all",
+            operands=_NAMES,
+            least=1,
+            needs=("--for", "--timeout"),
+            never=_FILES,
+        ),
         "plugin": Rule(style="go", subs={"list": Rule(style="go", flags="--name-only")}),
         "options": Rule(style="go"),
         "help": Rule(style="go", operands="word", most=3),
     },
-)  # fmt: skip
+)
 
-_HELM = "-n=word --namespace=word --kube-context=name --debug -h --help"
+_HELM = "-n=word --namespace=word --kube-context=name -h --help"
 _SECRETS = "it prints values, which hold secrets; see `status`, `get notes` and `get metadata`"
 
 HELM = Rule(
     style="go",
     flags=_HELM,
     never={
-        **refusing("the cluster and its credentials come from the settings", "--kubeconfig --kube-apiserver --kube-token "
-                   "--kube-as-user --kube-as-group --kube-ca-file --kube-insecure-skip-tls-verify --registry-config "
-                   "--repository-config --repository-cache"),
-        **refusing("it changes releases, repositories or files", "install upgrade uninstall delete rollback repo pull push "
-            "package "
-                   "create dependency plugin registry test"),
+        **refusing(
+            "the cluster and its credentials come from the settings",
+            "--kubeconfig --kube-apiserver --kube-token --kube-as-user --kube-as-group --kube-ca-file "
+            "--kube-insecure-skip-tls-verify --registry-config --repository-config --repository-cache",
+        ),
+        **refusing(
+            "it changes releases, repositories or files",
+            "install upgrade uninstall delete rollback repo pull push package create dependency plugin registry test",
+        ),
         **refusing("it fetches and renders charts, which may hold secrets", "template show lint verify"),
     },
     subs={
-        **same("list ls", Rule(
-            style="go", flags="-A --all-namespaces -a --all --deployed --failed --pending --superseded --uninstalled "
-                "--uninstalling -d --date -r "
-            "--reverse -m=int --max=int --offset=int -q --short -o=/table|json|yaml/ --output=/table|json|yaml/ -f=text "
-            "--filter=text -l=text --selector=text --no-headers --time-format=text")),
-        "status": Rule(style="go", flags="--revision=int -o=!table --output=!table --show-resources --show-desc",
-        operands="word",
-                       least=1, most=1, never=refusing(_SECRETS, "-o --output")),
-        **same("history hist", Rule(style="go", flags="--max=int -o=/table|json|yaml/ --output=/table|json|yaml/",
+        **same(
+            "list ls",
+            Rule(
+                style="go",
+                flags=(
+                    "-A --all-namespaces -a --all --deployed --failed --pending --superseded --uninstalled "
+                    "--uninstalling -d --date -r --reverse -m=int --max=int --offset=int -q --short "
+                    "-o=/table|json|yaml/ --output=/table|json|yaml/ -f=text --filter=text -l=text --selector=text "
+                    "--no-headers --time-format=text"
+                ),
+            ),
+        ),
+        "status": Rule(
+            style="go",
+            flags="--revision=int -o=!table --output=!table --show-resources --show-desc",
             operands="word",
-                                    least=1, most=1)),
-        "get": Rule(style="go", subs=same("notes metadata", Rule(
-            style="go", flags="--revision=int -o=/table|json|yaml/ --output=/table|json|yaml/", operands="word", least=1,
-                most=1)),
-            never=refusing(_SECRETS, "all values manifest hooks")),
+            least=1,
+            most=1,
+            never=refusing(_SECRETS, "-o --output"),
+        ),
+        **same(
+            "history hist",
+            Rule(
+                style="go", flags="--max=int -o=/table|json|yaml/ --output=/table|json|yaml/", operands="word", least=1, most=1
+            ),
+        ),
+        "get": Rule(
+            style="go",
+            subs=same(
+                "notes metadata",
+                Rule(
+                    style="go",
+                    flags="--revision=int -o=/table|json|yaml/ --output=/table|json|yaml/",
+                    operands="word",
+                    least=1,
+                    most=1,
+                ),
+            ),
+            never=refusing(_SECRETS, "all values manifest hooks"),
+        ),
         "version": Rule(style="go", flags="--short --template=text -c --client"),
-        "search": Rule(style="go", subs={"repo": Rule(
-            style="go", operands="name", most=1,
-            flags="-l --versions --version=text -o=/table|json|yaml/ --output=/table|json|yaml/ -r --regexp --devel "
-            "--max-col-width=int "
-            "--fail-on-no-result")}),
+        "search": Rule(
+            style="go",
+            subs={
+                "repo": Rule(
+                    style="go",
+                    operands="name",
+                    most=1,
+                    flags=(
+                        "-l --versions --version=text -o=/table|json|yaml/ --output=/table|json|yaml/ -r --regexp "
+                        "--devel --max-col-width=int --fail-on-no-result"
+                    ),
+                )
+            },
+        ),
         "env": Rule(style="go", operands="word", most=1),
         "help": Rule(style="go", operands="word", most=3),
     },
-)  # fmt: skip
+)
 
 RULES = {"kubectl": KUBECTL, "helm": HELM}

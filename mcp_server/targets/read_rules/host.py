@@ -48,6 +48,10 @@ def _top(parsed: Parsed) -> str | None:
     return None if parsed.has("-b") and parsed.has("-n") else "only with -b and -n COUNT does it end"
 
 
+def _samples(parsed: Parsed) -> str | None:
+    return "an interval without a count never ends" if sum(map(str.isdecimal, parsed.operands)) == 1 else None
+
+
 def _assigns(parsed: Parsed) -> str | None:
     return "an assignment writes" if any("=" in item for item in parsed.operands) else None
 
@@ -58,26 +62,31 @@ def _format(parsed: Parsed) -> str | None:
 
 
 _WHO = "-a -b -d -H -l -m -p -q -r -t -T -w -u --all --boot --count --heading --login --users"
-_DMESG = refusing("it changes the kernel's message buffer or console", "-C --clear -c --read-clear -D --console-off -E "
-    "--console-on -n "
-                  "--console-level")  # fmt: skip
+_DMESG = refusing(
+    "it changes the kernel's message buffer or console"
+, "-C --clear -c --read-clear -D --console-off -E --console-on -n --console-level")  # fmt: skip
 
 RULES = {
-    "ps": Rule(style="words", flags="", operands="text", check=_ps),
+    "ps": Rule(style="raw", operands="text", check=_ps),
     "pgrep": Rule(
-        flags="-a -c -f -i -l -n -o -v -w -x -u=word -U=word -g=int -G=word -P=int -s=int -t=word -d=text --list-name --full "
-        "--exact --count --newest --oldest --parent=int",
-        operands="text", most=1,
+        flags=(
+            "-a -c -f -i -l -n -o -v -w -x -u=word -U=word -g=int -G=word -P=int -s=int -t=word -d=text --list-name "
+            "--full --exact --count --newest --oldest --parent=int"
+        ),
+        operands="text",
+        most=1,
     ),
     "pidof": Rule(flags="-s -c -x -o=int", operands="name", least=1),
     "pstree": Rule(flags="-a -c -g -l -n -p -s -S -t -T -u -U -A -h", operands="word", most=1),
     "top": Rule(
-        flags="-b -c -H -i -n=int -d=number -p=/\\d+(,\\d+)*/ -u=word -U=word -o=word -w=?int -S -s -1", check=_top,
+        flags="-b -c -H -i -n=int -d=number -p=/\\d+(,\\d+)*/ -u=word -U=word -o=word -w=?int -S -s -1",
+        check=_top,
         never=refusing("interactive", "--interactive"),
     ),
     "uptime": Rule(flags="-p -s --pretty --since -V --version"),
-    "uname": Rule(flags="-a -s -n -r -v -m -p -i -o --all --kernel-name --kernel-release --kernel-version --machine "
-    "--nodename"),
+    "uname": Rule(
+        flags="-a -s -n -r -v -m -p -i -o --all --kernel-name --kernel-release --kernel-version --machine --nodename"
+    ),
     "hostname": Rule(
         flags="-a -d -f -i -I -s -y -A --fqdn --long --short --ip-address --all-ip-addresses --domain --alias",
         never=refusing("it sets the name", "-b -F --boot --file"),
@@ -94,17 +103,27 @@ RULES = {
     "lslocks": Rule(flags="-b -i -J -n -o=word -p=int -r -u --json --noheadings"),
     "lsipc": Rule(flags="-m -q -s -g -J -r -t --json"),
     "ipcs": Rule(flags="-a -m -q -s -c -l -p -t -u -b --human"),
-    "free": Rule(flags="-b -k -m -g -h -l -L -t -v -w --bytes --kilo --mega --giga --kibi --mebi --gibi --human --si --total "
-    "--wide",
-                 never=refusing("it never ends; ask once", "-s --seconds -c --count")),
-    "vmstat": Rule(flags="-a -d -f -m -n -s -S=word -t -w -D --stats --slabs --disk --wide --timestamp -p=path",
-    operands="int", most=2),
-    "iostat": Rule(flags="-c -d -h -k -m -N -p=?word -t -x -y -z -s", operands="word", most=4),
-    "mpstat": Rule(flags="-A -u -n -I=word -P=word -N=word", operands="int", most=2),
-    "pidstat": Rule(flags="-d -h -H -I -l -r -R -s -t -u -U -v -w -C=text -p=word -G=text", operands="int", most=2),
+    "free": Rule(
+        flags="-b -k -m -g -h -l -L -t -v -w --bytes --kilo --mega --giga --kibi --mebi --gibi --human --si --total --wide",
+        never=refusing("it never ends; ask once", "-s --seconds -c --count"),
+    ),
+    "vmstat": Rule(
+        flags="-a -d -f -m -n -s -S=word -t -w -D --stats --slabs --disk --wide --timestamp -p=path",
+        operands="int",
+        most=2,
+        check=_samples,
+    ),
+    "iostat": Rule(flags="-c -d -h -k -m -N -p=?word -t -x -y -z -s", operands="word", most=4, check=_samples),
+    "mpstat": Rule(flags="-A -u -n -I=word -P=word -N=word", operands="int", most=2, check=_samples),
+    "pidstat": Rule(
+        flags="-d -h -H -I -l -r -R -s -t -u -U -v -w -C=text -p=word -G=text", operands="int", most=2, check=_samples
+    ),
     "sar": Rule(
         flags="-A -b -B -d -h -H -p -q -r -R -S -t -u -v -w -W -y -z -n=word -P=word -s=word -i=int -f=absolute",
-        operands="int", most=2, never=refusing("it writes a file", "-o"),
+        operands="int",
+        most=2,
+        never=refusing("it writes a file", "-o"),
+        check=_samples,
     ),
     "id": Rule(flags="-a -G -g -n -r -u -z -Z --group --groups --name --real --user", operands="word", most=1),
     "whoami": Rule(),
@@ -121,28 +140,36 @@ RULES = {
     "lastlog": Rule(flags="-u=word -t=int -b=int --user=word --time=int --before=int"),
     "date": Rule(
         flags="-u --utc --universal -R --rfc-email -I=?word --iso-8601=?word --rfc-3339=word -d=text --date=text -r=path",
-        operands="/\\+[%A-Za-z0-9:._ /T+-]*/", most=1, check=_format, never=refusing("it sets the clock", "-s --set"),
+        operands="/\\+[%A-Za-z0-9:._ /T+-]*/",
+        most=1,
+        check=_format,
+        never=refusing("it sets the clock", "-s --set"),
     ),
     "cal": Rule(flags="-3 -y -m", operands="int", most=3),
     "printenv": Rule(operands="/(PATH|LANG|LC_[A-Z]+|TZ|HOME|USER|SHELL|PWD|TERM|HOSTNAME)/", least=1),
     "sysctl": Rule(
-        flags="-a -A -n -N -e -b -r=text -x --all --names --values --ignore --pattern=text --deprecated", operands="glob",
-        check=_assigns, never=refusing("it writes kernel parameters", "-w --write -p --load --system -f -q"),
+        flags="-a -A -n -N -e -b -r=text -x --all --names --values --ignore --pattern=text --deprecated",
+        operands="glob",
+        check=_assigns,
+        never=refusing("it writes kernel parameters", "-w --write -p --load --system -f -q"),
     ),
     "dmesg": Rule(
-        flags="-H -J -k -r -L=?word -P -T -t -u -x -e -d -l=word -f=word --human --json --kernel --raw --color=?word --nopager "
-        "--ctime --notime --userspace --decode --reltime --level=word --facility=word --since=text --until=text "
-        "--time-format=word -S --syslog",
+        flags=(
+            "-H -J -k -r -L=?word -P -T -t -u -x -e -d -l=word -f=word --human --json --kernel --raw --color=?word "
+            "--nopager --ctime --notime --userspace --decode --reltime --level=word --facility=word --since=text "
+            "--until=text --time-format=word -S --syslog"
+        ),
         never={**_DMESG, **refusing("it never ends", "-w --follow -W --follow-new"), "-F": "read the file itself"},
     ),
     "getconf": Rule(flags="-a", operands="name", most=2),
     "prlimit": Rule(flags="-p=int --pid=int --noheadings --raw -o=word --output=word", needs=("-p --pid",)),
     "lsof": Rule(
-        flags="-a -b -c=text -d=text -D=!i -F=?word -g=int -i=?text -K=?word -l -L -n -N -O -o -P -p=/\\d+(,\\d+)*/ -R "
-        "-s=?text "
-        "-t -T=?word -u=text -U -V -w -x=?word +c=int +L1 +d=path +D=path",
-        operands="path", never=refusing("it never ends", "-r +r") | refusing("it runs a handler or writes a cache", "-A -k "
-            "-m -D"),
+        flags=(
+            "-a -b -c=text -d=text -F=?word -g=int -i=?text -K=?word -l -L -n -N -O -o -P -p=/\\d+(,\\d+)*/ -R "
+            "-s=?text -t -T=?word -u=text -U -V -w -x=?word"
+        ),
+        operands="/\\+L1|\\/[^;&|<>`$*?]*|[46]?([a-zA-Z]{3})?(@[\\w.-]+)?:[\\w,-]+/",
+        never=refusing("it never ends", "-r +r") | refusing("it runs a handler or writes a cache", "-A -k -m -D"),
     ),
     "swapon": Rule(flags="--show=?word --noheadings --raw --bytes -s --summary", needs=("--show -s --summary",)),
     "numastat": Rule(flags="-c -m -n -p=word -s -v -z"),
@@ -153,14 +180,16 @@ RULES = {
         subs={
             "version": Rule(style="words", flags="-a -v -d -b -p"),
             "x509": Rule(
-                style="words", needs=("-noout", "-in"),
-                flags="-in=absolute -noout -text -subject -issuer -dates -startdate -enddate -serial -fingerprint -sha256 "
-                "-ext=word "
-                "-checkend=int -checkhost=word -checkip=address -email -purpose -alias -hash -subject_hash -issuer_hash "
-                "-ocsp_uri -nameopt=text -inform=word -pubkey -modulus",
+                style="words",
+                needs=("-noout", "-in"),
+                flags=(
+                    "-in=absolute -noout -text -subject -issuer -dates -startdate -enddate -serial -fingerprint "
+                    "-sha256 -ext=word -checkend=int -checkhost=word -checkip=address -email -purpose -alias -hash "
+                    "-subject_hash -issuer_hash -ocsp_uri -nameopt=text -inform=word -pubkey -modulus"
+                ),
                 content=lambda parsed: [(parsed.value("-in") or "", False)],
             ),
         },
         inherit=False,
     ),
-}  # fmt: skip
+}

@@ -4,23 +4,23 @@ from mcp_server.targets.read_rule import Parsed, Rule, refusing, same
 
 _UNITS = Rule(operands="glob")
 _SHOW = (
-    "-a --all -l --full -q --quiet --no-pager --no-legend --plain --no-ask-password --value --failed --reverse --after "
-    "--before -t=word --type=word --state=word -p=word --property=word -P=word -n=int --lines=int -o=word --output=word "
-    "--recursive "
-    "--user --system --timestamp=word --show-types --with-dependencies --legend=!false -r -T --show-transaction"
+    "-a --all -l --full -q --quiet --no-pager --no-legend --plain --no-ask-password --value --failed --reverse "
+    "--after --before -t=word --type=word --state=word -p=word --property=word -P=word -n=int --lines=int -o=word "
+    "--output=word --recursive --user --system --timestamp=word --show-types --with-dependencies --legend=!false -r "
+    "-T --show-transaction"
 )
 
 SYSTEMCTL = Rule(
     flags=_SHOW,
     bare=True,
     subs=same(
-        "status show cat is-active is-failed is-enabled list-units list-unit-files list-timers list-sockets list-jobs "
-        "list-dependencies list-machines list-paths list-automounts get-default "
-        "show-environment is-system-running",
+        "status show cat is-active is-failed is-enabled list-units list-unit-files list-timers list-sockets "
+        "list-jobs list-dependencies list-machines list-paths list-automounts get-default show-environment "
+        "is-system-running",
         _UNITS,
     ),
     never=refusing("another machine is another target", "-H --host -M --machine"),
-)  # fmt: skip
+)
 
 
 def _matches(parsed: Parsed) -> str | None:
@@ -35,21 +35,22 @@ def _matches(parsed: Parsed) -> str | None:
 
 JOURNALCTL = Rule(
     flags=(
-        "-u=glob --unit=glob --user-unit=glob -t=name --identifier=name -p=word --priority=word --facility=word -g=text "
-        "--grep=text --case-sensitive=?word -n=?/(\\+?\\d{1,9}|all)/ --lines=?/(\\+?\\d{1,9}|all)/ -o=word --output=word "
-        "--output-fields=word -S=text --since=text -U=text --until=text -b=?/[+-]?[0-9a-f]{0,32}([+-]\\d+)?|all/ "
-        "--boot=?/[+-]?[0-9a-f]{0,32}([+-]\\d+)?|all/ -k --dmesg -r --reverse -a --all -x --catalog -q --quiet -m --merge "
-        "--no-pager --no-full -l --full --no-hostname --no-tail --utc --system --user --list-boots --disk-usage --header "
-        "--show-cursor -c=text --cursor=text --after-cursor=text -N --fields -F=word --field=word --list-catalog --verify "
-        "--truncate-newline -e --pager-end --version"
+        "-u=glob --unit=glob --user-unit=glob -t=name --identifier=name -p=word --priority=word --facility=word "
+        "-g=text --grep=text --case-sensitive=?word -n=?/(\\+?\\d{1,9}|all)/ --lines=?/(\\+?\\d{1,9}|all)/ "
+        "-o=word --output=word --output-fields=word -S=text --since=text -U=text --until=text "
+        "-b=?/[+-]?[0-9a-f]{0,32}([+-]\\d+)?|all/ --boot=?/[+-]?[0-9a-f]{0,32}([+-]\\d+)?|all/ -k --dmesg -r "
+        "--reverse -a --all -x --catalog -q --quiet -m --merge --no-pager --no-full -l --full --no-hostname "
+        "--no-tail --utc --system --user --list-boots --disk-usage --header --show-cursor -c=text --cursor=text "
+        "--after-cursor=text -N --fields -F=word --field=word --list-catalog --verify --truncate-newline -e "
+        "--pager-end --version"
     ),
     operands="text",
     check=_matches,
     never={
         **refusing(
             "it changes the journal",
-            "--vacuum-size --vacuum-time --vacuum-files --rotate --flush --sync --relinquish-var --smart-relinquish-var "
-            "--setup-keys --update-catalog",
+            "--vacuum-size --vacuum-time --vacuum-files --rotate --flush --sync --relinquish-var "
+            "--smart-relinquish-var --setup-keys --update-catalog",
         ),
         **refusing("it never ends; use --since or -n", "-f --follow"),
         **refusing("it updates a file of its own; use --after-cursor", "--cursor-file"),
@@ -78,18 +79,22 @@ RULES = {
     "redis-server": Rule(flags="-v --version", needs=("-v --version",)),
     "hostnamectl": Rule(flags="--no-pager --static --transient --pretty", subs={"status": Rule()}, bare=True),
     "timedatectl": Rule(
-        flags="--no-pager -a --all -p=word --property=word --value", bare=True,
+        flags="--no-pager -a --all -p=word --property=word --value",
+        bare=True,
         subs=same("status show timesync-status show-timesync list-timezones", Rule()),
     ),
     "loginctl": Rule(
-        flags="--no-pager -a --all -l --full -p=word --property=word --no-legend", bare=True,
-        subs=same("list-sessions session-status show-session list-users user-status show-user list-seats",
-            Rule(operands="word")),
+        flags="--no-pager -a --all -l --full -p=word --property=word --no-legend",
+        bare=True,
+        subs=same(
+            "list-sessions session-status show-session list-users user-status show-user list-seats", Rule(operands="word")
+        ),
     ),
     "systemd-analyze": Rule(
-        flags="--no-pager --user --system", bare=True,
+        flags="--no-pager --user --system",
+        bare=True,
         subs=same("time blame critical-chain", Rule(operands="glob")),
     ),
     "systemd-cgls": Rule(flags="--no-pager -a --all -l --full -k -u=?glob --unit=?glob", operands="path"),
     "systemd-detect-virt": Rule(flags="-c -v -q --container --vm --quiet --list"),
-}  # fmt: skip
+}
