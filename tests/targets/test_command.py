@@ -1,6 +1,7 @@
 """Commands are run bounded, scrubbed and without leftovers."""
 
 import os
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -15,7 +16,7 @@ from mcp_server.core.errors import Cancelled, CouldNotLook
 from mcp_server.core.reader import Limits
 from mcp_server.core.settings import ReadSettings
 from mcp_server.targets.command import NICE, environment, find_program, look, search_path
-from tests.real_parts import wait_until
+from tests.real_parts import need, wait_until
 
 POLICY = ReadSettings()
 Shim = Callable[[str, str], Path]
@@ -253,3 +254,37 @@ def test_many_threads_at_once_leak_nothing() -> None:
     assert not wrong
     assert len(os.listdir("/proc/self/fd")) == before
     assert not psutil.Process().children()
+
+
+def test_git_reads_leave_the_repository_as_it_was(tmp_path: Path) -> None:
+    need("git")
+    top, ran = tmp_path / "shop", tmp_path / "ran"
+
+    def git(*words: str) -> None:
+        identity = ("-c", "user.name=a", "-c", "user.email=a@example.com")
+        subprocess.run(["git", "-C", top, *identity, *words], check=True, capture_output=True)
+
+    top.mkdir()
+    git("init", "-q")
+    (top / "app.py").write_text("import os\n")
+    git("add", "app.py")
+    git("commit", "-qm", "first")
+    # configuration that runs programs, and a file whose time no longer matches the index
+    trap = tmp_path / "trap"
+    trap.write_text(f"#!/bin/sh\ntouch {ran}\n")
+    trap.chmod(0o755)
+    for key in ("core.fsmonitor", "diff.external", "core.pager", "gpg.program", "diff.trap.textconv"):
+        git("config", key, str(trap))
+    git("config", "log.showSignature", "true")
+    git("config", "format.pretty", "format:%G?")
+    (top / ".git/info/attributes").write_text("*.py diff=trap\n")
+    ran.unlink(missing_ok=True)
+    os.utime(top / "app.py", (1, 1))
+    before = {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in top.rglob("*") if path.is_file()}
+    quiet = ("--no-ext-diff", "--no-textconv")
+    for words in (("status", "--porcelain"), ("diff", *quiet), ("log", "-p", *quiet), ("show", *quiet), ("log", "-n", "1")):
+        done = run("git", "-C", str(top), *words)
+        assert done.exit == 0, done.err
+    assert "first" in done.out
+    assert before == {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in top.rglob("*") if path.is_file()}
+    assert not ran.exists(), "a program that the repository's configuration names was run"
