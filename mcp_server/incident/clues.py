@@ -12,8 +12,8 @@ from mcp_server.core.outcome import Finding
 WEIGHT = {"module": 100, "package": 90, "unit": 60, "port": 60, "pid": 60, "path": 40, "filesystem": 20, "word": 50}
 """How much a shared clue of a kind says; a module name in a diff says more than a folder that both lie in."""
 _INSIDE, _AROUND, _COMPONENT = 35, 10, 15
-_RIGHTS, _NAMED = 25, 25
-"""What is taken off when only rights changed, and when a port only stands in a file that changed."""
+_RIGHTS, _NAMED, _START = 25, 25, 30
+"""Taken off when only rights changed, when a port only stands in a file that changed, when a process merely started."""
 
 
 class Shared(Noun):
@@ -29,9 +29,11 @@ def shared_clues(finding: Finding, change: Change) -> tuple[Shared, ...]:
     """What they share, the most telling first; empty when only the time connects them.
 
     A change with many clues (a row of files told as one) says less with each of them; a change of rights says little; a
-    file names all its ports, changed or not.
+    file names all its ports, changed or not; the start of a process is how other changes take effect.
     """
     theirs = [_split(clue) for clue in change.clues]
+    paths = [value for kind, value in theirs if kind == "path"]
+    around = {path for path in paths if any(other.startswith(path.rstrip("/") + "/") for other in paths)}
     found = [shared for clue in finding.clues for other in theirs if (shared := _match(*_split(clue), *other))]
     found += [
         Shared(kind="word", value=value, how="stands in the change", weight=WEIGHT["word"])
@@ -42,10 +44,13 @@ def shared_clues(finding: Finding, change: Change) -> tuple[Shared, ...]:
         found.append(Shared(kind="component", value=finding.component, how="the same component", weight=_COMPONENT))
     best: dict[tuple[str, str], Shared] = {}
     less = round(2.5 * math.log2(max(1, len(theirs)))) + (_RIGHTS if change.kind == "attributes" else 0)
+    less += _START if "runtime" in change.classes else 0
     for item in found:
         weight = item.weight - less - (_NAMED if item.kind == "port" and change.source == "files" else 0)
+        if item.kind == "path" and item.value in around:
+            weight = _AROUND - less  # the checkout a commit lies in, not a file that it touched
         known = best.get((item.kind, item.value))
-        if known is None or known.weight < weight:
+        if weight > 0 and (known is None or known.weight < weight):
             best[item.kind, item.value] = item.model_copy(update={"weight": weight})
     return tuple(sorted(best.values(), key=lambda item: -item.weight))
 

@@ -31,7 +31,7 @@ class ConfigFacts(Facts):
     config: NginxConfig
 
 
-_WEB = ("http_check.connection_refused", "recent_errors.other_errors")
+_WEB = ("http_check.connection_refused", "recent_errors.configuration_rejected", "recent_errors.other_errors")
 
 SYNTAX_ERROR = FindingType(
     code="syntax_error",
