@@ -76,7 +76,7 @@ def calls(state: str) -> Iterator[Row]:
     plan: list[tuple[str, Callable[[], str]]] = [
         ("peer", lambda: peer.call("add", {"a": 1, "b": 2})),
         ("own settings (2 ledger entries)", lambda: ours.call("show_config", {})),
-        ("a look at the disks (3 ledger entries)", lambda: ours.call("disk_space", {"warn_percent": 100})),
+        ("a look at the disks (3 entries)", lambda: ours.call("disk_space", {"warn_percent": 100})),
     ]
     for turn in range(CALLS + 20):
         for name, call in plan:

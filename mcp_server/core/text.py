@@ -12,7 +12,7 @@ def visible(text: str, keep: str = "\n\t") -> str:
 
     Control characters become their Unicode pictures (`␛`), the others an escape such as `‹U+202E›`.
     """
-    if _PLAIN.fullmatch(text) and keep == "\n\t":
+    if _PLAIN.fullmatch(text) and (keep == "\n\t" or not ("\n" in text or "\t" in text)):
         return text
     return "".join(ch if ch in keep else _picture(ch) for ch in text)
 

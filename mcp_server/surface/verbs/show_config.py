@@ -34,7 +34,6 @@ def run(session: Session, params: Params, asking: Asking) -> Outcome:
                 for key, value in values.items()
             ),
             coverage=Coverage(looked=("settings of this start",)),
-            data={key: {"value": value, "source": _source(session, key)} for key, value in values.items()},
         )
 
     return tell(session, asking, "show_config", params, work, "settings")
