@@ -20,7 +20,7 @@ from mcp_server.targets.git_reflog import Graph, Move, arrivals, parse, reachabl
 from mcp_server.targets.git_run import Runner
 from mcp_server.targets.opening import Gate, check_form, explain, failed, moment, open_checked, shown
 
-_SMALL_BYTES = 65_536
+_SMALL_BYTES = 1_048_576
 _REFLOG_BYTES = 2_097_152
 _REGION = 50_000
 """Commits looked through to tell which move brought what."""
@@ -104,7 +104,7 @@ def _no_repository(path: str) -> CouldNotLook:
 
 
 def _small(path: str, gate: Gate) -> str:
-    """A small file of git's own, at most 64 KiB of it."""
+    """A small file of git's own, at most 1 MiB of it."""
     return _tail(path, gate, _SMALL_BYTES)[0].decode("utf8", "surrogateescape").strip()
 
 

@@ -21,6 +21,8 @@ from mcp_server.core.text import one_line
 
 _POLL_S = 0.05
 _CHUNK = 262_144
+_LINE_BYTES = 2_097_152
+"""A line may be endless (a commit's subject); what is beyond this is dropped."""
 _STDERR_BYTES = 8_192
 _NICE = 10
 _OPTIONS = {
@@ -68,6 +70,7 @@ class Runner:
             for data in self._read(process, errors):
                 *whole, rest = (rest + data).split(b"\n")
                 yield from whole
+                rest = rest[:_LINE_BYTES]
             self._wait(process)
             if process.returncode not in accept:
                 said = next((line for line in errors.decode("utf8", "replace").splitlines() if line), "it gives no reason")

@@ -306,6 +306,19 @@ def test_the_path_that_was_really_opened_decides(tmp_path: Path, monkeypatch: py
     assert "leads to" in refusal(lambda: read(inside / "log", policy=policy)).message
 
 
+def test_without_handles_the_same_names_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Systems without O_PATH or /proc: the checks are the same, only a link swapped in between them is not seen."""
+    monkeypatch.setattr(opening, "_HANDLES", False)
+    os.mkfifo(tmp_path / "fifo")
+    (tmp_path / "log").write_text("fine")
+    (tmp_path / "link").symlink_to("/etc/hostname")
+    policy = ReadSettings(roots=(str(tmp_path),))
+    assert read(tmp_path / "log", policy=policy).text == "fine"
+    assert names(listing(tmp_path, policy=policy)) == ["fifo", "link", "log"]
+    for name in ("fifo", "link"):
+        assert refusal(lambda name=name: read(tmp_path / name, policy=policy)).reason == "refused"
+
+
 def test_denied_files_have_no_other_name(tmp_path: Path) -> None:
     (tmp_path / "key").write_text("hush")
     (tmp_path / "link").symlink_to("key")
