@@ -2,7 +2,8 @@
 
 Each entry's hash covers its number, time, kind, incident, body and the hash before it. Blobs (the redacted bytes of
 evidence, kept apart so that the chain stays small) are addressed by their sha256, which the entry's body holds.
-An entry is durable when `append` returns.
+An entry survives the end of this process when `append` returns, and a power cut as well unless `durable=False` was said:
+such an entry (the start of a call, a look) becomes durable with the next durable one, which is the answer that rests on it.
 """
 
 import contextlib
@@ -89,10 +90,19 @@ class Ledger:
         with self._lock:
             self._db.close()
 
-    def append(self, kind: str, body: Mapping[str, Any], *, incident: str | None = None, blob: bytes | None = None) -> Entry:
-        """Add one entry, with its blob in the same transaction. Raises Broken when it cannot be made durable."""
+    def append(
+        self,
+        kind: str,
+        body: Mapping[str, Any],
+        *,
+        incident: str | None = None,
+        blob: bytes | None = None,
+        durable: bool = True,
+    ) -> Entry:
+        """Add one entry, with its blob in the same transaction. Raises Broken when it cannot be written."""
         with self._lock:
             try:
+                self._db.execute(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
                 self._db.execute("BEGIN IMMEDIATE")
                 try:
                     entry = self._insert(kind, dict(body), incident, blob)

@@ -78,7 +78,7 @@ class EvidenceReader:
             body["failure"] = self._redactor.data(
                 {"what": failure.what, "reason": failure.reason, "detail": failure.detail, "remedy": failure.remedy}
             )
-        entry = self._ledger.append("evidence", body, incident=self._incident, blob=payload)
+        entry = self._ledger.append("evidence", body, incident=self._incident, blob=payload, durable=False)
         self.evidence.append(f"E{entry.seq}")
         return f"E{entry.seq}"
 

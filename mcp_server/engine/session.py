@@ -100,7 +100,7 @@ class Session:
     def began(self, name: str, target: str, arguments: dict[str, Any], incident: str | None) -> int:
         """Note in the ledger that a call starts; its outcome refers to the number returned."""
         body = {"session": self.id, "name": name, "target": target, "arguments": self.redactor.data(arguments)}
-        return self.ledger.append("call.started", body, incident=incident).seq
+        return self.ledger.append("call.started", body, incident=incident, durable=False).seq
 
     def ended(self, call: int, how: str) -> None:
         """Note that a call ended without an outcome (cancelled, or refused with a sentence): it was not interrupted."""
