@@ -112,6 +112,7 @@ KNOWN: tuple[Known, ...] = (
 )  # fmt: skip
 
 _PORT = re.compile(r"(?::|', |port )(\d{2,5})\b(?!\.)", re.ASCII)
+_BIND = re.compile(r"(?:bind\(\) to|listen(?:ing)? on|listen) [^\s:]{0,80}:(\d{2,5})\b", re.ASCII)
 _UPSTREAM = re.compile(r", upstream: \"([^\"]{1,300})\"")
 _PATH = re.compile(r"['\"](/[^'\"\n]{1,300})['\"]")
 _FRAME = re.compile(r"^ *File \"(/[^\"\n]{1,500})\", line (\d{1,7})", re.M)
@@ -136,8 +137,9 @@ def subject(known: Known, record: Record) -> str:
     match = known.pattern.search(_own_words(record.text))
     if known.code == "import_failed" and match:
         return "module:" + (match["module"] or match["module2"]).split(".")[0]
-    if known.code == "address_in_use" and (port := _PORT.search(record.text, match.start() if match else 0)):
-        return f"port:{port[1]}"
+    if known.code == "address_in_use":
+        port = _BIND.search(record.text) or _PORT.search(record.text, match.start() if match else 0)
+        return f"port:{port[1]}" if port else ""
     if known.code == "configuration_rejected" and match:
         return f"path:{match['path']}"
     if known.code.startswith("upstream_") and (upstream := _UPSTREAM.search(record.text)):

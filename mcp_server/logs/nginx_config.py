@@ -24,6 +24,8 @@ MAX_STATEMENTS = 100_000
 MAX_PROBLEMS = 20
 MAX_NESTING = 40
 MAX_INCLUDES = 12
+MAX_ENTERED = 2_000
+"""Files entered, each as often as it is included."""
 
 _PASSES = {
     "proxy_pass": "http", "fastcgi_pass": "fastcgi", "uwsgi_pass": "uwsgi", "scgi_pass": "scgi",
@@ -101,7 +103,8 @@ class _Walk:
     def __init__(self, reader: Reader, path: str, first: Seen[FileText]) -> None:
         self._reader = reader
         self.texts: dict[str, Seen[FileText]] = {}
-        self._bytes = self._statements = 0
+        self._globs: dict[str, tuple[str, ...]] = {}
+        self._bytes = self._statements = self._entered = 0
         self._foreign = False
         self.problems: list[Problem] = []
         self.sites: list[Site] = []
@@ -222,10 +225,16 @@ class _Walk:
             self._reader.cut(pattern, f"includes nested deeper than {MAX_INCLUDES}")
             return
         is_glob = any(ch in pattern for ch in "*?[")
-        for name in self._matching(pattern) if is_glob else (pattern,):
+        if is_glob and pattern not in self._globs:
+            self._globs[pattern] = self._matching(pattern)
+        for name in self._globs[pattern] if is_glob else (pattern,):
             if name in (*above, path):
                 self._problem("syntax", path, statement.line, f"include loop: {name} includes itself")
             elif self._readable(name, path, statement.line):
+                self._entered += 1
+                if self._entered > MAX_ENTERED:
+                    self._reader.cut(path, f"more than {MAX_ENTERED} includes; name a smaller part with conf=")
+                    raise _Enough
                 self.file(name, frame, (*above, path))
 
     def _matching(self, pattern: str) -> tuple[str, ...]:

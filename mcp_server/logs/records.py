@@ -77,7 +77,10 @@ def _grouped(text: str, reference: datetime | None) -> Iterator[tuple[list[str],
         found = find_stamp(line, reference)
         # after a stamped line everything without a stamp belongs to it; in a log without stamps, what looks so
         ends_trace = in_trace and not stamped and bool(_TRACE_END.match(line))
-        follows = found is None and bool(lines) and (stamped or not line or ends_trace or bool(_GOES_ON.match(line)))
+        belongs = stamped or not line or ends_trace or bool(_GOES_ON.match(line))
+        if line.startswith("Traceback (") and lines and not stamped:
+            belongs = lines[0].startswith("Traceback (") or level_of(lines[0]) in ("critical", "error")
+        follows = found is None and bool(lines) and belongs
         if lines and (not follows or len(lines) >= MAX_LINES):
             yield lines, moment
             lines, moment = [], moment if follows else None

@@ -87,7 +87,7 @@ def collect(reader: Reader, params: Params) -> TailFacts:
     if first_index > 0:
         facts.cursor = _cursor(reader, params.path, tail, tail.source.end, len(tail.found.records) - first_index)
     elif not tail.whole:
-        facts.cursor = _cursor(reader, params.path, tail, tail.source.start + _head_bytes(tail), 0)
+        facts.cursor = _cursor(reader, params.path, tail, tail.source.start + _head_bytes(reader, params.path, tail), 0)
         _say_short(reader, params, tail, records, len(wanted))
     return facts
 
@@ -142,12 +142,22 @@ def _say_short(reader: Reader, params: Params, tail: Tail, records: tuple[Record
         reader.cut(params.path, f"{found} of {params.lines} wanted records in the {size} read; raise budget or use cursor")
 
 
-def _head_bytes(tail: Tail) -> int:
-    """Bytes of the dropped first line, 0 when they cannot be told: its text was redacted or damaged."""
-    head = tail.found.head or ""
-    if tail.source.binary or "‹" in head or "\ufffd" in head:
+def _head_bytes(reader: Reader, path: str, tail: Tail) -> int:
+    """Bytes of the dropped first line with its end, so that the next page ends exactly there; 0 when it fills the stretch.
+
+    Text that was redacted, damaged or in another encoding has other lengths than its bytes: then its end is searched for.
+    """
+    source, head = tail.source, tail.found.head or ""
+    if "\n" not in source.text:
         return 0
-    return len(head.encode()) + 1 if tail.found.records else 0
+    if len(source.text.encode("utf8", "backslashreplace")) == source.end - source.start:
+        return len(head.encode("utf8", "backslashreplace")) + 1
+    low, high = 0, source.end - source.start
+    while high - low > 1:
+        middle = (low + high) // 2
+        found = "\n" in reader.file(path, start=source.start, length=middle).value.text
+        low, high = (low, middle) if found else (middle, high)
+    return high
 
 
 def _cursor(reader: Reader, path: str, tail: Tail, end: int, skip: int) -> str:
