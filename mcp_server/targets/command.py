@@ -17,6 +17,7 @@ from mcp_server.core.errors import Cancelled, CouldNotLook
 from mcp_server.core.reader import Limits
 from mcp_server.core.settings import ReadSettings
 from mcp_server.core.text import amount, one_line
+from mcp_server.targets.opening import Gate
 from mcp_server.targets.read_table import content_paths, why_not
 
 NICE = 10
@@ -59,8 +60,9 @@ def look(call: Any, limits: Limits, policy: ReadSettings) -> Any:
         return Found(path=find_program(call.program))
     assert isinstance(call, Command)
     what = one_line(call.title())
-    if sentence := why_not(call.argv) or _outside(call.argv, policy):
+    if sentence := why_not(call.argv):
         raise CouldNotLook(what, "refused", sentence)
+    _check_files(what, call.argv, policy)
     program = find_program(call.argv[0], executable=False)
     if program is None:
         name = one_line(call.argv[0], 80)
@@ -90,20 +92,23 @@ def environment() -> dict[str, str]:
     return {"PATH": os.pathsep.join(search_path()), **kept, **_FIXED}
 
 
-def _outside(argv: tuple[str, ...], policy: ReadSettings) -> str | None:
-    """A sentence when a file whose content would be printed may not be read."""
+def _check_files(what: str, argv: tuple[str, ...], policy: ReadSettings) -> None:
+    """Raises CouldNotLook when the command would print a file that may not be read."""
+    gate = None
     for path, recursive in content_paths(argv):
-        real = os.path.realpath(os.path.join("/", path))
-        inside = any(_covers(os.path.realpath(root), real) for root in policy.roots)
-        denied = next((item for item in policy.denied if _covers(item, real) or (recursive and _covers(real, item))), None)
-        if denied or not inside:
-            rule = f"`read.denied` names {denied}" if denied else "it lies outside the folders in `read.roots`"
-            return f"{one_line(path)} may not be read: {rule}"
-    return None
-
-
-def _covers(folder: str, path: str) -> bool:
-    return path == folder or path.startswith(folder.rstrip("/") + "/")
+        gate = gate or Gate(policy)
+        asked = os.path.join("/", path)
+        real = os.path.realpath(asked)
+        try:
+            found = os.stat(real)
+        except OSError:  # the command itself will say so
+            found = None
+        gate.check(asked, real, found)
+        below = [item for item in policy.denied if os.path.normpath(item).startswith(real.rstrip("/") + "/")]
+        if recursive and below:
+            raise CouldNotLook(
+                what, "refused", f"{below[0]}, which is never opened, lies below it", "search a folder further down"
+            )
 
 
 def _run(what: str, program: str, argv: tuple[str, ...], limits: Limits) -> Completed:

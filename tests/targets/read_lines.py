@@ -114,6 +114,8 @@ cat -
 grep -f /etc/shadow /etc/passwd
 grep --file=/etc/shadow x /etc/passwd
 grep x
+grep -R x /srv
+grep --dereference-recursive x /srv
 grep -r
 ls --hyperlink=always --zzz
 sort -o /etc/passwd /etc/passwd

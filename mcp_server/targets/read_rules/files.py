@@ -11,7 +11,7 @@ def _printed(parsed: Parsed) -> Sequence[tuple[str, bool]]:
 
 def _searched(parsed: Parsed) -> Sequence[tuple[str, bool]]:
     given = parsed.has("-e", "--regexp")
-    recursive = parsed.has("-r", "-R", "--recursive", "--dereference-recursive") or parsed.value("-d") == "recurse"
+    recursive = parsed.has("-r", "--recursive") or parsed.value("-d") == "recurse"
     return [(path, recursive) for path in parsed.operands[0 if given else 1 :]]
 
 
@@ -61,11 +61,11 @@ RULES = {
     "sha256sum": Rule(flags="-b -t", operands="path", least=1, content=_printed),
     "grep": Rule(
         flags=(
-            "-a -b -c -E -F -G -P -h -H -i -I -l -L -n -o -q -r -R -s -v -w -x -z -m=int -A=int -B=int -C=int "
+            "-a -b -c -E -F -G -P -h -H -i -I -l -L -n -o -q -r -s -v -w -x -z -m=int -A=int -B=int -C=int "
             "-e=text -d=word --regexp=text --count --extended-regexp --fixed-strings --perl-regexp --ignore-case "
             "--no-ignore-case --invert-match --word-regexp --line-regexp --files-with-matches "
             "--files-without-match --max-count=int --only-matching --quiet --silent --no-messages --byte-offset "
-            "--with-filename --no-filename --line-number --text --recursive --dereference-recursive "
+            "--with-filename --no-filename --line-number --text --recursive "
             "--include=glob --exclude=glob --exclude-dir=glob --after-context=int --before-context=int "
             "--context=int --color=?word --colour=?word --binary-files=word --null"
         ),
@@ -73,7 +73,10 @@ RULES = {
         least=1,
         check=_grep,
         content=_searched,
-        never=refusing("patterns are given in the command, not read from a file", "-f --file"),
+        never={
+            **refusing("patterns are given in the command, not read from a file", "-f --file"),
+            **refusing("it follows links to anywhere; use -r", "-R --dereference-recursive"),
+        },
     ),
     "find": Rule(
         style="words",
