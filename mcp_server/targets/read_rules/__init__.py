@@ -22,10 +22,10 @@ REFUSED: Mapping[str, str] = {
 
 def load() -> Mapping[str, Rule]:
     """Every rule by program name."""
-    from mcp_server.targets.read_rules import cluster, containers, files, git, host, network, packages, services
+    from mcp_server.targets.read_rules import cluster, containers, files, git, helm, host, network, packages, services
 
     table: dict[str, Rule] = {}
-    for module in (cluster, containers, files, git, host, network, packages, services):
+    for module in (cluster, containers, files, git, helm, host, network, packages, services):
         for name, rule in module.RULES.items():
             assert name not in table and name not in REFUSED, name
             table[name] = rule
