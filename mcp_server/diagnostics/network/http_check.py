@@ -264,7 +264,7 @@ def _nature(failure: CouldNotLook) -> Absence | None:
         return "silent"
     if failure.reason == "damaged" and "does not" in words:  # … speak HTTP, … complete a TLS handshake
         return "foreign"
-    if failure.reason != "unreachable" or "temporary failure" in words:
+    if failure.reason != "unreachable":
         return None
     if "refuse" in words:
         return "refused"

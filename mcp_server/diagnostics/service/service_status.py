@@ -215,6 +215,9 @@ def _look_at_owners(reader: Reader, params: Params, facts: ServiceFacts, known: 
         return  # only the port was asked: whoever listens is right
     if facts.listening and not facts.owners:
         reader.blind(f"owner of port {params.port}", "the system does not say who owns it", "run it as root")
+    elif facts.owners and _unnamed(facts, params) and not _related(facts):
+        why = "nothing says which process is the service's, so whether the owner is right is open"
+        reader.blind(f"owner of port {params.port}", why, "give `process`, words of its command line")
     elif front := next((item for item in _strangers(facts, params) if item.name in FORWARDERS), None):
         why = f"{front.name} holds the port for another program"
         reader.blind(f"service behind port {params.port}", why, "look inside the container or at the socket unit")
@@ -222,20 +225,27 @@ def _look_at_owners(reader: Reader, params: Params, facts: ServiceFacts, known: 
 
 def _strangers(facts: ServiceFacts, params: Params) -> tuple[Process, ...]:
     """Owners of the port when none of them is the service or kin to it; empty where that cannot be told."""
+    return () if _related(facts) or _unnamed(facts, params) else facts.owners
+
+
+def _unnamed(facts: ServiceFacts, params: Params) -> bool:
+    """Whether nothing says which process the service would be."""
+    unit = facts.unit
+    if params.process is not None or unit is None:
+        return facts.matching is None
+    return unit.load != "loaded" or (unit.state == "active" and not unit.main_pid)
+
+
+def _related(facts: ServiceFacts) -> bool:
+    """Whether an owner of the port belongs to the unit, or matches, or is an ancestor or descendant of one that does."""
     unit, matching = facts.unit, facts.matching or ()
-    if unit is None and facts.matching is None:
-        return ()
-    if unit is not None and params.process is None and unit.state == "active" and not unit.main_pid:
-        return ()  # systemd itself does not know the main process
-    if unit is not None and params.process is None and unit.load != "loaded":
-        return ()  # nothing says who the service would be
     known = by_pid((*facts.family, *facts.owners, *matching))
     for owner in facts.owners:
         lineage = {owner.pid, *(item.pid for item in ancestors(owner, known))}
         ours = unit is not None and (owner.unit == unit.name or unit.main_pid in lineage)
         if ours or any(kin(owner, item, known) for item in matching):
-            return ()
-    return facts.owners
+            return True
+    return False
 
 
 def judge(facts: ServiceFacts, params: Params) -> Iterator[Finding]:
