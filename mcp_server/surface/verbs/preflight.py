@@ -2,7 +2,7 @@
 
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 from pydantic import Field
@@ -65,12 +65,15 @@ def _look(session: Session, place: Place, only: str | None, asking: Asking) -> T
         asker="preflight", commands=(), deadline=time.monotonic() + limits.call_s, incident=asking.incident,
     )  # fmt: skip
     wanted = {name: needs for name, needs in _needs(session).items() if only in (None, name)}
-    missing = _missing(reader, {need for needs in wanted.values() for need in needs}, limits.parallel, asking)
-    impossible = {name: [missing[need] for need in needs if need in missing] for name, needs in wanted.items()}
-    blocked = {name: spots for name, spots in impossible.items() if spots}
+    everything = {need for needs, programs in wanted.values() for need in (*needs, *programs)}
+    missing = _missing(reader, everything, limits.parallel, asking)
+    blocked, partly = _sorted(wanted, missing)
     findings = tuple(_clock(session, reader, place))
     lock = lock_report()
     blind = [BlindSpot(what=name, reason=_joined(spots), remedy=_remedies(spots)) for name, spots in blocked.items()]
+    blind += [
+        BlindSpot(what=f"{name}, in part", reason=_joined(spots), remedy=_remedies(spots)) for name, spots in partly.items()
+    ]
     if not lock.enforced:
         blind.append(BlindSpot(what="kernel write lock", reason=lock.detail, remedy=lock.remedy))
     free = [name for name in wanted if name not in blocked]
@@ -78,21 +81,39 @@ def _look(session: Session, place: Place, only: str | None, asking: Asking) -> T
         statements=tuple(_statements(session, place, free, blocked, lock.enforced, lock.detail)), findings=findings,
         coverage=Coverage(looked=(f"the needs of {amount(len(wanted), 'question')}", "clock", "ledger"), blind=tuple(blind)),
         evidence=tuple(reader.evidence),
-        data={"possible": free, "impossible": {name: _joined(spots) for name, spots in blocked.items()}},
+        data={
+            "possible": free, "in_part": {name: _joined(spots) for name, spots in partly.items()},
+            "impossible": {name: _joined(spots) for name, spots in blocked.items()},
+        },
     )  # fmt: skip
 
 
-def _needs(session: Session) -> Mapping[str, frozenset[Need]]:
-    """Everything each question needs, the programs it declares included."""
+def _needs(session: Session) -> Mapping[str, tuple[tuple[Need, ...], tuple[Need, ...]]]:
+    """What each question cannot do without, and the programs that it would also run."""
     catalog = session.catalog
     specs: dict[str, Diagnostic | ChangeSource] = {name: unit.spec for name, unit in catalog.diagnostics.items()}
     specs |= {name: unit.spec for name, unit in catalog.changes.items()}
-    return {name: frozenset((*spec.needs, *_programs(spec.commands, spec.needs))) for name, spec in specs.items()}
+    return {
+        name: (
+            spec.needs,
+            tuple(binary(program) for program in spec.commands if program not in {need.name for need in spec.needs}),
+        )
+        for name, spec in specs.items()
+    }
 
 
-def _programs(commands: Iterable[str], needs: Iterable[Need]) -> Iterator[Need]:
-    named = {need.name for need in needs}
-    return (binary(command) for command in commands if command not in named)
+def _sorted(
+    wanted: Mapping[str, tuple[tuple[Need, ...], tuple[Need, ...]]], missing: Mapping[Need, BlindSpot]
+) -> tuple[dict[str, list[BlindSpot]], dict[str, list[BlindSpot]]]:
+    """Questions that cannot be asked, and those that can be in part, each with what is missing."""
+    blocked: dict[str, list[BlindSpot]] = {}
+    partly: dict[str, list[BlindSpot]] = {}
+    for name, (needs, programs) in wanted.items():
+        if lacking := [missing[need] for need in needs if need in missing]:
+            blocked[name] = lacking
+        elif lacking := [missing[need] for need in programs if need in missing]:
+            partly[name] = lacking
+    return blocked, partly
 
 
 def _missing(reader: EvidenceReader, needs: set[Need], parallel: int, asking: Asking) -> dict[Need, BlindSpot]:
