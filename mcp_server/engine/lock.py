@@ -13,6 +13,8 @@ import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from mcp_server.targets import lookout
+
 _CREATE, _ADD, _RESTRICT = 444, 445, 446
 """System calls; the same numbers on every architecture that Linux gained after 2019, x86-64 and arm64 included."""
 _NO_NEW_PRIVILEGES = 38
@@ -101,10 +103,13 @@ def _lock(writable: Iterable[str]) -> LockReport:
                 call(_ADD, ctypes.c_int(ruleset), ctypes.c_int(1), ctypes.byref(rule), ctypes.c_uint32(0))
             finally:
                 os.close(folder)
+        # a locked process may not look into others; a helper that can only read does it in its stead
+        lookout.start()
         if libc.prctl(_NO_NEW_PRIVILEGES, 1, 0, 0, 0) != 0:
             raise OSError(ctypes.get_errno(), "no_new_privs was refused")
         call(_RESTRICT, ctypes.c_int(ruleset), ctypes.c_uint32(0))
     finally:
         os.close(ruleset)
     signals = "; signals reach only our own children" if scoped else "; signals are not covered by this kernel"
-    return LockReport(True, f"Landlock version {version}: writing only beneath {', '.join(writable)}{signals}")
+    others = "" if lookout.helper_pid() else "; open files and sockets of other processes are hidden from it"
+    return LockReport(True, f"Landlock version {version}: writing only beneath {', '.join(writable)}{signals}{others}")

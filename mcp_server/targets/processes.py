@@ -3,15 +3,16 @@
 import os
 import pwd
 import re
-import stat
 import time
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Literal
 
 from mcp_server.core.calls import Process, Processes, ReadProcesses
 from mcp_server.core.clock import from_epoch
 from mcp_server.core.errors import CouldNotLook
 from mcp_server.core.reader import Limits
+from mcp_server.targets.lookout import Open, helper_pid, link_of, open_files
 
 ARGV_BYTES = 32_768
 """Longest command line that is kept; a longer one is cut and says so."""
@@ -76,8 +77,8 @@ def pids() -> list[int]:
 
 
 def ours() -> frozenset[int]:
-    """This process and the ones that started it, up to process 1, which starts everything."""
-    found, pid = set(), os.getpid()
+    """This process, its helper, and the ones that started it, up to process 1, which starts everything."""
+    found, pid = {helper_pid()} - {0}, os.getpid()
     while pid > 1 and pid not in found:
         found.add(pid)
         above = stat_of(pid)
@@ -116,9 +117,10 @@ def _process(pid: int, found: Stat, started: float, cpu: float, *, files: bool, 
     except (FileNotFoundError, ProcessLookupError):
         return None
     links: dict[str, str | None] = {}
-    for name in ("cwd", "exe"):
+    names: tuple[Literal["cwd", "exe"], ...] = ("cwd", "exe")
+    for name in names:
         try:
-            links[name] = _shown(os.readlink(f"{folder}/{name}"))
+            links[name] = _shown(link_of(pid, name))
         except PermissionError:
             denied.append(name)
         except OSError:  # kernel threads and zombies have none
@@ -133,7 +135,7 @@ def _process(pid: int, found: Stat, started: float, cpu: float, *, files: bool, 
     deleted: tuple[str, ...] = ()
     if files:
         try:
-            deleted = _deleted(folder + "/fd")
+            deleted = _deleted(open_files(pid))
         except PermissionError:
             denied.append("open files")
         except OSError:
@@ -159,21 +161,20 @@ def unit_of(cgroup: str) -> str | None:
     return None
 
 
-def _deleted(folder: str) -> tuple[str, ...]:
+def _deleted(opened: list[Open]) -> tuple[str, ...]:
     """Open regular files without a name, each once, as `path (bytes)`."""
     found: dict[tuple[int, int], str] = {}
-    for name in os.listdir(folder):
-        try:
-            path = os.readlink(f"{folder}/{name}")
-            # shared memory and anonymous files are never named: they are not what fills a disk
-            if not path.endswith(" (deleted)") or path.startswith(("/memfd:", "/dev/zero", "/SYSV", "/[aio]", "/anon_")):
-                continue
-            seen = os.stat(f"{folder}/{name}")
-        except FileNotFoundError:
-            continue  # closed meanwhile
-        if stat.S_ISREG(seen.st_mode) and seen.st_nlink == 0 and seen.st_size:
-            found[seen.st_dev, seen.st_ino] = f"{_shown(path.removesuffix(' (deleted)'))} ({seen.st_size} bytes)"
+    for item in opened:
+        # shared memory and anonymous files are never named: they are not what fills a disk
+        if not item.target.endswith(" (deleted)") or item.target.startswith(_NEVER_NAMED):
+            continue
+        if item.regular and item.names == 0 and item.size:
+            path = _shown(item.target.removesuffix(" (deleted)"))
+            found[item.device, item.inode] = f"{path} ({item.size} bytes)"
     return tuple(sorted(found.values()))
+
+
+_NEVER_NAMED = ("/memfd:", "/dev/zero", "/SYSV", "/[aio]", "/anon_")
 
 
 def _bytes(path: str, limit: int) -> bytes:

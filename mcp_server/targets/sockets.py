@@ -2,7 +2,6 @@
 
 import contextlib
 import ipaddress
-import os
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from typing import Literal
 from mcp_server.core.calls import ReadSockets, Socket, Sockets
 from mcp_server.core.errors import CouldNotLook
 from mcp_server.core.reader import Limits
+from mcp_server.targets.lookout import open_files
 from mcp_server.targets.processes import pids, stat_of
 
 _TCP = {
@@ -119,7 +119,7 @@ def _owners(wanted: set[int], limits: Limits, left: Left) -> tuple[dict[int, int
             break
         _still(limits, left)
         try:
-            held = _held(f"/proc/{pid}/fd")
+            held = _held(pid)
         except PermissionError:  # of the folder, or of each link in it: both happen
             denied = True
             continue
@@ -129,13 +129,8 @@ def _owners(wanted: set[int], limits: Limits, left: Left) -> tuple[dict[int, int
     return owners, denied
 
 
-def _held(folder: str) -> set[int]:
+def _held(pid: int) -> set[int]:
     """Inodes of the sockets a process holds. Raises PermissionError."""
-    held = set()
     with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # gone
-        for name in os.listdir(folder):
-            with contextlib.suppress(FileNotFoundError):  # closed meanwhile
-                target = os.readlink(f"{folder}/{name}")
-                if target.startswith("socket:["):
-                    held.add(int(target[8:-1]))
-    return held
+        return {int(item.target[8:-1]) for item in open_files(pid) if item.target.startswith("socket:[")}
+    return set()
