@@ -8,16 +8,16 @@ from mcp_server.logs.records import Record
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """An error whose meaning is known. `subject` groups of the pattern: `module`, `port`, `path`."""
+    """An error whose meaning is known. Groups of the pattern: `module`, `path`. It is compiled when first used."""
 
     code: str
     meaning: str
     advice: str
-    pattern: re.Pattern[str]
+    pattern: str
 
 
 def _known(code: str, pattern: str, meaning: str, advice: str) -> Known:
-    return Known(code, meaning, advice, re.compile(pattern))
+    return Known(code, meaning, advice, pattern)
 
 
 KNOWN: tuple[Known, ...] = (
@@ -129,12 +129,12 @@ def recognise(record: Record) -> Known | None:
     if record.level in ("info", "debug"):
         return None
     text = _own_words(record.text)
-    return next((known for known in KNOWN if known.pattern.search(text)), None)
+    return next((known for known in KNOWN if re.search(known.pattern, text)), None)
 
 
 def subject(known: Known, record: Record) -> str:
     """What it is about, as a clue: `module:shop`, `port:8000`, or an empty text where the record does not say."""
-    match = known.pattern.search(_own_words(record.text))
+    match = re.search(known.pattern, _own_words(record.text))
     if known.code == "import_failed" and match:
         return "module:" + (match["module"] or match["module2"]).split(".")[0]
     if known.code == "address_in_use":

@@ -4,7 +4,6 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from typing import Annotated
-from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, Field
 
@@ -78,16 +77,18 @@ def host_zone(reader: Reader) -> tzinfo:
         return UTC
     _, _, name = link.partition("zoneinfo/")
     try:
-        return ZoneInfo(name) if name else UTC
-    except (ValueError, OSError, KeyError):  # ZoneInfoNotFoundError is a KeyError
+        return zone_named(name) if name else UTC
+    except ValueError:
         return UTC
 
 
 def zone_named(name: str) -> tzinfo:
     """The zone of that IANA name. Raises ValueError with a sentence."""
+    from zoneinfo import ZoneInfo
+
     try:
         return ZoneInfo(name)
-    except (ValueError, OSError, KeyError):
+    except (ValueError, OSError, KeyError):  # ZoneInfoNotFoundError is a KeyError
         raise ValueError("an IANA zone name such as Europe/Berlin or UTC") from None
 
 

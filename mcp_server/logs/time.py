@@ -6,6 +6,7 @@ common log format, Apache error log, syslog (RFC 3164 without a year, RFC 5424),
 
 import re
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from functools import cache
 
 from mcp_server.core.clock import from_epoch, to_utc
 
@@ -20,15 +21,12 @@ _CLOCK = r"(?P<h>\d\d):(?P<mi>\d\d):(?P<s>\d\d)(?:[.,](?P<f>\d{1,9}))?"
 _ZONE = r"(?: ?(?P<z>Z|UTC|GMT|[+-]\d\d:?\d\d|[+-]\d\d)(?![\w:]))?"
 # what may stand before a stamp that opens a line: priority, brackets, quotes, a level word, a logfmt key
 _BEFORE = r"(?:<\d{1,3}>)?(?:1 )?[\[(\"']?(?:[A-Z]{4,8}[:\]|]? {0,4}[\[(]?)?(?:(?:time|ts|timestamp)=\"?)?"
-_FORMS = tuple(
-    re.compile(form, re.ASCII)
-    for form in (
-        _BEFORE + r"(?P<y>\d{4})[-/](?P<mo>\d\d)[-/](?P<d>\d\d)[T ]" + _CLOCK + _ZONE,
-        _BEFORE + r"(?P<d>\d\d)/(?P<mon>[A-Z][a-z]{2})/(?P<y>\d{4}):" + _CLOCK + _ZONE,
-        _BEFORE + r"[A-Z][a-z]{2} (?P<mon>[A-Z][a-z]{2}) (?P<d>[ \d]\d) " + _CLOCK + r" (?P<y>\d{4})",
-        _BEFORE + r"(?P<mon>[A-Z][a-z]{2}) (?P<d>[ \d]\d) " + _CLOCK,
-        _BEFORE + r"(?P<epoch>[1-3]\d{9})(?:(?P<ms>\d{3})|\.(?P<f>\d{1,9}))?(?![\w.])",
-    )
+_FORMS = (
+    _BEFORE + r"(?P<y>\d{4})[-/](?P<mo>\d\d)[-/](?P<d>\d\d)[T ]" + _CLOCK + _ZONE,
+    _BEFORE + r"(?P<d>\d\d)/(?P<mon>[A-Z][a-z]{2})/(?P<y>\d{4}):" + _CLOCK + _ZONE,
+    _BEFORE + r"[A-Z][a-z]{2} (?P<mon>[A-Z][a-z]{2}) (?P<d>[ \d]\d) " + _CLOCK + r" (?P<y>\d{4})",
+    _BEFORE + r"(?P<mon>[A-Z][a-z]{2}) (?P<d>[ \d]\d) " + _CLOCK,
+    _BEFORE + r"(?P<epoch>[1-3]\d{9})(?:(?P<ms>\d{3})|\.(?P<f>\d{1,9}))?(?![\w.])",
 )
 _CLF = re.compile(r"\[(?P<d>\d\d)/(?P<mon>[A-Z][a-z]{2})/(?P<y>\d{4}):" + _CLOCK + _ZONE, re.ASCII)
 _JSON = re.compile(
@@ -70,12 +68,18 @@ def in_utc(moment: datetime | None, zone: tzinfo | None = None) -> datetime | No
         return None
 
 
+@cache
+def _forms() -> tuple[re.Pattern[str], ...]:
+    """Compiled when the first line is read: most starts of the program read none."""
+    return tuple(re.compile(form, re.ASCII) for form in _FORMS)
+
+
 def _match(line: str) -> re.Match[str] | None:
     if not line or line[0] in " \t":
         return None
     if line[0] == "{":
         return _JSON.search(line, 0, 4_000)
-    for form in _FORMS:
+    for form in _forms():
         if match := form.match(line, 0, HEAD):
             return match
     # `client user user [20/Nov/2026:…`: only where the line looks like an access log up to the bracket
