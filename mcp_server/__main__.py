@@ -27,19 +27,23 @@ def main() -> int:
     from mcp_server.engine.lock import lock_writes
     from mcp_server.engine.session import Session
 
+    session = None
     try:
         session = Session(load_settings(), program="mcp")
         with _models_built_when_used():
+            from mcp_server.surface.mcp.calls import Calls
             from mcp_server.surface.mcp.server import serve
-
-        # after the imports, whose bytecode may still be cached; before the first thread
-        lock_writes([session.settings.state_dir])
+        calls = Calls(session)
     except Broken as error:
         sys.stderr.write(f"veteran: {error.sentence()}\n")
+        if session is not None:
+            session.close()
         return 78
+    # after the imports, whose bytecode may still be cached; before the first thread
+    lock_writes([session.settings.state_dir])
     gc.enable()
     gc.freeze()
-    status = serve(session)
+    status = serve(session, calls)
     sys.stderr.flush()
     os._exit(status)  # a thread that still waits for a dead look must not keep the process alive
 

@@ -20,7 +20,7 @@ def bounded(outcome: Outcome, limit: int) -> str:
         return text
     room = max(limit - 120, 200)
     cut = text.rfind("\n", 0, room) + 1 or room
-    if not outcome.id:
+    if not (outcome.id or "").startswith("R"):
         return f"{text[:cut]}… cut: {cut:,} of {len(text):,} characters shown; ask for less"
     # the stored outcome has no notice line, so its text is shorter by that line
     start = cut - (len(text) - len(render(outcome.model_copy(update={"notice": ""}))))
@@ -34,7 +34,8 @@ def machine_form(outcome: Outcome) -> dict[str, Any]:
     size = len(json.dumps(data))
     if size <= META_BYTES:
         return {"veteran/outcome": data}
-    return {"veteran/outcome_left_out": f"{size:,} bytes; read the resource outcome://{outcome.id}"}
+    where = f"; read the resource outcome://{outcome.id}" if (outcome.id or "").startswith("R") else ""
+    return {"veteran/outcome_left_out": f"{size:,} bytes{where}"}
 
 
 def refusal(error: VeteranError, redactor: Redactor) -> str:

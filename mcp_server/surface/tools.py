@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import Field
 
 from mcp_server.core.declare import DiagnosticUnit
+from mcp_server.core.errors import Broken
 from mcp_server.core.outcome import Outcome
 from mcp_server.core.parameters import Parameters, refuse_oversized, refuse_unknown
 from mcp_server.engine.catalog import Catalog
@@ -46,7 +47,7 @@ def inventory(catalog: Catalog) -> Mapping[str, Tool]:
     verbs = {name: _verb(unit) for name, unit in load_verbs().items()}
     diagnostics = {name: _diagnostic(unit) for name, unit in catalog.diagnostics.items()}
     if both := verbs.keys() & diagnostics.keys():
-        raise ValueError(f"a verb and a diagnostic share the name {sorted(both)[0]}")
+        raise Broken(f"a verb and a diagnostic share the name {sorted(both)[0]}", "rename one of the files")
     return MappingProxyType(verbs | diagnostics)
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -102,7 +103,7 @@ def test_an_unknown_argument_is_refused_with_the_valid_names(wire: Wire) -> None
         ("disk_space", {"warn_percent": "many"}, ["`warn_percent` is `many`", "integer", "Percent used"]),
         ("disk_space", {"warn_percent": 101}, ["`warn_percent` is `101`", "100"]),
         ("disk_space", {"target": "mars"}, ["`target` is `mars`", "local"]),
-        ("disk_space", {"target": "recorded:/no/such"}, ["/no/such", "cannot be read"]),
+        ("disk_space", {"target": "recorded:/no/such"}, ["/no/such", "recording"]),
         ("disk_space", {"incident": "INC-999"}, ["INC-999", "open incidents"]),
         ("run_diagnostic", {}, ["`name` is required"]),
         ("run_diagnostic", {"name": "disc_space"}, ["disc_space", "disk_space"]),
@@ -365,6 +366,21 @@ def test_a_start_that_cannot_be_trusted_ends_with_a_sentence(tmp_path: Path, env
     assert done.stdout == ""
     assert words in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_broken_unit_stops_the_start_naming_the_file(tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "mcp_server", tmp_path / "mcp_server", ignore=shutil.ignore_patterns("__pycache__"))
+    (tmp_path / "mcp_server" / "surface" / "verbs" / "mistaken.py").write_text("VERB = 1\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "mcp_server"], cwd=tmp_path, env=environment(tmp_path), stdin=subprocess.DEVNULL,
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == 78
+    assert "mistaken.py" in done.stderr
+    assert "Traceback" not in done.stderr
+    ledger = Ledger(tmp_path / "state")
+    assert list(ledger.entries(kind="session.ended")), "a start that failed was not killed"
+    ledger.close()
 
 
 def test_a_damaged_ledger_is_a_sentence_not_a_crash(tmp_path: Path) -> None:

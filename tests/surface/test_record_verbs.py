@@ -12,11 +12,11 @@ import pytest
 from mcp_server.core.calls import Command, ReadFile
 from mcp_server.core.clock import now, stamp
 from mcp_server.core.errors import BadInput
-from mcp_server.core.outcome import Outcome
+from mcp_server.core.outcome import Outcome, Statement
 from mcp_server.core.settings import load_settings
 from mcp_server.engine.lock import LockReport
 from mcp_server.engine.session import Asking, Session
-from mcp_server.surface.answers import machine_form
+from mcp_server.surface.answers import bounded, machine_form
 from mcp_server.surface.render import render
 from mcp_server.surface.stored import lines_of
 from mcp_server.surface.tools import inventory
@@ -221,6 +221,13 @@ def test_list_diagnostics_describes_and_filters(session: Session) -> None:
 def test_a_large_outcome_is_left_out_of_the_machine_form_and_it_is_said() -> None:
     outcome = Outcome(id="R7", name="x", target="local", verdict="ok", at=now(), data={"text": "x" * 100_000})
     assert "outcome://R7" in machine_form(outcome)["veteran/outcome_left_out"]
+
+
+def test_an_answer_without_an_address_of_its_own_is_cut_without_naming_one() -> None:
+    said = tuple(Statement(text=f"line {number}") for number in range(200))
+    text = bounded(Outcome(id="INC-7", name="x", target="local", verdict="ok", at=now(), statements=said), 1_000)
+    assert len(text) <= 1_000
+    assert text.endswith("characters shown; ask for less")
 
 
 def test_folding_loses_nothing() -> None:

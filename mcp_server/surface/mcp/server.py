@@ -44,10 +44,9 @@ def build(session: Session, calls: Calls) -> Server:
     )  # fmt: skip
 
 
-def serve(session: Session) -> int:
+def serve(session: Session, calls: Calls) -> int:
     """Serve stdin and stdout until the client goes away or a signal asks to stop; returns the exit status."""
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    calls = Calls(session)
     server = build(session, calls)
 
     async def run() -> None:
