@@ -82,7 +82,7 @@ class ErrorFacts(Facts):
 def _kind(code: str, severity: Severity, says: str, explains: tuple[str, ...] = ()) -> FindingType:
     known = next(item for item in KNOWN if item.code == code)
     return FindingType(
-        code=code, severity=severity, text=f"{{path}}: {says}; {{count}} records, {{first}} to {{last}}",
+        code=code, severity=severity, text=f"{{path}}: {says}; seen {{count}} ×, {{first}} to {{last}}",
         meaning=known.meaning, advice=known.advice, explains=explains,
     )  # fmt: skip
 
@@ -132,7 +132,7 @@ PERMISSION_DENIED = _kind("permission_denied", "warning", "the system refused ac
 CONNECTION_REFUSED = _kind("connection_refused", "warning", "a connection was refused", _BROKEN_OFF)
 OTHER_ERRORS = FindingType(
     code="other_errors",
-    text="{path}: {count} errors of one shape, {first} to {last}",
+    text="{path}: an error of its own shape, seen {count} ×, {first} to {last}",
     meaning="The log calls it an error; what it means is for a reader to judge.",
     advice="Read the example and its neighbours with log_tail.",
 )
