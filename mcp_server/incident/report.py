@@ -110,9 +110,7 @@ def _summary(stands: Standing) -> tuple[Statement, ...]:
         said.append(none.model_copy(update={"text": none.text.capitalize() + "."}))
     if diagnosis.not_yet:
         count = {"count": len(diagnosis.not_yet)}
-        said.append(
-            Statement(text="{count} things could not be seen; they are listed below.", values=count, evidence=reference)
-        )
+        said.append(Statement(text="Not everything could be seen ({count}, listed below).", values=count, evidence=reference))
     return tuple(said)
 
 

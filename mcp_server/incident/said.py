@@ -36,7 +36,7 @@ def nothing_found(diagnosis: Diagnosis) -> Statement:
     """Health, or that nothing can be said."""
     if diagnosis.state == "unknown":
         return Statement(
-            text="cause unknown: nothing wrong was found, but {count} things could not be seen; look at them next",
+            text="cause unknown: nothing wrong was found, but not everything was seen ({count}); look there next",
             values={"count": len(diagnosis.not_yet)},
         )
     return Statement(text="nothing wrong was found, and everything asked was seen")

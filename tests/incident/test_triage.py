@@ -101,7 +101,7 @@ def test_a_declared_value_that_cannot_be_used_is_a_blind_spot_not_a_crash(tmp_pa
     with session_in(tmp_path, config) as session:
         call(session, "open_incident", title="orders fail", target=recorded(tmp_path, disk(10)), onset=ONSET.isoformat())
         outcome = call(session, "triage")
-    assert any("not asked: `url` is `ftp://shop`" in spot.reason for spot in outcome.coverage.blind)
+    assert any("not asked: 'url' is 'ftp://shop'" in spot.reason for spot in outcome.coverage.blind)
 
 
 def test_names_that_do_not_exist_get_a_sentence(tmp_path: Path, pages: Path) -> None:

@@ -7,7 +7,7 @@ from mcp_server.core.parameters import Parameters
 from mcp_server.engine.session import Asking, Session
 from mcp_server.incident import triage as work
 from mcp_server.incident.record import required
-from mcp_server.surface.fit import fit
+from mcp_server.surface.fit import brief, fit
 from mcp_server.surface.verb import Verb
 
 
@@ -34,4 +34,4 @@ def run(session: Session, params: Params, asking: Asking) -> Outcome:
     incident = required(session.ledger, params.incident)
     doing = work.plan(session, incident, service=params.service, symptom=params.symptom, playbook=params.playbook)
     outcome, _ = work.triage(session, doing, asking)
-    return fit(outcome, session.settings.limits.answer_chars)
+    return fit(brief(outcome), session.settings.limits.answer_chars)
