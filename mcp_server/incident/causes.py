@@ -38,7 +38,9 @@ class Link(Noun):
         """One sentence: which clue, and how long before."""
         best = self.shared[0]
         values: dict[str, Value] = {"value": best.value, "seconds": round(self.before_s, 1)}
-        when = "{seconds} s before the onset" if self.before_s >= 0 else "within the clock's doubt of the onset"
+        when = "{seconds} s before the onset" if self.before_s >= 1 else "in the second of the onset"
+        if self.before_s < -1:
+            when = "after the onset, but not by more than its time is in doubt"
         return Statement(
             text=f"shares {best.kind} {{value}} ({best.how}), " + when, values=values, evidence=self.change.summary.evidence
         )

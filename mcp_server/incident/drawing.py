@@ -4,12 +4,14 @@ import math
 from collections.abc import Sequence
 from datetime import datetime
 
+from mcp_server.core.change import Change
 from mcp_server.core.clock import stamp
 from mcp_server.core.noun import Noun
 from mcp_server.incident.timeline import Happening
 
 WIDTH, LEFT, RIGHT, TOP, LANE, ROW = 1000, 104, 24, 34, 46, 20
-LANES = ("change", "finding", "incident")
+STACK, TOUCH = 5, 22
+LANES = {"change": "changes", "finding": "findings", "incident": "record"}
 """Notes share the lane of the record."""
 _SCALE_S = 20.0
 _TICKS = (
@@ -18,14 +20,15 @@ _TICKS = (
 
 
 class Mark(Noun):
-    """One happening on the drawing; `number` is its row in the table."""
+    """One happening on the drawing; `label` is its row in the table, or how many more stand there."""
 
     x: float
     y: float
-    number: int
+    label: str
     kind: str
     trigger: bool
     title: str
+    more: bool = False
 
 
 class Tick(Noun):
@@ -57,12 +60,12 @@ class Drawing(Noun):
     lanes: tuple[Lane, ...]
 
 
-def draw(happenings: Sequence[Happening], onset: datetime, trigger: datetime | None) -> Drawing:
+def draw(happenings: Sequence[Happening], onset: datetime, trigger: Change | None) -> Drawing:
     """Place the marks. Time runs logarithmically away from the onset, because what matters is close to it.
 
-    Marks that would touch stand one above the other. At most 120 are drawn; the table has them all.
+    Marks that would touch stand one above the other, at most `STACK` of them; the rest of such a heap is a number.
     """
-    shown = [(number, item) for number, item in enumerate(happenings, 1) if item.kind != "answer"][-120:]
+    shown = [(number, item) for number, item in enumerate(happenings, 1) if item.kind != "answer"]
     offsets = [_bend((item.at - onset).total_seconds()) for _, item in shown] or [0.0]
     low, high = min(*offsets, -1.0), max(*offsets, 1.0)
     span = WIDTH - LEFT - RIGHT - 40
@@ -73,22 +76,21 @@ def draw(happenings: Sequence[Happening], onset: datetime, trigger: datetime | N
     marks: list[Mark] = []
     lanes: list[Lane] = []
     y = float(TOP)
-    for lane in LANES:
-        rows: list[float] = []
-        placed: list[tuple[int, Mark]] = []
+    for lane, name in LANES.items():
+        own = []
         for number, item in shown:
-            if (item.kind if item.kind in LANES else "incident") != lane:
-                continue
-            x = place((item.at - onset).total_seconds())
-            row = next((index for index, last in enumerate(rows) if x - last >= 22), len(rows))
-            rows[row : row + 1] = [x]
-            hit = item.kind == "change" and item.at == trigger
-            title = f"{number}  {stamp(item.at)}  {item.kind}"
-            placed.append((row, Mark(x=x, y=0, number=number, kind=item.kind, trigger=hit, title=title)))
-        height = LANE + ROW * max(0, len(rows) - 1)
-        lanes.append(Lane(y=y + height / 2, name={"change": "changes", "finding": "findings", "incident": "record"}[lane]))
-        first = y + height / 2 - ROW * max(0, len(rows) - 1) / 2
-        marks += [mark.model_copy(update={"y": first + ROW * row}) for row, mark in placed]
+            if (item.kind if item.kind in LANES else "incident") == lane:
+                hit = trigger is not None and item.kind == "change" and item.statement == trigger.summary
+                title = f"{number}  {stamp(item.at)}  {item.kind}"
+                x = place((item.at - onset).total_seconds())
+                own.append(Mark(x=x, y=0, label=str(number), kind=item.kind, trigger=hit, title=title))
+        heaps = [_lowered(heap) for heap in _heaps(own)]
+        rows = max((len(heap) for heap in heaps), default=1)
+        height = LANE + ROW * (rows - 1)
+        lanes.append(Lane(y=y + height / 2, name=name))
+        for heap in heaps:
+            top = y + height / 2 - ROW * (len(heap) - 1) / 2
+            marks += [mark.model_copy(update={"y": top + ROW * row}) for row, mark in enumerate(heap)]
         y += height
     ticks = [Tick(x=place(0), label="onset", onset=True)]
     for seconds, label in _TICKS:
@@ -100,6 +102,28 @@ def draw(happenings: Sequence[Happening], onset: datetime, trigger: datetime | N
     return Drawing(
         height=y + 34, onset_x=place(0), axis_y=y, marks=tuple(marks), ticks=tuple(_apart(ticks)), lanes=tuple(lanes)
     )
+
+
+def _heaps(marks: Sequence[Mark]) -> list[list[Mark]]:
+    """Marks in order of time, those that would touch together, all of a heap at its first mark's place."""
+    heaps: list[list[Mark]] = []
+    for mark in marks:
+        if heaps and mark.x - heaps[-1][0].x < TOUCH:
+            heaps[-1].append(mark.model_copy(update={"x": heaps[-1][0].x}))
+        else:
+            heaps.append([mark])
+    return heaps
+
+
+def _lowered(heap: list[Mark]) -> list[Mark]:
+    """At most `STACK` marks, the triggering change among them; the last one counts those left out."""
+    if len(heap) <= STACK:
+        return heap
+    first = sorted(heap, key=lambda mark: not mark.trigger)[: STACK - 1]
+    kept = [mark for mark in heap if mark in first]
+    left = [mark for mark in heap if mark not in first]
+    numbers = f"{left[0].label} to {left[-1].label}"
+    return [*kept, Mark(x=heap[0].x, y=0, label=f"+{len(left)}", kind=heap[0].kind, trigger=False, title=numbers, more=True)]
 
 
 def _bend(seconds: float) -> float:

@@ -63,9 +63,13 @@ def incidents(ledger: Ledger) -> Iterator[Incident]:
 def open_incident(
     session: Session, *, title: str, target: str, service: str | None, onset: datetime | None, severity: SeverityLevel | None
 ) -> Incident:
-    """Begin a record. Raises BadInput for a place, service or onset that cannot be."""
+    """Begin a record; without a service the only declared one is meant.
+
+    Raises BadInput for a place, service or onset that cannot be.
+    """
     resolve(target, session.settings.read)
-    session.service(service)
+    declared = list(session.settings.services)
+    service = session.service(service) or (declared[0] if len(declared) == 1 else None)
     moment = onset or now()
     if moment > now() + AHEAD:
         raise BadInput(f"`onset` is `{stamp(moment)}`, which lies in the future; now it is {stamp(now())}")

@@ -70,8 +70,8 @@ def build(session: Session, incident: Incident) -> Report:
     return Report(
         incident=incident, made=now(), head=head, head_entry=head_entry, summary=_summary(stands),
         answers=(*known.outcomes, *([known.changes_outcome] if known.changes_outcome else [])), diagnosis=diagnosis,
-        timeline=story, drawing=draw(story, diagnosis.onset, trigger.change.at if trigger else None),
-        next_steps=_next_steps(session, stands), gate=unmet_checks(session, stands), evidence=tuple(rows[:EVIDENCE_ROWS]),
+        timeline=story, drawing=draw(story, diagnosis.onset, trigger.change if trigger else None),
+        next_steps=_next_steps(stands), gate=unmet_checks(session, stands), evidence=tuple(rows[:EVIDENCE_ROWS]),
         evidence_left=max(0, len(rows) - EVIDENCE_ROWS),
     )  # fmt: skip
 
@@ -114,17 +114,12 @@ def _summary(stands: Standing) -> tuple[Statement, ...]:
     return tuple(said)
 
 
-def _next_steps(session: Session, stands: Standing) -> tuple[Statement, ...]:
+def _next_steps(stands: Standing) -> tuple[Statement, ...]:
     """What to do: the advice of each root's type, then how to see what was not seen. No change is made by this program."""
-    types = session.catalog.finding_types()
     steps: dict[str, Statement] = {}
     for item in stands.diagnosis.hypotheses[:4]:
         for sentence in item.confirm:
             steps.setdefault(sentence, Statement(text=sentence, evidence=item.root.evidence))
-    for finding in stands.known.findings():
-        kind = types.get(finding.code)
-        if kind and finding.severity == "critical":
-            steps.setdefault(kind.advice, Statement(text=kind.advice, evidence=finding.evidence))
     for question in stands.diagnosis.not_yet[:6]:
         if question.remedy:
             said = Statement(text="To see {what}: {remedy}", values={"what": question.what, "remedy": question.remedy})
