@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from types import MappingProxyType
 from typing import Any
 
@@ -63,9 +64,14 @@ def ask_diagnostic(session: Session, name: str, arguments: Mapping[str, Any], as
     return outcome.model_copy(update={"notice": notice}) if notice else outcome
 
 
+@cache
+def _common_schema() -> dict[str, Any]:
+    return Circumstances.input_schema()
+
+
 def _diagnostic(unit: DiagnosticUnit) -> Tool:
     def schema() -> dict[str, Any]:
-        own, common = unit.params.input_schema(), Circumstances.input_schema()
+        own, common = unit.params.input_schema(), _common_schema()
         own["properties"] = own.get("properties", {}) | common["properties"]
         return own
 

@@ -55,8 +55,11 @@ def run(session: Session, params: Params, asking: Asking) -> Outcome:
             text="{looks} on {target} kept in {path} ({size} bytes)",
             values={"looks": amount(len(looks), "look"), "target": targets[0], "path": str(path), "size": len(data)},
         )
-        again = Suggestion(tool="preflight", arguments={"target": f"recorded:{path}"}, why="ask the recording")
-        return Told(statements=(statement,), coverage=Coverage(looked=(address,)), next=(again,), data={"path": str(path)})
+        where = {"target": f"recorded:{path}"}
+        again = tuple(
+            Suggestion(tool=name, arguments=where) for name in _askers(entries) if name in session.catalog.diagnostics
+        )
+        return Told(statements=(statement,), coverage=Coverage(looked=(address,)), next=again[:3], data={"path": str(path)})
 
     return tell(session, asking, "save_recording", params, work)
 
@@ -74,6 +77,11 @@ def _looks(session: Session, address: str) -> Iterator[Entry]:
 def _cited(outcome: Outcome) -> set[str]:
     cited = {name for name in outcome.evidence if re.fullmatch(r"E\d+", name)}
     return cited.union(*(_cited(part) for part in outcome.parts))
+
+
+def _askers(entries: list[Entry]) -> tuple[str, ...]:
+    """The diagnostics that made these looks, each once."""
+    return tuple(dict.fromkeys(str(entry.body["asker"]) for entry in entries))
 
 
 def _look(session: Session, entry: Entry) -> RecordedLook:
