@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from mcp_server.core.calls import ANSWER_TYPES, AnyCall, Call
+from mcp_server.core.calls import ANSWER_TYPES, AnyCall, Call, ReadHistory
 from mcp_server.core.clock import Moment
 from mcp_server.core.errors import BadInput, CouldNotLook, Reason
 from mcp_server.core.noun import Noun
@@ -78,7 +78,7 @@ class Recorded:
                     raise _unusable(path, f"`looks.{index}` must hold either an answer or a failure")
                 where = ("looks", index, "answer")
                 answer = look.failure or ANSWER_TYPES[look.call.kind].model_validate(look.answer)
-                self._looks[_key(look.call)].append(answer)
+                self._looks[_key(look.call, recording.at)].append(answer)
         except CouldNotLook as failure:
             raise _unusable(path, failure.detail) from None
         except ValidationError as error:
@@ -93,7 +93,7 @@ class Recorded:
         """The remembered answer. A look that was never made is a blind spot, not an empty answer."""
         limits.check()
         with self._lock:  # questions are asked in parallel
-            remembered = self._looks.get(_key(call))
+            remembered = self._looks.get(_key(call, self._at))
             answer: Any = None
             if remembered:
                 answer = remembered.popleft() if len(remembered) > 1 else remembered[0]
@@ -120,7 +120,10 @@ def _content(path: str, policy: ReadSettings) -> bytes:
         return file.read(MAX_BYTES)
 
 
-def _key(call: Call[Any]) -> str:
+def _key(call: Call[Any], at: datetime) -> str:
+    """What makes two calls the same. Every end after the recording began means "until now", whenever it was asked."""
+    if isinstance(call, ReadHistory) and call.until > at:
+        call = call.model_copy(update={"until": at})
     return json.dumps(call.model_dump(mode="json"), sort_keys=True)
 
 

@@ -34,9 +34,12 @@ CALLS = (
 MUTATING = ("rm", "mv", "cp", "tee", "touch", "chmod", "chown", "kill", "pkill", "killall", "service", "apt-get", "dpkg", "pip",
             "nginx", "mount", "umount", "sed", "dd", "truncate", "logger", "reboot", "iptables")  # fmt: skip
 """Programs that no question has a reason to run; shims with these names stand first on PATH."""
-READS = {"git": {"log", "rev-parse", "cat-file", "show", "diff", "diff-tree", "rev-list", "reflog", "for-each-ref", "version",
-                 "symbolic-ref", "status", "ls-files", "config", "remote"},
-         "systemctl": {"show", "status", "list-units", "is-active"}}  # fmt: skip
+READS = {
+    "git": {"log", "rev-parse", "merge-base", "cat-file", "show", "diff", "diff-tree", "rev-list", "for-each-ref", "version",
+            "symbolic-ref", "ls-files"},
+    "systemctl": {"show", "status", "list-units", "is-active"},
+}  # fmt: skip
+WRAPPERS = ("env", "nice", "ionice", "chrt")
 ON_DESCRIPTORS = ("ftruncate", "fchmod", "fchown", "fsetxattr")
 _LINE = re.compile(r"^(?P<pid>\d+)\s+(?P<call>\w+)\((?P<rest>.*)$")
 _PATH = re.compile(r'"((?:[^"\\]|\\.)*)"')
@@ -173,6 +176,14 @@ def _is_read(rest: str) -> bool:
     assert match, rest
     argv = [str(word) for word in ast.literal_eval(match[2].replace("...", ""))]
     program = Path(match[1]).name
-    if program.startswith("python") or program in ("nice", "ionice", "setpriv", "chrt"):
-        return True
-    return program in READS and any(word in READS[program] for word in argv[1:])
+    if program.startswith("python") or program in WRAPPERS:
+        return True  # what they start is traced as well
+    if program not in READS:
+        return False
+    words = iter(argv[1:])
+    for word in words:
+        if word in ("-c", "-C"):
+            next(words, None)
+        elif not word.startswith("-"):
+            return word in READS[program]
+    return False

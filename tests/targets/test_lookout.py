@@ -66,7 +66,8 @@ def test_a_process_that_is_gone_is_gone(tmp_path: Path) -> None:
     [
         "open('{folder}/new', 'w')", "os.open('{folder}/old', os.O_RDWR)", "os.open('{folder}/old', os.O_RDONLY | os.O_TRUNC)",
         "os.open('{folder}', os.O_TMPFILE | os.O_WRONLY)", "os.unlink('{folder}/old')",
-        "os.rename('{folder}/old', '{folder}/x')", "os.mkdir('{folder}/x')", "os.chmod('{folder}/old', 0)", "os.utime('{folder}/old')", "os.symlink('a', '{folder}/x')",
+        "os.rename('{folder}/old', '{folder}/x')", "os.mkdir('{folder}/x')",
+        "os.chmod('{folder}/old', 0)", "os.utime('{folder}/old')", "os.symlink('a', '{folder}/x')",
         "os.link('{folder}/old', '{folder}/x')", "os.kill(1, 0)", "os.fork()", "os.execv('/bin/true', ['true'])",
         "__import__('socket').socket()", "os.truncate('{folder}/old', 0)", "os.setpriority(0, 0, 5)",
     ],

@@ -1,13 +1,13 @@
 """A recording answers as the place did, failures included; what it does not hold is a blind spot."""
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from mcp_server.core.calls import Command, Completed, FileText, ReadFile, StatFile
+from mcp_server.core.calls import Command, Completed, FileText, History, ReadFile, ReadHistory, StatFile
 from mcp_server.core.clock import to_utc
 from mcp_server.core.errors import BadInput, Cancelled, CouldNotLook
 from mcp_server.core.noun import Noun
@@ -42,6 +42,16 @@ def test_a_real_look_comes_back_as_it_was(tmp_path: Path) -> None:
     assert again == answer
     assert recorded.now() == to_utc(AT)
     assert recorded.address == f"recorded:{tmp_path}/recording.json"
+
+
+def test_a_history_until_now_is_the_same_whenever_now_was(tmp_path: Path) -> None:
+    asked = ReadHistory(path="/srv", since=AT - timedelta(days=1), until=AT + timedelta(seconds=3))
+    recorded = place(tmp_path, answered(asked, History(top="/srv", head="1" * 40)))
+    again = asked.model_copy(update={"until": AT + timedelta(minutes=5)})
+    assert recorded.look(again, Limits()).head == "1" * 40
+    earlier = asked.model_copy(update={"until": AT - timedelta(hours=1)})
+    with pytest.raises(CouldNotLook, match="no such look"):
+        recorded.look(earlier, Limits())
 
 
 def test_defaults_need_not_be_written_out(tmp_path: Path) -> None:
