@@ -211,6 +211,7 @@ def _link(group: Group, change: Change, onset: datetime) -> Link | None:
     for finding in group.symptoms:
         lent = [item for item in shared_clues(finding, change) if item.kind in _LENT and item.how == "exact"]
         shared += [item.model_copy(update={"weight": item.weight - 10, "how": "exact, through a symptom"}) for item in lent]
+    shared = [item for item in shared if item.weight > 0]
     if not shared:
         return None
     shared.sort(key=lambda item: -item.weight)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from mcp_server.core.calls import Filesystem, Filesystems, ReadFilesystems
-from mcp_server.core.errors import BadInput, Cancelled
+from mcp_server.core.errors import BadInput, Broken, Cancelled
 from mcp_server.core.outcome import Outcome, Statement
 from mcp_server.engine.catalog import load_catalog
 from mcp_server.engine.session import Asking, Session
@@ -138,3 +138,11 @@ def test_a_long_answer_is_shortened_and_says_so() -> None:
     assert "more findings are not shown here" in text
     assert "finding 0 " in text
     assert fit(short.model_copy(update={"findings": many[:1]}), 6000).findings == many[:1]
+
+
+def test_a_damaged_page_stops_the_opening_before_anything_is_opened(tmp_path: Path, pages: Path) -> None:
+    (pages / "disks.md").write_text(FLOW.replace("disk_space", "disk_spice"), encoding="utf8")
+    with session_in(tmp_path) as session:
+        with pytest.raises(Broken, match="disks.md, step 1"):
+            call(session, "open_incident", title="orders fail")
+        assert not list(session.ledger.entries(kind="incident.opened"))
