@@ -143,6 +143,6 @@ def test_a_long_answer_is_shortened_and_says_so() -> None:
 def test_a_damaged_page_stops_the_opening_before_anything_is_opened(tmp_path: Path, pages: Path) -> None:
     (pages / "disks.md").write_text(FLOW.replace("disk_space", "disk_spice"), encoding="utf8")
     with session_in(tmp_path) as session:
-        with pytest.raises(Broken, match="disks.md, step 1"):
+        with pytest.raises(Broken, match=r"disks\.md, step 1"):
             call(session, "open_incident", title="orders fail")
         assert not list(session.ledger.entries(kind="incident.opened"))
