@@ -40,7 +40,7 @@ def main() -> int:
         sys.stderr.write(f"the demonstration could not go on: {error}\n")
         return 70
     terminal.done()
-    sys.stdout.write(conclusion(diagnosis, reports))
+    sys.stdout.write(conclusion(diagnosis, world.folder, reports))
     if chosen.keep:
         sys.stdout.write(f"kept: {world.folder} (settings: VETERAN_CONFIG={world.folder}/veteran.toml)\n")
     return 0 if diagnosis.found(breaks.MISSING) else 1

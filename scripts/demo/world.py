@@ -132,7 +132,7 @@ class World:
             "[services.shop]", f"url = {json.dumps(self.url)}", f"root = {json.dumps(str(self.root))}",
             f"folders = {json.dumps(folders)}", f"logs = {json.dumps([str(path) for path in logs])}",
             f"python = {json.dumps(str(self.env / 'bin' / 'python'))}", 'entry = "shop.wsgi"',
-            f"process = {json.dumps('shop.wsgi:app')}", f"port = {self.app_port}",
+            f"process = {json.dumps(f'{self.env}/bin/python -m gunicorn')}", f"port = {self.app_port}",
             *([f"nginx = {json.dumps(str(self.config))}"] if self.nginx else []),
         ]  # fmt: skip
         path = self.folder / "veteran.toml"
