@@ -70,7 +70,7 @@ def _cause(report: Report) -> list[str]:
 
 
 def _ruled_out(report: Report) -> list[str]:
-    items = [f"- {_sentence(statement)}" for statement in said.ruled_out(report.diagnosis, 20)]
+    items = [f"- {_sentence(statement)}" for statement in said.ruled_out(report.diagnosis, 8)]
     return ["## Ruled out", "", *(items or ["Nothing."]), ""]
 
 

@@ -79,7 +79,8 @@ def ruled_out(diagnosis: Diagnosis, limit: int) -> Iterator[Statement]:
         for change in changes[:limit]:
             yield change_statement(change, lead)
         if len(changes) > limit:
-            yield Statement(text=lead + "{count} more changes", values={"count": len(changes) - limit})
+            asked = (diagnosis.changes_id,) if diagnosis.changes_id else ()
+            yield Statement(text=lead + "{count} more changes", values={"count": len(changes) - limit}, evidence=asked)
 
 
 def unlinked_by_reason(diagnosis: Diagnosis) -> dict[str, list[Change]]:
