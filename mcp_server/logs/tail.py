@@ -10,7 +10,9 @@ from pydantic import AfterValidator, Field
 from mcp_server.core.calls import FileText, StatFile
 from mcp_server.core.errors import CouldNotLook
 from mcp_server.core.reader import Reader
+from mcp_server.core.source import ByteSource
 from mcp_server.logs.records import Records, split
+from mcp_server.logs.window import At, Piece
 
 _NUL_RUN = re.compile("\0{4,}")
 _FIRST_STRETCH = 131_072
@@ -101,3 +103,28 @@ Zone = Annotated[
     str, AfterValidator(_checked), Field(max_length=64, description="IANA zone of times that name none; default: the host's")
 ]
 """A time zone as a parameter."""
+
+
+# --- the end of any source of bytes ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Whole records that lie together, oldest first, from `start` to `end` (offsets). `start` 0: nothing lies before."""
+
+    pieces: tuple[Piece, ...]
+    start: int
+    end: int
+    notes: tuple[str, ...] = ()
+    """Sentences for the answer: what was cut, what changed while it was read."""
+
+
+def last_records(
+    source: ByteSource, count: int, *, at: At | None = None, end: int | None = None, max_bytes: int = 1_048_576
+) -> Page:
+    """The last `count` records before `end` (default: the end of the source), from at most `max_bytes`; constant time.
+
+    With `at` a record begins at a line that carries a time; without it, or where no line read carries one, every line is
+    a record. The page before this one ends at its `start`.
+    """
+    raise NotImplementedError
