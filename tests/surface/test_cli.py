@@ -2,6 +2,7 @@
 
 import json
 import os
+import pty
 import signal
 import socket
 import sqlite3
@@ -215,6 +216,32 @@ def test_the_kernel_lock_is_on_in_scripts(tmp_path: Path) -> None:
     )
     assert ("writing only beneath" in done.stdout) == possible
     assert not lock_report().enforced, "the test's own process stays free"
+
+
+def test_a_long_answer_is_cut_and_says_so_and_full_shows_all(tmp_path: Path) -> None:
+    small = {"VETERAN_LIMITS_ANSWER_CHARS": "600"}
+    cut = script("list_diagnostics", folder=tmp_path, **small).stdout
+    full = script("list_diagnostics", "--full", folder=tmp_path, **small).stdout
+    assert len(cut) <= 601
+    assert "… cut: " in cut.splitlines()[-1]
+    assert len(full) > 1_000
+    assert "… cut: " not in full
+
+
+def test_progress_stands_on_a_terminal_and_is_wiped_away(silent_server: str, tmp_path: Path) -> None:
+    ours, theirs = pty.openpty()
+    path = ROOT / "scripts/diagnostics/http_check.py"
+    command = [sys.executable, str(path), silent_server, "--timeout-s", "2"]
+    done = subprocess.run(
+        command, check=False, env=environment(tmp_path), stdout=subprocess.PIPE, stderr=theirs, text=True, timeout=30
+    )
+    os.close(theirs)
+    shown = os.read(ours, 65_536).decode()
+    os.close(ours)
+    assert done.returncode in (1, 2)
+    assert "working · 1 s" in shown
+    assert shown.endswith("\r\x1b[K")
+    assert "\x1b" not in done.stdout
 
 
 # --- answers of every kind, from a tool made up for the purpose -----------------------------------------------------
