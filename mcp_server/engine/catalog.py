@@ -44,12 +44,29 @@ def load_catalog() -> Catalog:
     diagnostics = {unit.name: unit for unit in map(_diagnostic, modules(root / "diagnostics", nested=True))}
     changes = {unit.name: unit for unit in map(_change_source, modules(root / "changes"))}
     catalog = Catalog(MappingProxyType(diagnostics), MappingProxyType(changes))
-    known = catalog.finding_types()
+    check_explanations(catalog.finding_types())
+    return catalog
+
+
+def check_explanations(known: Mapping[str, FindingType]) -> None:
+    """Raises Broken for an explanation of something undeclared, or one that leads back to itself: no root could be told."""
     for code, kind in known.items():
         for explained in kind.explains:
             if explained not in known:
                 raise Broken(f"finding {code} explains `{explained}`, which no diagnostic declares")
-    return catalog
+    settled: set[str] = set()
+
+    def follow(code: str, path: tuple[str, ...]) -> None:
+        if code in path:
+            circle = " → ".join((*path[path.index(code) :], code))
+            raise Broken(f"findings explain each other in a circle: {circle}", "decide which is the cause")
+        if code not in settled:
+            for explained in known[code].explains:
+                follow(explained, (*path, code))
+            settled.add(code)
+
+    for code in known:
+        follow(code, ())
 
 
 def modules(folder: Path, *, nested: bool = False) -> Iterator[ModuleType]:

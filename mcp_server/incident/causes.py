@@ -22,7 +22,7 @@ LATER = "not the cause, it came after the onset"
 NO_CLUE = "not linked, it shares no clue with any finding"
 TRIGGERS = 20
 """Weight of a shared clue from which a change may be called the trigger; less is only a neighbour in a folder."""
-_LENT = ("module", "package", "path")
+_LENT, _LESS = ("module", "package", "path"), 10
 _WEIGHT = {"critical": 30, "warning": 20, "info": 5}
 
 
@@ -134,16 +134,15 @@ def diagnose(incident: Incident, known: Answers, types: Mapping[str, FindingType
 
 
 def fold(findings: Sequence[Finding], types: Mapping[str, FindingType]) -> list[Group]:
-    """Roots with what they explain, directly or through others. Roots about the same module or package are one."""
+    """Roots with what they explain, directly or through others; the catalog allows no circles. One subject, one root."""
     explains = {code: set(kind.explains) for code, kind in types.items()}
     codes = {finding.code for finding in findings}
     reach = {code: _reach(code, explains) & codes for code in codes}
-    # findings that explain each other in a circle have no root: together they stand as one
-    roots = [item for item in findings if not any(item.code in reach[code] and code not in reach[item.code] for code in codes)]
+    roots = [item for item in findings if not any(item.code in reach[code] for code in codes)]
     roots.sort(key=lambda item: (-len(reach[item.code]), -_WEIGHT[item.severity]))
     groups: list[list[Finding]] = []
     for root in roots:
-        home = next((group for group in groups if _one_cause(group[0], root, reach)), None)
+        home = next((group for group in groups if same_subject(group[0], root)), None)
         if home is None:
             groups.append([root])
         else:
@@ -170,11 +169,6 @@ def _reach(code: str, explains: Mapping[str, set[str]]) -> set[str]:
             seen.add(item)
             pending.append(item)
     return seen
-
-
-def _one_cause(one: Finding, other: Finding, reach: Mapping[str, set[str]]) -> bool:
-    circle = other.code in reach[one.code] and one.code in reach[other.code]
-    return same_subject(one, other) or (circle and one.code != other.code)
 
 
 def _hypothesis(group: Group, changes: Iterable[Change], incident: Incident, types: Mapping[str, FindingType]) -> Hypothesis:
@@ -206,11 +200,17 @@ def _onset(group: Group, incident: Incident) -> datetime:
 
 
 def _link(group: Group, change: Change, onset: datetime) -> Link | None:
-    """Clues shared with the root or what agrees with it; symptoms lend only their telling clues, at less weight."""
+    """Clues shared with the root or what agrees with it; symptoms lend only their telling clues, at less weight.
+
+    Where the root names the folder and a symptom the very file in it, both speak for that file: it weighs more.
+    """
     shared = [item for finding in (group.root, *group.agreeing) for item in shared_clues(finding, change)]
+    near = {(item.kind, item.value) for item in shared if item.how != "exact"}
     for finding in group.symptoms:
-        lent = [item for item in shared_clues(finding, change) if item.kind in _LENT and item.how == "exact"]
-        shared += [item.model_copy(update={"weight": item.weight - 10, "how": "exact, through a symptom"}) for item in lent]
+        for item in shared_clues(finding, change):
+            if item.kind in _LENT and item.how == "exact":
+                weight = item.weight + (_LESS if (item.kind, item.value) in near else -_LESS)
+                shared.append(item.model_copy(update={"weight": weight, "how": "exact, through a symptom"}))
     shared = [item for item in shared if item.weight > 0]
     if not shared:
         return None

@@ -8,8 +8,9 @@ from types import ModuleType
 import pytest
 
 from mcp_server.core.errors import Broken
+from mcp_server.core.outcome import FindingType
 from mcp_server.engine import catalog as catalog_module
-from mcp_server.engine.catalog import load_catalog, modules
+from mcp_server.engine.catalog import check_explanations, load_catalog, modules
 from mcp_server.surface.tools import inventory
 
 GOOD = """
@@ -94,3 +95,15 @@ def test_the_shipped_rooms_load_and_names_are_unique() -> None:
             for name, field in fields.model_fields.items():
                 assert field.description, f"{tool.name}.{name} has no description"
         assert tool.summary.strip()
+
+
+def _kind(name: str, *explains: str) -> tuple[str, FindingType]:
+    return f"a.{name}", FindingType(code=name, text="t", meaning="m", advice="a", explains=explains)
+
+
+def test_explanations_that_lead_back_to_themselves_stop_the_start() -> None:
+    check_explanations(dict([_kind("one", "a.two", "a.three"), _kind("two", "a.three"), _kind("three")]))
+    with pytest.raises(Broken, match=r"in a circle: a\.two → a\.three → a\.two\. decide which is the cause"):
+        check_explanations(dict([_kind("one", "a.two"), _kind("two", "a.three"), _kind("three", "a.two")]))
+    with pytest.raises(Broken, match=r"a\.one explains `a\.one_more`, which no diagnostic declares"):
+        check_explanations(dict([_kind("one", "a.one_more")]))

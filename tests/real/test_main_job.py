@@ -34,6 +34,17 @@ def expected_clue(world: World, scenario: str) -> str:
     }[scenario]
 
 
+ROOTS = {
+    "missing_module": {"python_environment.module_missing", "recent_errors.import_failed"},
+    "wrong_upstream_port": {"nginx_upstreams.upstream_refused"},
+    "upstream_hangs": {"nginx_upstreams.upstream_hangs"},
+    "port_taken": {"service_status.port_taken_by_other"},
+    "disk_full": {"disk_space.full", "disk_space.nearly_full"},
+    "nginx_syntax_error": {"nginx_config.syntax_error"},
+}
+"""The finding that reads best to a person: what is wrong, not its trace in a log."""
+
+
 @pytest.mark.parametrize("scenario", list(breaks.SCENARIOS))
 def test_the_component_and_the_triggering_change_are_found(scenario: str, world: World) -> None:
     if scenario == "disk_full":
@@ -49,7 +60,8 @@ def test_the_component_and_the_triggering_change_are_found(scenario: str, world:
 
     best: dict[str, Any] = diagnosis.data["probable_cause"]["data"]["hypotheses"][0]
     told = diagnosis.texts["probable_cause"]
-    clues = [clue for finding in (best["root"], *best["agreeing"]) for clue in finding["clues"]]
+    clues = [clue for finding in (best["root"], *best["agreeing"], *best["symptoms"]) for clue in finding["clues"]]
+    assert best["root"]["code"] in ROOTS[scenario], told
     assert expected_clue(world, scenario) in clues, told
     assert best["trigger"], told
     change = best["trigger"]["change"]

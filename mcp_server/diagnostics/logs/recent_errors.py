@@ -99,11 +99,12 @@ _BROKEN_OFF = (
     "http_check.bad_gateway", "http_check.server_error", "http_check.connection_closed",
 )  # fmt: skip
 """What is seen elsewhere when it fails in the middle of requests."""
-_TOO_LATE = (
-    "nginx_upstreams.upstream_hangs", "recent_errors.upstream_timed_out", "http_check.gateway_timeout", "http_check.no_answer",
-    "http_check.slow",
+_UNANSWERED = (
+    "recent_errors.upstream_timed_out", "http_check.gateway_timeout", "http_check.no_answer", "http_check.slow",
 )  # fmt: skip
-"""What is seen elsewhere when it does not answer in time."""
+"""What is seen elsewhere when requests are not answered in time."""
+_TOO_LATE = ("nginx_upstreams.upstream_hangs", *_UNANSWERED)
+"""What is seen elsewhere when something makes it hang; a killed worker is only the hang's trace in the log."""
 _BAD_GATEWAY = ("http_check.bad_gateway",)
 _BOTH = (*_NO_START, *_BROKEN_OFF)
 
@@ -124,7 +125,7 @@ NO_SPACE = _kind("no_space", "critical", "no space left on a filesystem ({subjec
 OUT_OF_MEMORY = _kind("out_of_memory", "critical", "memory ran out", _BOTH)
 TOO_MANY_FILES = _kind("too_many_files", "critical", "no file descriptors or connections left", (*_TOO_LATE, *_BROKEN_OFF))
 WORKER_TIMEOUT = _kind(
-    "worker_timeout", "critical", "workers were killed because they took too long", (*_TOO_LATE, *_BROKEN_OFF)
+    "worker_timeout", "critical", "workers were killed because they took too long", (*_UNANSWERED, *_BROKEN_OFF)
 )
 NAME_NOT_RESOLVED = _kind("name_not_resolved", "critical", "a host name could not be resolved", (*_TOO_LATE, *_BROKEN_OFF))
 TLS_EXPIRED = _kind("tls_expired", "critical", "a certificate has expired", _BROKEN_OFF)
