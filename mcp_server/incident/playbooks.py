@@ -76,8 +76,10 @@ Library = Mapping[tuple[str, str], Playbook]
 
 
 def folder() -> Path:
-    """Where this installation keeps its documents."""
-    return Path(mcp_server.__file__).parent.parent / "docs" / "incident_response"
+    """The shipped documents: inside the installed package, else beside it in a checkout."""
+    package = Path(mcp_server.__file__).parent
+    installed = package / "incident_response"
+    return installed if installed.is_dir() else package.parent / "docs" / "incident_response"
 
 
 def library(catalog: Catalog, place: Path | None = None) -> Library:

@@ -9,8 +9,8 @@ from mcp_server.core.redaction import Redactor
 from mcp_server.core.text import visible
 from mcp_server.surface.render import render
 
-META_BYTES = 65_536
-"""The machine-readable form travels beside the text only up to this size."""
+META_BYTES, UNKEPT_BYTES = 65_536, 2_097_152
+"""The machine-readable form travels beside the text only up to this size; more when it can be read nowhere else."""
 
 
 def bounded(outcome: Outcome, limit: int) -> str:
@@ -32,9 +32,10 @@ def machine_form(outcome: Outcome) -> dict[str, Any]:
     """The outcome as data for `_meta`; when it is too large, where it can be read instead."""
     data = outcome.model_dump(mode="json", exclude_defaults=True)
     size = len(json.dumps(data))
-    if size <= META_BYTES:
+    kept = (outcome.id or "").startswith("R")
+    if size <= (META_BYTES if kept else UNKEPT_BYTES):
         return {"veteran/outcome": data}
-    where = f"; read the resource outcome://{outcome.id}" if (outcome.id or "").startswith("R") else ""
+    where = f"; read the resource outcome://{outcome.id}" if kept else "; ask for less"
     return {"veteran/outcome_left_out": f"{size:,} bytes{where}"}
 
 

@@ -221,6 +221,7 @@ def test_list_diagnostics_describes_and_filters(session: Session) -> None:
 def test_a_large_outcome_is_left_out_of_the_machine_form_and_it_is_said() -> None:
     outcome = Outcome(id="R7", name="x", target="local", verdict="ok", at=now(), data={"text": "x" * 100_000})
     assert "outcome://R7" in machine_form(outcome)["veteran/outcome_left_out"]
+    assert "veteran/outcome" in machine_form(outcome.model_copy(update={"id": None})), "it can be read nowhere else"
 
 
 def test_an_answer_without_an_address_of_its_own_is_cut_without_naming_one() -> None:

@@ -9,18 +9,16 @@ import anyio.to_thread
 import mcp_types as types
 from mcp.shared.exceptions import MCPError
 
-import mcp_server
 from mcp_server.core.errors import VeteranError
 from mcp_server.core.text import bytes_text, one_line, visible
 from mcp_server.engine.session import Session
+from mcp_server.incident.playbooks import folder
 from mcp_server.surface.answers import refusal
 from mcp_server.surface.stored import outcome_of, stored, stored_text, title_of
 
 PAGE = 50
 TEXT_CHARS = 500_000
 """More of one resource is not sent at once; read_evidence pages through all of it."""
-
-PLAYBOOKS = Path(mcp_server.__file__).parent.parent / "docs" / "incident_response"
 
 _TEMPLATES = (
     ("evidence://{id}", "evidence", "What one look saw, behind bars (E17)", "text/plain"),
@@ -126,8 +124,8 @@ class Resources:
 def _playbooks() -> dict[str, Path]:
     """Every procedure by its path without the ending, such as `flows/triage`; only these names can be read."""
     return {
-        path.relative_to(PLAYBOOKS).with_suffix("").as_posix(): path
-        for path in sorted(PLAYBOOKS.rglob("*.md"))
+        path.relative_to(folder()).with_suffix("").as_posix(): path
+        for path in sorted(folder().rglob("*.md"))
         if path.is_file() and not path.is_symlink()
     }
 
