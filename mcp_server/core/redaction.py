@@ -2,117 +2,170 @@
 
 Redaction fails closed: when it raises, the text is withheld. It is idempotent, and a secret always gets the same tag
 (`‹secret:a1b2c3›`, keyed per installation), so that "the same secret as before" stays visible.
+
+How a secret is known: by its form (`secret_tokens`), by the name beside it (`secret_pairs`, judged in `secret_names`),
+by the place it stands in (`secret_places`), as a block of lines (`secret_blocks`), or wrapped in base64.
 """
 
 import hashlib
 import hmac
 import re
+from collections.abc import Iterator
 from typing import Any
 
-# Every repetition is bounded or cannot be entered twice for the same text: a line of 10 MB costs time in proportion.
-_KEYWORD = (
-    r"(?:(?:password|passwd|passphrase|pwd|secret|token|api[_\-]?key|apikey|access[_\-]?key|auth[_\-]?key"
-    r"|private[_\-]?key|credential|client[_\-]?secret|encryption[_\-]?key|signing[_\-]?key|session[_\-]?key|cookie"
-    r"|SECRET_KEY|PGPASSWORD|\bpass)[A-Za-z0-9_\-]{0,40})"
+from mcp_server.core import secret_blocks, secret_pairs, secret_places, secret_tokens
+from mcp_server.core.secret_names import is_secret, looks_random, weight
+
+Span = tuple[int, int]
+
+TAG = re.compile(r"‹(?:secret|email|address):[0-9a-f]{6}›")
+
+_ROUNDS = 40  # a tag can uncover a secret beside it, which costs another round; two are usual
+_DEPTH = 3  # base64 within base64, JSON within JSON
+_NOTHING = re.compile(r"[\s\"'`\\,;:=&]*")
+_FLAG = re.compile(r"--?[A-Za-z][\w.\-]{0,80}")
+_EMAIL = re.compile(r"[A-Za-z0-9._%+\-]{1,64}@[A-Za-z0-9\-]{1,63}(?:\.[A-Za-z0-9\-]{1,63}){1,8}")
+_IPV4 = re.compile(
+    r"(?<![\w.])(?!127\.|0\.0\.0\.0)(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(?:25[0-5]|2[0-4]\d|1?\d?\d)(?![\w]|\.\d)"
 )
-_RULES: tuple[re.Pattern[str], ...] = tuple(
-    re.compile(rule)
-    for rule in (
-        # private keys: to the end marker, or to the end of what was seen
-        r"-----BEGIN (?:[A-Z0-9 ]{0,40})PRIVATE KEY(?: BLOCK)?-----(?P<s>(?:[^-]|-(?!----END))*)",
-        # provider shapes
-        r"(?P<s>\b(?:AKIA|ASIA|AROA|AIDA)[A-Z0-9]{16}\b)",
-        r"(?P<s>\b(?:ghp|gho|ghu|ghs|ghr)_[A-Za-z0-9]{30,255}\b|\bgithub_pat_[A-Za-z0-9_]{22,255}\b|\bglpat-[A-Za-z0-9_\-]{20,400})",
-        r"(?P<s>\bxox[abeoprs]-[A-Za-z0-9\-]{10,400}|\bxapp-[A-Za-z0-9\-]{10,400})",
-        r"(?P<s>\b(?:sk|rk|pk)_(?:live|test)_[A-Za-z0-9]{16,400}|\bsk-[A-Za-z0-9_\-]{20,400})",
-        r"(?P<s>\bAIza[A-Za-z0-9_\-]{35}\b|\bya29\.[A-Za-z0-9_\-]{20,400})",
-        r"(?P<s>\b(?:npm_[A-Za-z0-9]{36}|pypi-[A-Za-z0-9_\-]{50,400}|dop_v1_[a-f0-9]{64}|hvs\.[A-Za-z0-9_\-]{24,400}|SG\.[\w\-]{16,400}\.[\w\-]{16,400}))",
-        r"(?P<s>\beyJ[A-Za-z0-9_\-]{8,4000}\.eyJ[A-Za-z0-9_\-]{8,16000}\.[A-Za-z0-9_\-]{0,4000})",
-        # the password of a URL or connection string
-        r"\b[A-Za-z][A-Za-z0-9+.\-]{1,20}://[^\s:/@'\"]{0,120}:(?P<s>[^\s@'\"/‹][^\s@'\"]{0,200})@",
-        # headers
-        r"(?i:\bauthorization\b['\"]?\s*[:=]\s*['\"]?(?:basic|bearer|token|digest|negotiate)?\s*)(?P<s>[A-Za-z0-9+/_.=\-]{6,})",
-        r"(?i:\bbearer\s+)(?P<s>[A-Za-z0-9_.~+/\-]{16,400}=*)",
-        r"(?i:\b(?:set-)?cookie\s*:\s*)(?P<s>[^\s‹][^\r\n]*)",
-        # key = "value", key: value, "key": "value"
-        r"(?i:"
-        + _KEYWORD
-        + r")['\"]?\s*(?:=>|:=|[=:])\s*(?:\"(?P<s>[^\"\n‹][^\"\n]{0,4000})\"|'(?P<t>[^'\n‹][^'\n]{0,4000})')",
-        r"(?i:" + _KEYWORD + r")['\"]?\s*(?:=>|:=|=)\s*(?P<s>[^\s'\"&;,‹(){}\[\]<>|]{3,})",
-        r"(?i:" + _KEYWORD + r")['\"]?:\s+(?P<s>[^\s'\"&;,‹(){}\[\]<>|]{6,})",
-        # <password>value</password>
-        r"(?i:<(?:[a-z0-9_.:\-]*(?:password|passphrase|secret|token|apikey|privatekey))>)(?P<s>[^<\s‹][^<]*)(?=</)",
-        # a private key once more wrapped in base64, a web hook whose path is the secret
-        r"(?P<s>\bLS0tLS1CRUdJTi[A-Za-z0-9+/=\s]{40,})",
-        r"(?i:https?://hooks\.slack\.com/(?:services|workflows|triggers)/)(?P<s>[A-Za-z0-9/_\-]{12,})",
-        # docker and registry logins: "auth": "…"
-        r"\\*\"_?auth\\*\"\s*:\s*\\*\"(?P<s>[^\"\\‹]{8,})",
-        # curl -u user:password
-        r"(?:^|\s)(?:-u|--user)[ =]['\"]?[^\s:'\"]{1,80}:(?P<s>[^\s'\"‹][^'\"\s]*)",
-        # --password VALUE on command lines
-        r"(?i:--?(?:password|passwd|token|secret|api-key)(?:\s+|=))(?P<s>[^\s'\"‹\-][^\s'\"]{2,})",
-    )
-)
-_HINT = re.compile(
-    r"(?i:pass|pwd|secret|token|api|key|credential|auth|bearer|cookie|://)|PRIVATE|A(?:KIA|SIA|ROA|IDA|Iza)|gh[pousr]_"
-    r"|glpat|LS0tLS1CRUdJTi|hooks\.slack|-u |--user|xox|xapp|[srp]k[_\-]|ya29|npm_|pypi-|dop_v1|hvs\.|SG\.|eyJ"
-)
-_HARMLESS = re.compile(r"(?i:null|none|true|false|undefined|required|missing|invalid|expired|\*+|x+|<[^>]*>|\$\{?\w+\}?|%\w)")
+_IPV6 = re.compile(r"(?<![\w:.])(?=[0-9a-fA-F]{0,4}:[0-9a-fA-F:]{0,38}:)(?!::1?(?![0-9a-fA-F:]))[0-9a-fA-F:]{3,39}(?![\w:])")
 
 
 class Redactor:
-    """Replaces secrets by stable tags. `key` makes tags of two installations incomparable."""
+    """Replaces secrets by stable tags. `key` makes tags of two installations incomparable.
 
-    def __init__(self, key: bytes = b"veteran") -> None:
+    `emails` and `addresses` (IP) are personal data in some houses and the first thing to look at in others.
+    """
+
+    def __init__(self, key: bytes = b"veteran", *, emails: bool = False, addresses: bool = False) -> None:
         self._key = key
+        self._emails, self._addresses = emails, addresses
 
     def text(self, text: str) -> str:
-        """`text` without secrets; the same object when it holds none."""
-        if not _HINT.search(text):
-            return text
-        for rule in _RULES:
-            text = rule.sub(self._replace, text)
-        return text
+        """`text` without secrets; the same object when it holds none. Raises ValueError when it does not come to rest."""
+        return self._text(text, 0)
 
     def data(self, value: Any) -> Any:
         """JSON-like data with every string redacted; a value under a telling key is replaced whole."""
         if isinstance(value, str):
             return self.text(value)
         if isinstance(value, dict):
-            return {self.text(str(key)): self._member(str(key), item) for key, item in value.items()}
+            return self._members(value)
         if isinstance(value, list | tuple):
             return self._items(value)
         return value
 
+    def _text(self, text: str, depth: int) -> str:
+        for _ in range(_ROUNDS):
+            found = list(self._found(text, depth))
+            if not found:
+                return text
+            redacted = self._replaced(text, found)
+            if redacted is text:
+                return text
+            text = redacted
+        raise ValueError("redaction does not come to rest")
+
+    def _found(self, text: str, depth: int) -> Iterator[tuple[int, int, str]]:
+        for start, end in _secrets(text):
+            yield start, end, "secret"
+        if depth < _DEPTH:
+            for start, end in secret_blocks.wrapped(text):
+                inner = secret_blocks.decoded(text[start:end])
+                if inner and self._text(inner, depth + 1) is not inner:
+                    yield start, end, "secret"
+        if self._emails and "@" in text:
+            yield from ((*found.span(), "email") for found in _EMAIL.finditer(text))
+        if self._addresses:
+            yield from ((*found.span(), "address") for found in _IPV4.finditer(text))
+            yield from ((*found.span(), "address") for found in _IPV6.finditer(text))
+
+    def _replaced(self, text: str, found: list[tuple[int, int, str]]) -> str:
+        """`text` with the parts found as tags; overlapping parts are one, a tag that stands already is not cut."""
+        tags = [tag.span() for tag in TAG.finditer(text)] if "‹" in text else []
+        parts: list[tuple[int, int, str]] = []
+        for start, end, kind in sorted([*found, *((*tag, "") for tag in tags)]):
+            if parts and start < parts[-1][1]:
+                before = parts[-1]
+                parts[-1] = (before[0], max(before[1], end), "secret" if "secret" in {kind, before[2]} else kind or before[2])
+            else:
+                parts.append((start, end, kind))
+        out: list[str] = []
+        at = 0
+        for start, end, kind in parts:
+            covered = text[start:end]
+            if not kind or ("‹" in covered and _NOTHING.fullmatch(TAG.sub("", covered))):
+                continue  # nothing but tags
+            out += (text[at:start], self._tag(covered, kind))
+            at = end
+        return "".join((*out, text[at:])) if out else text
+
+    def _members(self, members: dict[Any, Any]) -> dict[str, Any]:
+        secret = members.get("kind") == "Secret"
+        named = members.get("name", members.get("key", members.get("Name", members.get("Key"))))
+        out: dict[str, Any] = {}
+        for key, item in members.items():
+            name = str(key)
+            if secret and name in {"data", "stringData"} and isinstance(item, dict):
+                out[name] = {self.text(str(k)): self._whole(v) for k, v in item.items()}
+            elif name.lower() == "value" and isinstance(named, str):
+                out[self.text(name)] = self._member(named, item)  # {"name": "DB_PASSWORD", "value": "…"}
+            else:
+                out[self.text(name)] = self._member(name, item)
+        return out
+
     def _items(self, values: Any) -> list[Any]:
         # a command line: the word after `--password` is the secret
         out: list[Any] = []
-        for index, item in enumerate(values):
-            before = values[index - 1] if index else None
+        before: Any = None
+        for item in values:
             if isinstance(item, str) and isinstance(before, str) and _FLAG.fullmatch(before) and not item.startswith("-"):
-                out.append(self._tag(item))
+                out.append(self._after_flag(before, item))
             else:
                 out.append(self.data(item))
+            before = item
         return out
 
+    def _after_flag(self, flag: str, item: str) -> str:
+        if flag in {"-u", "--user", "--proxy-user"} and ":" in item:
+            line = f"curl -u '{item}'"
+            redacted = self.text(line)
+            return item if redacted is line else redacted.removeprefix("curl -u '").removesuffix("'")
+        return self._member(flag.strip("-"), item)  # type: ignore[no-any-return]  # a string stays a string
+
     def _member(self, key: str, value: Any) -> Any:
-        if isinstance(value, str) and value and _TELLING.fullmatch(key) and not _HARMLESS.fullmatch(value):
-            return value if value.startswith("‹secret:") else self._tag(value)
-        return self.data(value)
+        if isinstance(value, list | tuple) and weight(key) == "password":
+            return [self._member(key, item) for item in value]
+        if not isinstance(value, str) or not value:
+            if isinstance(value, int) and not isinstance(value, bool) and weight(key) == "password":
+                return self._whole(str(value))
+            return self.data(value)
+        kind = weight(key)
+        if kind and (kind != "hint" or looks_random(value)) and is_secret(key, kind, value, quoted=True):
+            return self._whole(value)
+        if key in {"auth", "_auth"} and len(value) >= 8 and " " not in value:
+            return self._whole(value)
+        return self.text(value)
 
-    def _replace(self, match: re.Match[str]) -> str:
-        groups = match.groupdict()
-        name = "s" if groups.get("s") is not None else "t"
-        secret = match[name]
-        if not secret.strip() or _HARMLESS.fullmatch(secret) or secret.startswith("‹"):
-            return match[0]
-        start, end = match.start(name) - match.start(), match.end(name) - match.start()
-        return match[0][:start] + self._tag(secret) + match[0][end:]
+    def _whole(self, value: Any) -> Any:
+        """A value that is secret whatever it looks like."""
+        if not isinstance(value, str):
+            return self.data(value)
+        return value if not value or TAG.fullmatch(value) else self._tag(value, "secret")
 
-    def _tag(self, secret: str) -> str:
+    def _tag(self, secret: str, kind: str) -> str:
         digest = hmac.new(self._key, secret.encode("utf8", "surrogatepass"), hashlib.sha256).hexdigest()
-        return f"‹secret:{digest[:6]}›"
+        return f"‹{kind}:{digest[:6]}›"
 
 
-_FLAG = re.compile(r"(?i:--?(?:password|passwd|pass|token|secret|api-?key|auth))")
-_TELLING = re.compile(r"[A-Za-z0-9_.\-]{0,60}?(?i:" + _KEYWORD + r"|authorization)")
+def _secrets(text: str) -> Iterator[Span]:
+    lowered = text.lower()
+    if len(lowered) != len(text):  # a letter whose small form is longer: then only ASCII counts
+        lowered = text.translate(_SMALL)
+    yield from secret_tokens.spans(text)
+    yield from secret_pairs.spans(text, lowered)
+    yield from secret_places.spans(text, lowered)
+    yield from secret_blocks.spans(text)
+
+
+_SMALL = {code: code + 32 for code in range(ord("A"), ord("Z") + 1)}

@@ -1,0 +1,85 @@
+"""Finds the tokens whose form gives them away (`secret_shapes`).
+
+All beginnings are looked for together, in one pass over the text; only where one stands is its own expression tried.
+"""
+
+import re
+from collections.abc import Iterator
+from functools import cache
+
+from mcp_server.core.secret_shapes import BEGINNINGS, MIDDLES
+
+Span = tuple[int, int]
+
+
+def spans(text: str) -> Iterator[Span]:
+    """Where tokens stand that a provider's form gives away."""
+    done = 0  # to here a token was found, or none can be
+    for begin in _beginnings().finditer(text):
+        if begin.start() < done:
+            continue
+        found = _tail(begin[0]).match(text, begin.end())
+        if found and not dull(text[begin.end() : found.end()]):
+            done = _REST.match(text, found.end()).end()  # type: ignore[union-attr]  # it matches the empty text
+            yield begin.start(), done
+        elif begin[0] == "eyJ":
+            done = _REST.match(text, begin.end()).end()  # type: ignore[union-attr]  # as above
+    for literal in MIDDLES:
+        if literal in text:
+            yield from _middle(literal, text)
+
+
+_REST = re.compile(r"[\w\-]*")  # what is longer than its form is redacted whole
+
+
+def dull(value: str) -> bool:
+    """Whether a value is filling and no secret: `xxxxxxxx`, `0000`, `XXXX_PUT_YOUR_TOKEN_HERE_XXXX`."""
+    lowered = value.lower()
+    return len(set(lowered)) < 4 or "xxxxx" in lowered or "*****" in lowered or "00000000" in lowered
+
+
+def _middle(literal: str, text: str) -> Iterator[Span]:
+    pattern, before = _middle_patterns(literal)
+    for found in pattern.finditer(text):
+        if "s" in found.groupdict():
+            start, end = found.span("s")
+        else:
+            start, end = found.span()
+            limit = max(0, start - 200)
+            while start > limit and before.match(text, start - 1):
+                start -= 1
+        if not dull(text[start:end]):
+            yield start, end
+
+
+@cache
+def _tail(beginning: str) -> re.Pattern[str]:
+    longer = [
+        f"(?:{re.escape(other[len(beginning) :])}{tail})" for other, tail in BEGINNINGS.items() if other.startswith(beginning)
+    ]
+    return re.compile("|".join(sorted(longer, key=len, reverse=True)))
+
+
+@cache
+def _middle_patterns(literal: str) -> tuple[re.Pattern[str], re.Pattern[str]]:
+    pattern, before = MIDDLES[literal]
+    return re.compile(pattern), re.compile(before)
+
+
+@cache
+def _beginnings() -> re.Pattern[str]:
+    """One expression for all beginnings, shared first letters tried once; a beginning that extends another is left out."""
+    tree: dict[str, dict] = {}  # type: ignore[type-arg]  # a tree of itself
+    for beginning in BEGINNINGS:
+        node = tree
+        for letter in beginning:
+            node = node.setdefault(letter, {})
+        node[""] = {}
+
+    def expression(node: dict[str, dict]) -> str:  # type: ignore[type-arg]  # the same tree
+        if "" in node:
+            return ""
+        parts = [re.escape(letter) + expression(rest) for letter, rest in sorted(node.items())]
+        return parts[0] if len(parts) == 1 else f"(?:{'|'.join(parts)})"
+
+    return re.compile(r"(?<![A-Za-z0-9])" + expression(tree))
