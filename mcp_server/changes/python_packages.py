@@ -14,7 +14,9 @@ from mcp_server.core.errors import CouldNotLook
 from mcp_server.core.outcome import Statement
 from mcp_server.core.reader import Reader
 
-CHANGE_SOURCE = ChangeSource(question="Which Python packages were installed into, or removed from, the environments concerned?")
+CHANGE_SOURCE = ChangeSource(
+    question="Which Python packages were installed into the environments concerned? (A removal shows until the next install.)"
+)
 
 SETTLE = timedelta(seconds=2)
 READ_RECORDS = 40
@@ -89,7 +91,7 @@ def _changes(reader: Reader, window: Window, environment: str, packages: FileSta
                 evidence=(seen.evidence,), at=at,
             ),
         )  # fmt: skip
-    yield from _removal(reader, window, packages, [moment[1] for _, _, moment in installs], seen.evidence)
+    yield from _removal(window, packages, [moment[1] for _, _, moment in installs], seen.evidence)
     if not installs:
         reader.empty(f"python packages: none installed into {environment} in the window")
 
@@ -101,16 +103,10 @@ def _when(entry: FileStat, window: Window) -> tuple[str, datetime] | None:
     return ("arrive", entry.changed) if window.since <= entry.changed <= window.until else None
 
 
-def _removal(
-    reader: Reader, window: Window, packages: FileStat, installs: Iterable[datetime], evidence: str
-) -> Iterator[Change]:
+def _removal(window: Window, packages: FileStat, installs: Iterable[datetime], evidence: str) -> Iterator[Change]:
     """A removal leaves one trace: the time of the folder it was removed from, until the next install covers that too."""
     at = packages.modified
-    if not window.since <= at <= window.until:
-        return
-    if any(moment - SETTLE <= at <= moment + SETTLE for moment in installs):
-        what = f"removals from {packages.path} before {stamp(at)}"
-        reader.cut(what, "an install came after and covered their trace; compare with the list of packages wanted")
+    if not window.since <= at <= window.until or any(moment - SETTLE <= at <= moment + SETTLE for moment in installs):
         return
     yield Change(
         source="python_packages", kind="remove", classes=("dependency",), at=at, doubt_ms=1_000, stamp=stamp(at),

@@ -217,7 +217,10 @@ def _said(change: Change, onset: datetime | None, present: datetime) -> Statemen
 
 
 def _nothing(window: Window, certain: bool, evidence: tuple[str, ...]) -> Statement:
-    text = "no change seen between {since} and {until}; files removed and processes ended would not show"
+    text = (
+        "no change seen between {since} and {until}; files removed, processes ended and Python packages removed before an "
+        "install would not show"
+    )
     if not certain:
         text = "nothing seen between {since} and {until} where a look was possible; what was not looked at may have changed"
     return Statement(text=text, values={"since": stamp(window.since), "until": stamp(window.until)}, evidence=evidence[:12])

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from mcp_server.changes.python_packages import CHANGE_SOURCE
 from mcp_server.core.change import Window
 from mcp_server.core.errors import CouldNotLook
 from mcp_server.engine.session import Session
@@ -38,8 +39,10 @@ def test_an_install_with_version_and_modules(session: Session, world: World, pas
         assert (change.kind, change.component, change.reference) == ("install", "pyyaml", "6.0.2")
         assert change.clues == ("package:pyyaml", "module:_yaml", "module:yaml")
         assert abs(change.at - at) < timedelta(seconds=1)
+        # a removal that this install covered cannot be seen by anybody: the question says so, not every answer
         assert not coverage.blind
-        assert "removals" in spots(coverage)
+        assert not coverage.cut
+        assert "removal shows until the next install" in CHANGE_SOURCE.question
 
 
 def test_nothing_installed(session: Session, world: World, past: Window) -> None:
