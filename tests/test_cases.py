@@ -39,7 +39,7 @@ def test_case(path: Path, tmp_path: Path) -> None:
             for clue in expect.get("clues", {}).get(finding.code, []):
                 assert clue in finding.clues
         return
-    outcome = _ask_recorded(unit.name, case, tmp_path)
+    outcome = recorded_answer(unit.name, case, tmp_path)
     assert outcome.verdict == expect["verdict"], render(outcome)
     assert sorted(item.code for item in outcome.findings) == sorted(f"{unit.name}.{code}" for code in expect["codes"])
     for words in expect.get("blind", []):
@@ -48,7 +48,7 @@ def test_case(path: Path, tmp_path: Path) -> None:
         )
 
 
-def _ask_recorded(name: str, case: dict[str, Any], folder: Path) -> Any:
+def recorded_answer(name: str, case: dict[str, Any], folder: Path) -> Any:
     looks = []
     for look in case["looks"]:
         call = TypeAdapter(AnyCall).validate_python(look["call"])

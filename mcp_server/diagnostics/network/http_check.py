@@ -34,7 +34,9 @@ class Params(Parameters):
         min_length=8, max_length=2_000, pattern=r"^https?://[^\s/?#]+\S*$", description="http:// or https:// address"
     )
     method: Literal["GET", "HEAD"] = Field("GET", description="GET or HEAD")
-    host: str | None = Field(None, pattern=r"^[A-Za-z0-9._:\[\]-]{1,255}$", description="Host header, to ask for a given site")
+    host: str | None = Field(
+        None, max_length=255, pattern=r"^[A-Za-z0-9._:\[\]-]+$", description="Host header, to ask for a given site"
+    )
     expect: str = Field("2xx,3xx", max_length=60, pattern=_EXPECT, description="Statuses that are healthy: 2xx,3xx or 200,404")
     slow_ms: int = Field(2_000, ge=1, le=60_000, description="Milliseconds from which an answer is slow")
     timeout_s: float = Field(5, ge=0.1, le=30, description="Seconds to wait for the answer")

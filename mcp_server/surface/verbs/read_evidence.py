@@ -17,7 +17,7 @@ class Params(Parameters):
     """Which text, and which stretch of it, in characters."""
 
     id: str = Field(max_length=20, description="E17 (evidence) or R12 (an answer)")
-    start: int = Field(0, ge=0, description="First character")
+    start: int = Field(0, ge=0, le=1_000_000_000, description="First character")
     length: int = Field(4_000, ge=1, le=20_000, description="Characters at most")
 
 

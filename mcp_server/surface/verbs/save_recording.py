@@ -26,7 +26,9 @@ class Params(Parameters):
     """What to keep, and under which name."""
 
     id: str = Field(max_length=20, description="INC-3 (all its looks) or R12 (those of one answer)")
-    name: str | None = Field(None, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,60}$", description="File name; default: the id")
+    name: str | None = Field(
+        None, max_length=61, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", description="File name; default: the id"
+    )
 
 
 VERB = Verb(

@@ -15,6 +15,7 @@ class Params(Parameters):
 
     expect_head: str | None = Field(
         None,
+        max_length=77,
         pattern=r"^(?:\d{1,12}:)?[0-9a-f]{8,64}$",
         description="A head printed earlier: finds out whether the end was cut off",
     )
