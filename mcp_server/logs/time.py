@@ -1,120 +1,168 @@
-"""The time stamp of a log line → UTC. A line without a stamp at its head has none: dates inside a message do not count.
+"""The time stamp of a log line → UTC, nanoseconds kept, with the rule that gave its zone, its year, its date.
 
-Known: ISO 8601 and its many relatives (Python logging, gunicorn, PostgreSQL), JSON and logfmt members, nginx error log,
-common log format, Apache error log, syslog (RFC 3164 without a year, RFC 5424), seconds or milliseconds since 1970.
+`parse` tells everything a line says (a Stamp); `find_stamp` and `stamp_of` give the moment alone. A source with many
+lines is read by `stamps.StampReader`, which learns from its neighbours. The dialects stand in `dialects`.
 """
 
-import re
-from datetime import UTC, datetime, timedelta, timezone, tzinfo
-from functools import cache
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, tzinfo
+from typing import Literal
 
-from mcp_server.core.clock import from_epoch, to_utc
+from mcp_server.core.clock import to_utc
+from mcp_server.logs.dialects import HEAD, Raw, scan
+from mcp_server.logs.zones import abbreviation, iana, offset_zone, settled
 
-HEAD = 400
-"""Characters of a line in which its stamp may end."""
+__all__ = ["HEAD", "Stamp", "ZoneRule", "find_stamp", "in_utc", "parse", "stamp_of"]
 
-_MONTHS = {
-    name: number
-    for number, name in enumerate(("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"), start=1)
-}
-_CLOCK = r"(?P<h>\d\d):(?P<mi>\d\d):(?P<s>\d\d)(?:[.,](?P<f>\d{1,9}))?"
-_ZONE = r"(?: ?(?P<z>Z|UTC|GMT|[+-]\d\d:?\d\d|[+-]\d\d)(?![\w:]))?"
-# what may stand before a stamp that opens a line: priority, brackets, quotes, a level word, a logfmt key
-_BEFORE = r"(?:<\d{1,3}>)?(?:1 )?[\[(\"']?(?:[A-Z]{4,8}[:\]|]? {0,4}[\[(]?)?(?:(?:time|ts|timestamp)=\"?)?"
-_FORMS = (
-    _BEFORE + r"(?P<y>\d{4})[-/](?P<mo>\d\d)[-/](?P<d>\d\d)[T ]" + _CLOCK + _ZONE,
-    _BEFORE + r"(?P<d>\d\d)/(?P<mon>[A-Z][a-z]{2})/(?P<y>\d{4}):" + _CLOCK + _ZONE,
-    _BEFORE + r"[A-Z][a-z]{2} (?P<mon>[A-Z][a-z]{2}) (?P<d>[ \d]\d) " + _CLOCK + r" (?P<y>\d{4})",
-    _BEFORE + r"(?P<mon>[A-Z][a-z]{2}) (?P<d>[ \d]\d) " + _CLOCK,
-    _BEFORE + r"(?P<epoch>[1-3]\d{9})(?:(?P<ms>\d{3})|\.(?P<f>\d{1,9}))?(?![\w.])",
-)
-_CLF = re.compile(r"\[(?P<d>\d\d)/(?P<mon>[A-Z][a-z]{2})/(?P<y>\d{4}):" + _CLOCK + _ZONE, re.ASCII)
-_JSON = re.compile(
-    r"\"@?(?:time|timestamp|ts|asctime|datetime|date)\" ?: ?\"?"
-    r"(?:(?P<y>\d{4})-(?P<mo>\d\d)-(?P<d>\d\d)[T ]" + _CLOCK + _ZONE
-    + r"|(?P<epoch>[1-3]\d{9})(?:(?P<ms>\d{3})|\.(?P<f2>\d{1,9}))?(?!\w))",
-    re.ASCII,
-)  # fmt: skip
+ZoneRule = Literal["line", "format", "source", "host", "none"]
+"""Who named the zone: the line, its format (epochs, W3C), the source's configuration, the host; or nobody."""
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_DAY = timedelta(days=1)
+_NOTHING: frozenset[str] = frozenset()
 
 
-def find_stamp(line: str, reference: datetime | None = None) -> datetime | None:
-    """The stamp as it stands: naive when the line names no zone. None when there is none. Never raises.
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """A stamp as its line states it. `moment` is naive when no zone is named and None for `boot` and bare `clock` stamps."""
 
-    `reference` (UTC, default now) settles the year of stamps without one: the latest that is not over a day ahead.
+    text: str
+    start: int
+    dialect: str
+    kind: str
+    """`date`, `epoch`, `boot` (time since boot) or `clock` (a time of day)."""
+    moment: datetime | None
+    ns: int = 0
+    """Nanoseconds within the second, all nine digits."""
+    elapsed: timedelta | None = None
+    """Of a `boot` stamp, since boot; of a `clock` stamp, since midnight."""
+    zone: ZoneRule = "none"
+    assumed: frozenset[str] = frozenset()
+    """What the line does not say and was settled by a rule: `year`, `date`, `order` (day or month first), `zone`."""
+
+    def utc(self, zone: tzinfo | None = None) -> datetime | None:
+        """The instant in UTC with microseconds; a naive moment is taken to be in `zone` (default: this machine's)."""
+        return _utc(self.moment, zone)
+
+
+def parse(line: str, reference: datetime | None = None, zone: tzinfo | None = None) -> Stamp | None:
+    """Everything the stamp of a line says, or None where there is none. Never raises.
+
+    `reference` (UTC, default now) settles missing years: the latest that is not over a day ahead. `zone`, that of the
+    source, is asked only which of several zones an abbreviation such as CST means there.
     """
-    match = _match(line)
-    if match is None:
-        return None
+    raw = scan(line)
+    return build(line, raw, reference, zone) if raw else None
+
+
+def build(line: str, raw: Raw, reference: datetime | None = None, zone: tzinfo | None = None) -> Stamp | None:
+    """A Stamp of what `scan` found, or None where its numbers are no date."""
     try:
-        return _moment(match.groupdict(), reference)
-    except (ValueError, OverflowError, OSError):  # the 31st of February, year 0, an offset of 99 hours
+        text = line[raw.start : raw.end]
+        if raw.kind == "date":
+            moment, rule, assumed = _dated(raw, reference, zone)
+            return Stamp(text, raw.start, raw.dialect, raw.kind, moment, raw.ns, None, rule, assumed)
+        if raw.kind == "epoch":
+            moment = _EPOCH + timedelta(seconds=raw.second, microseconds=raw.ns // 1000)
+            return Stamp(text, raw.start, raw.dialect, raw.kind, moment, raw.ns, None, "format")
+        elapsed = timedelta(hours=raw.hour, minutes=raw.minute, seconds=raw.second, microseconds=raw.ns // 1000)
+        return Stamp(text, raw.start, raw.dialect, raw.kind, None, raw.ns, elapsed)
+    except (ValueError, OverflowError):  # the 31st of February, year 0
         return None
 
 
-def stamp_of(line: str, zone: tzinfo | None = None, reference: datetime | None = None) -> datetime | None:
-    """The stamp of a line in UTC, or None. `zone` is that of stamps that name none; default: the host's own."""
-    return in_utc(find_stamp(line, reference), zone)
+def _dated(raw: Raw, reference: datetime | None, zone: tzinfo | None) -> tuple[datetime, ZoneRule, frozenset[str]]:
+    moment, doubtful = moment_of(raw, reference, zone)
+    assumed = _NOTHING
+    if raw.year is None or raw.doubtful or doubtful:
+        marks = {"year": raw.year is None, "order": raw.doubtful, "zone": doubtful}
+        assumed = frozenset(mark for mark, holds in marks.items() if holds)
+    return moment, "none" if moment.tzinfo is None else "line", assumed
 
 
-def in_utc(moment: datetime | None, zone: tzinfo | None = None) -> datetime | None:
-    """A found stamp in UTC; a naive one is taken to be in `zone`."""
-    if moment is None:
-        return None
-    try:
-        if moment.tzinfo is None:
-            moment = moment.astimezone() if zone is None else moment.replace(tzinfo=zone)
-        return to_utc(moment)
-    except (ValueError, OverflowError, OSError):  # the first and the last year have no neighbours to shift into
-        return None
+def moment_of(raw: Raw, reference: datetime | None, zone: tzinfo | None) -> tuple[datetime, bool]:
+    """The moment of a `date`, and whether its zone had to be chosen among several. Raises ValueError, OverflowError."""
+    hour, second = raw.hour, raw.second
+    late = hour == 24 or second == 60  # midnight at the end of a day, a leap second: the moment after
+    wall = (hour % 24, raw.minute, min(second, 59), raw.ns // 1000)
+    if raw.year is not None:
+        moment = datetime(raw.year, raw.month, raw.day, *wall)
+    else:
+        moment = without_year(raw.month, raw.day, wall, reference or datetime.now(UTC))
+    if late:
+        moment += timedelta(days=hour // 24, seconds=second // 60)
+    if raw.zone is None:
+        return moment, False
+    named, doubtful = zone_of(raw.zone, moment, zone)
+    if named is None:
+        return moment, True
+    moment = moment.replace(tzinfo=named)
+    if not 1 < moment.year < 9999:
+        moment.astimezone(UTC)  # the first and the last year have no neighbours to shift into
+    return moment, doubtful
 
 
-@cache
-def _forms() -> tuple[re.Pattern[str], ...]:
-    """Compiled when the first line is read: most starts of the program read none."""
-    return tuple(re.compile(form, re.ASCII) for form in _FORMS)
+def zone_of(text: str, wall: datetime, known: tzinfo | None = None) -> tuple[tzinfo | None, bool]:
+    """The zone a line names and whether the name is shared by several zones of which one had to be chosen."""
+    if text in ("Z", "z"):
+        return UTC, False
+    if found := offset_zone(text):
+        return found, False
+    if any(sign in text for sign in "+-−‐‑–") and not text.isalpha() and "/" not in text:
+        raise ValueError("no such offset")
+    if "/" in text:
+        return iana(text), False
+    word = abbreviation(text)
+    if word is None:
+        return None, False
+    if word[1] and (mine := settled(text, wall, known)):
+        return mine, False
+    return word
 
 
-def _match(line: str) -> re.Match[str] | None:
-    if not line or line[0] in " \t":
-        return None
-    if line[0] == "{":
-        return _JSON.search(line, 0, 4_000)
-    for form in _forms():
-        if match := form.match(line, 0, HEAD):
-            return match
-    # `client user user [20/Nov/2026:…`: only where the line looks like an access log up to the bracket
-    return _CLF.search(line, 0, HEAD) if line.count(" ", 0, line.find("[")) >= 2 else None
-
-
-def _moment(part: dict[str, str | None], reference: datetime | None) -> datetime:
-    if part.get("epoch"):
-        fraction = part.get("ms") or part.get("f") or part.get("f2") or "0"
-        return from_epoch(int(part["epoch"] or 0) + float(f"0.{fraction}"))
-    month = int(part["mo"] or 0) if part.get("mo") else _MONTHS[part["mon"] or ""] if part["mon"] in _MONTHS else 0
-    micro = int(((part.get("f") or "") + "000000")[:6])
-    rest = (month, int(part["d"] or 0), int(part["h"] or 0), int(part["mi"] or 0), min(int(part["s"] or 0), 59), micro)
-    if part.get("y"):
-        return datetime(int(part["y"] or 0), *rest, tzinfo=_zone(part.get("z")))
-    return _without_year(rest, reference or datetime.now(UTC))
-
-
-def _zone(text: str | None) -> tzinfo | None:
-    if text is None:
-        return None
-    if text[0] not in "+-":
-        return UTC
-    digits = text[1:].replace(":", "") + "00"
-    offset = timedelta(hours=int(digits[:2]), minutes=int(digits[2:4]))
-    return timezone(-offset if text[0] == "-" else offset)
-
-
-def _without_year(rest: tuple[int, int, int, int, int, int], reference: datetime) -> datetime:
-    latest = reference.replace(tzinfo=None) + timedelta(days=1)
+def without_year(month: int, day: int, wall: tuple[int, int, int, int], reference: datetime) -> datetime:
+    """The latest such moment that is not over a day after `reference`. Raises ValueError where there is no such day."""
+    latest = reference.replace(tzinfo=None) + _DAY
     for year in range(reference.year + 1, reference.year - 9, -1):  # nine: 29 February may be eight years away
         try:
-            moment = datetime(year, *rest)
+            moment = datetime(year, month, day, *wall)
         except ValueError:
             continue
         if moment <= latest:
             return moment
     raise ValueError("no such day")
+
+
+def find_stamp(line: str, reference: datetime | None = None) -> datetime | None:
+    """The moment as it stands: naive when the line names no zone. None when there is none. Never raises."""
+    raw = scan(line)
+    if raw is None or raw.kind in ("boot", "clock"):
+        return None
+    try:
+        if raw.kind == "date":
+            return moment_of(raw, reference, None)[0]
+        return _EPOCH + timedelta(seconds=raw.second, microseconds=raw.ns // 1000)
+    except (ValueError, OverflowError):
+        return None
+
+
+def stamp_of(line: str, zone: tzinfo | None = None, reference: datetime | None = None) -> datetime | None:
+    """The stamp of a line in UTC with milliseconds, or None. `zone`: of stamps that name none; default: the host's own."""
+    stamp = parse(line, reference, zone)
+    return in_utc(stamp.moment, zone) if stamp else None
+
+
+def in_utc(moment: datetime | None, zone: tzinfo | None = None) -> datetime | None:
+    """A found stamp in UTC with milliseconds; a naive one is taken to be in `zone`."""
+    found = _utc(moment, zone)
+    return to_utc(found) if found else None
+
+
+def _utc(moment: datetime | None, zone: tzinfo | None) -> datetime | None:
+    if moment is None:
+        return None
+    try:
+        if moment.tzinfo is None:
+            moment = moment.astimezone() if zone is None else moment.replace(tzinfo=zone)
+        return moment.astimezone(UTC)
+    except (ValueError, OverflowError, OSError):  # the first and the last year have no neighbours to shift into
+        return None

@@ -50,7 +50,6 @@ def test_known_forms(line: str, expected: str) -> None:
     [
         "",
         "ValueError: time data '2026-11-20 10:31:07' does not match",
-        "  2026-11-20 10:31:07 indented: part of what stands above",
         "2026-13-45 10:31:07 no such month",
         "2026-02-31 10:31:07 no such day",
         "2026-11-20 25:31:07 no such hour",

@@ -1,0 +1,264 @@
+"""How one source writes its stamps: learned from one line, read from the next ones by position, without searching.
+
+A learned layout gives exactly what the cold reading gives, or nothing: digits must stand where digits stood, every other
+character must be the same, and what follows must not be able to belong to the stamp.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta, tzinfo
+
+from mcp_server.logs.dialects import JSON_HEAD, Raw
+from mcp_server.logs.order import full_year
+from mcp_server.logs.time import without_year, zone_of
+from mcp_server.logs.zones import abbreviation
+
+_DIGITS = str.maketrans("123456789", "000000000")
+_NUMBER = re.compile("[0-9]+")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_KEY = re.compile(r"\"[A-Za-z_@$]{1,30}\"\s{0,4}:\s{0,4}\"?$")
+_ISO = re.compile(r"0000-00-00[T _]00:00:00(?:[.,]0{1,12})?$")
+_HARMLESS = re.compile(
+    r"$|[ \t]{0,3}[^\w\s.,:+\-−‐‑–()]|[ \t]{0,3}[.,:+\-(](?![0-9])|[ \t]{4}|[ \t]{1,3}(?!(?:19[7-9]|20[0-9])[0-9])[0-9]"
+    r"|[ \t]{1,3}[A-Za-z]{6,}(?![A-Za-z/])|[ \t]{1,3}_"
+)
+_WORD = re.compile(r"[ \t]{1,3}([A-Za-z]{1,5})(?![A-Za-z/])")
+_SAFE = frozenset(("", "] ", '" ', '",', '"}', " [", " <", " {", " |", "] [", "]", " *", " #", " =", "|", ";"))
+_MOST = 128
+
+Reading = Callable[[str], datetime]
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """One way of writing a stamp. `read` raises ValueError where the numbers are no date."""
+
+    mask: str
+    zone_at: int
+    zone: str
+    read: Reading
+
+    @classmethod
+    def of(cls, line: str, raw: Raw, reference: datetime, zone: tzinfo) -> "Layout | None":
+        """The layout of this stamp, or None for one that is better read cold."""
+        text = line[raw.start : raw.end]
+        mask = text.translate(_DIGITS)
+        if raw.kind == "epoch":
+            return cls(mask, len(text), "", _epoch_reading(text)) if raw.dialect.endswith(_PLAIN_EPOCHS) else None
+        zone_at = text.rindex(raw.zone) if raw.zone else len(text)
+        named = zone_of(raw.zone, datetime(2000, 1, 1))[0] if raw.zone else None
+        if raw.zone and (named is None or "/" in raw.zone or _shared(raw.zone)):
+            return None
+        read = _date_reading(text, mask, zone_at, raw, named or zone, reference)
+        return cls(mask, zone_at, raw.zone if raw.zone and _NUMBER.search(raw.zone) else "", read) if read else None
+
+    def moment(self, text: str) -> datetime | None:
+        """The instant in UTC, or None where the cold reading must decide."""
+        if self.zone and not text.startswith(self.zone, self.zone_at):
+            return None
+        try:
+            return self.read(text)
+        except (ValueError, OverflowError):
+            return None
+
+
+@dataclass(slots=True)
+class Place:
+    """Where stamps stand: at a fixed position after a known prefix, or after a key (a JSON member, an access log's bracket)."""
+
+    start: int
+    length: int
+    key: str | None = None
+    prefixes: set[str] = field(default_factory=set)
+    layouts: dict[str, Layout] = field(default_factory=dict)
+
+    def moment(self, line: str) -> datetime | None:
+        """The instant of a line whose stamp stands here as learned, or None."""
+        start = self.start
+        if self.key is not None:
+            start = line.find(self.key, 0, JSON_HEAD) + start
+            if start < self.start or (self.key == "[" and not _plain_prefix(line, start - 1)):
+                return None
+        elif start and line[:start] not in self.prefixes:
+            return None
+        end = start + self.length
+        text = line[start:end]
+        layout = self.layouts.get(text.translate(_DIGITS))
+        if layout is None or (layout.zone and not text.startswith(layout.zone, layout.zone_at)):
+            return None
+        if line[end : end + 2] not in _SAFE and not _HARMLESS.match(line, end) and not _harmless_word(line, end):
+            return None
+        try:
+            return layout.read(text)
+        except (ValueError, OverflowError):
+            return None
+
+    def takes(self, line: str, raw: Raw) -> bool:
+        """Whether that stamp stands at this place."""
+        if raw.end - raw.start != self.length:
+            return False
+        if self.key is None:
+            return raw.start == self.start
+        return line.find(self.key, 0, JSON_HEAD) + self.start == raw.start
+
+    def add(self, line: str, raw: Raw, layout: Layout) -> None:
+        """Remember one more way of writing, one more prefix."""
+        if len(self.layouts) >= _MOST:
+            self.layouts.clear()
+        if len(self.prefixes) >= _MOST:
+            self.prefixes.clear()
+        self.layouts[layout.mask] = layout
+        if self.key is None:
+            self.prefixes.add(line[: raw.start])
+
+
+_PLAIN_EPOCHS = ("epoch seconds", "epoch with fraction", "epoch ms", "epoch µs", "epoch ns", "JSON epoch", "audit")
+
+
+def place_of(line: str, raw: Raw) -> Place | None:
+    """The place of a stamp that was read cold; None where lines of the same source need not have it there again."""
+    length = raw.end - raw.start
+    before = line[max(0, raw.start - 60) : raw.start]
+    if raw.dialect.startswith("JSON"):
+        key = _KEY.search(before)
+        if key is None or line.find(key[0], 0, JSON_HEAD) != raw.start - len(key[0]):
+            return None
+        return Place(len(key[0]), length, key[0])
+    if raw.start > 1 and before.endswith("[") and line.find("[") == raw.start - 1 and _plain_prefix(line, raw.start - 1):
+        return Place(1, length, "[")
+    if raw.start > 60:
+        return None
+    return Place(raw.start, length)
+
+
+def _plain_prefix(line: str, end: int) -> bool:
+    """Before an access log's bracket stands nothing that could be a stamp itself, and no JSON."""
+    prefix = line[:end]
+    return ":" not in prefix and "{" not in prefix and "00000000" not in prefix.translate(_DIGITS)
+
+
+def _harmless_word(line: str, end: int) -> bool:
+    match = _WORD.match(line, end)
+    return bool(match and match[1].lower() not in ("z", "am", "pm", "a", "p", "utc", "gmt") and abbreviation(match[1]) is None)
+
+
+def _shared(zone: str) -> bool:
+    word = abbreviation(zone) if zone.isalpha() else None
+    return bool(word and word[1])
+
+
+def _epoch_reading(text: str) -> Reading:
+    whole, point, _ = text.partition(".")
+    width = 9 if len(whole) == 9 else 10
+
+    def read(text: str) -> datetime:
+        digits = text if not point else text[: len(whole)] + text[len(whole) + 1 :]
+        seconds, rest = int(digits[:width]), (digits[width:] + "000000")[:6]
+        if not 500_000_000 <= seconds <= 4_100_000_000:
+            raise ValueError("no epoch of a log")
+        return _EPOCH + timedelta(seconds=seconds, microseconds=int(rest))
+
+    return read
+
+
+def _date_reading(text: str, mask: str, zone_at: int, raw: Raw, zone: tzinfo, reference: datetime) -> Reading | None:
+    if _ISO.match(mask[:zone_at].rstrip()) and mask[zone_at - 1 : zone_at] != "+":
+        end = len(mask[:zone_at].rstrip())
+        return _iso_reading(end, zone)
+    spans = _spans(text, zone_at, raw)
+    if spans is None:
+        return None
+    year, month, day, hour, minute, second, fraction = spans
+    half = {"A": 0, "P": 12}.get(_half(text[:zone_at]))
+    width = (year.stop - year.start) if year else 0
+    years: dict[tuple[int, int], int] = {}
+
+    def read(text: str) -> datetime:
+        h = int(text[hour])
+        if half is not None and 1 <= h <= 12:
+            h = h % 12 + half
+        clock = (
+            h,
+            int(text[minute]),
+            int(text[second]) if second else 0,
+            int((text[fraction] + "00000")[:6]) if fraction else 0,
+        )
+        mo, d = int(text[month]) if month else raw.month, int(text[day])
+        if year is None:
+            known = years.get((mo, d))
+            moment = datetime(known, mo, d, *clock) if known else without_year(mo, d, clock, reference)
+            if (
+                not known
+                and without_year(mo, d, (23, 59, 59, 0), reference).year == without_year(mo, d, (0, 0, 0, 0), reference).year
+            ):
+                years[mo, d] = moment.year
+        else:
+            moment = datetime(int(text[year]) if width == 4 else full_year(int(text[year])) or 0, mo, d, *clock)
+        return moment.replace(tzinfo=UTC) if zone is UTC else moment.replace(tzinfo=zone).astimezone(UTC)
+
+    return read
+
+
+def _iso_reading(end: int, zone: tzinfo) -> Reading:
+    if zone is UTC:
+        return lambda text: datetime.fromisoformat(text[:end]).replace(tzinfo=UTC)
+    return lambda text: datetime.fromisoformat(text[:end]).replace(tzinfo=zone).astimezone(UTC)
+
+
+def _half(text: str) -> str:
+    match = re.search(r"([AaPp])\.?[Mm]\.?(?:\s|$)", text)
+    return match[1].upper() if match else ""
+
+
+_Spans = tuple[slice | None, slice | None, slice, slice, slice, slice | None, slice | None]
+
+
+def _spans(text: str, zone_at: int, raw: Raw) -> _Spans | None:
+    """Where the fields stand, by the order in which the dialect writes its numbers; the caller verifies the result."""
+    found = [slice(match.start(), match.end()) for match in _NUMBER.finditer(text, 0, zone_at)]
+    if raw.dialect in ("ISO 8601", "year first"):
+        head, rest = _three(found[:3]), found[3:]
+    elif raw.dialect.startswith("numbers"):
+        head, rest = _ordered(found, raw)
+    elif raw.dialect in ("month name", "day, month name"):
+        head, rest = _named(text, found, zone_at, raw)
+    else:
+        return None
+    if head is None or len(rest) < 2 or any(span.stop - span.start > 2 for span in rest[:3]):
+        return None
+    fraction = rest[3] if len(rest) > 3 else None
+    return (*head, rest[0], rest[1], rest[2] if len(rest) > 2 else None, fraction)
+
+
+_Date = tuple[slice | None, slice | None, slice]
+
+
+def _three(found: list[slice]) -> _Date | None:
+    return (found[0], found[1], found[2]) if len(found) == 3 else None
+
+
+def _ordered(found: list[slice], raw: Raw) -> tuple[_Date | None, list[slice]]:
+    if raw.order is None or raw.order[0] == raw.order[1] or len(found) < 3:
+        return None, found
+    first, second, third = raw.order
+    if third is None:
+        return ((None, found[0], found[1]) if raw.month == first else (None, found[1], found[0])), found[2:]
+    if (raw.month, raw.day) == (first, second):
+        return (found[2], found[0], found[1]), found[3:]
+    if (raw.month, raw.day) == (second, first):
+        return (found[2], found[1], found[0]), found[3:]
+    return ((found[0], found[1], found[2]) if (raw.month, raw.day) == (second, third) else None), found[3:]
+
+
+def _named(text: str, found: list[slice], zone_at: int, raw: Raw) -> tuple[_Date | None, list[slice]]:
+    day, rest = found[0], found[1:]
+    after = _NUMBER.search(text, zone_at + len(raw.zone or ""))
+    if raw.year is None:
+        return (None, None, day), rest
+    if after:
+        return (slice(after.start(), after.end()), None, day), rest
+    for index, span in enumerate(rest):
+        if text[span] == str(raw.year) or (index == 0 and full_year(int(text[span])) == raw.year):
+            return (rest.pop(index), None, day), rest
+    return None, rest
