@@ -28,7 +28,11 @@ _EMAIL = re.compile(r"[A-Za-z0-9._%+\-]{1,64}@[A-Za-z0-9\-]{1,63}(?:\.[A-Za-z0-9
 _IPV4 = re.compile(
     r"(?<![\w.])(?!127\.|0\.0\.0\.0)(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(?:25[0-5]|2[0-4]\d|1?\d?\d)(?![\w]|\.\d)"
 )
-_IPV6 = re.compile(r"(?<![\w:.])(?=[0-9a-fA-F]{0,4}:[0-9a-fA-F:]{0,38}:)(?!::1?(?![0-9a-fA-F:]))[0-9a-fA-F:]{3,39}(?![\w:])")
+_GROUP = "[0-9a-fA-F]{1,4}"
+_IPV6 = re.compile(
+    rf"(?<![\w:.])(?!::1?(?![0-9a-fA-F:]))(?=[a-fA-F:]{{0,39}}\d)"
+    rf"(?:(?:{_GROUP}:){{7}}{_GROUP}|(?:{_GROUP}(?::{_GROUP}){{0,6}})?::(?:{_GROUP}(?::{_GROUP}){{0,6}})?)(?![\w:])"
+)
 
 
 class Redactor:
@@ -115,7 +119,9 @@ class Redactor:
         return out
 
     def _items(self, values: Any) -> list[Any]:
-        # a command line: the word after `--password` is the secret
+        # a pair, as of an environment or of headers; else a command line: the word after `--password` is the secret
+        if len(values) == 2 and isinstance(values[0], str) and isinstance(values[1], str) and re.search(r"\d", values[1]):
+            return [self.text(values[0]), self._member(values[0].strip("-"), values[1])]
         out: list[Any] = []
         before: Any = None
         for item in values:

@@ -27,12 +27,12 @@ _SECRET = re.compile(
     r"|admin|root|bot|hook|webhook|data|role|service_role|registration|instrumentation|cookie|secure|user|host_?key_private|ssh|gpg"
     r"|heroku|okta|sonar|snyk|stripe|twilio|github|gitlab|slack|openai|anthropic|algolia|fastly|loki|datadog|dd|newrelic"
     r"|cloudflare|mailgun|mailchimp|sendgrid|azure|aws|gcp|meraki|npm|pypi|vault|grafana|sentry|dropbox|facebook|twitter)_?key"
-    r"|credentials?|creds?|authorization|proxy_authorization|cookies?|(?:sess|session|phpsess|jsession)_?id|connect_sid"
-    r"|(?:^|_)(?:jwt|sas|otp|totp|pin|pat|assertion|user_auth|auth_code|pincode|mfa_code)|bearer|signature|amz_credential"
+    r"|credentials?|creds?|authorization|proxy_authorization|amz_signature|cookies?|(?:sess|session|phpsess|jsession)_?id|connect_sid"
+    r"|(?:^|_)(?:jwt|sas|otp|totp|pin|pat|assertion|user_auth|auth_code|pincode|mfa_code)|bearer|amz_credential"
     r"|sonar_?login|shared_?access_?signature|client_assertion|webhook_secret)"
     r"(?P<rest>(?:s|key|text|value|hash|string|data)?\d*(?:_.*)?)$"
 )
-_HINT = re.compile(r"(?:key|auth|login|sig|access_?id|salt|seed|nonce|session|webhook)s?\d*$")
+_HINT = re.compile(r"(?:key|signature|auth|login|sig|access_?id|salt|seed|nonce|session|webhook)s?\d*$")
 
 # The words behind or before the telling one that make the value something else: a path, a count, a kind.
 _ABOUT_WORDS = """
@@ -44,8 +44,9 @@ _ABOUT_WORDS = """
     exists set is has strength rule rules regex pattern prefix suffix index usage usages used scope scopes audience issued
     created updated lifetime duration bits budget hint label title description desc message msg error errors failed
     failure reason test tests spec mount mounts volume mapping arn parameter param header headers template placeholder
-    locked fingerprint thumbprint encoding samesite domain httponly jar per rate bucket buckets lookup generator factory
-    handler filter interceptor source location agent cache pool
+    locked fingerprint thumbprint encoding samesite domain httponly jar per rate bucket buckets lookup generator
+    encryption authentication authenticator encoder encoders hasher hashers history complexity protected factory handler
+    filter interceptor source location agent cache pool
 """
 _ABOUT = frozenset(_ABOUT_WORDS.split())
 _BEFORE_WORDS = """
@@ -72,7 +73,7 @@ def weight(name: str) -> Weight | None:
             return None
         before = snake[: found.start()].strip("_").rpartition("_")[2]
         if kind == "secret" and (before in _BEFORE or rest.startswith("s_") or (rest == "s" and found[0].startswith("token"))):
-            return "hint"
+            return None
         return kind  # type: ignore[return-value]  # one of the two literals above
     if _HINT.search(snake):
         before = snake.rpartition("_")[0].rpartition("_")[2]
@@ -89,7 +90,7 @@ _PLAIN = re.compile(
     r"|redacted|masked|hidden|removed|omitted|filtered|sensitive|confidential|encrypted|unchanged|default|prompt|ask|file|env"
     r"|basic|bearer|digest|negotiate|ntlm|plain|login|publickey|keyboard-interactive|vault|keyring|keychain"
     r"|securestring|varchar|text|uuid|number|jwt|oauth2?|saml|ldap|pam|kerberos|interactive|enabled|disabled|revoked|created|updated"
-    r"|deleted|generated|refreshed|received|sent|found|error|warning|info|debug|unexpected|verified|validated|authentication)"
+    r"|deleted|generated|refreshed|received|sent|found|error|warning|info|debug|unexpected|verified|validated|authentication|await|new|async|return|files|compat|sss|systemd)"
 )
 _REFERENCE = re.compile(
     r"\$\$?\{{1,2}[^{}\n]{0,200}\}{0,2}|\$\([^()\n]{0,200}\)?|\$[A-Z_][A-Z0-9_]{0,60}(?![a-z])|\$\d\b|\{{2,3}[^{}\n]{0,300}\}{2,3}|\{(?:\d{0,2}|[A-Za-z_][A-Za-z_.\-:!]{0,60}\d?)\}"
@@ -180,6 +181,8 @@ def _plain_word(word: str) -> bool:
 def _code(name: str, value: str) -> bool:
     """`token = get_token()`, `password=self.password`, `api_key=api_key`."""
     if _CALL.match(value):
+        return True
+    if value.startswith("("):
         return True
     last = value.strip("*&!").rpartition(".")[2].rpartition("->")[2]
     if not last.replace("_", "a").isalnum() or last[:1].isdigit():

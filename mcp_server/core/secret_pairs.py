@@ -17,14 +17,14 @@ _NAME_RIGHT = re.compile(r"[\w.\-]{0,80}")
 
 # What may stand between a name and its value. Everything is bounded.
 _BETWEEN = re.compile(
-    r"""(?P<close>\\{0,15}["'`])?[\])]{0,2}
+    r"""(?P<close>\\{0,15}["'`]|&(?:quot|apos|\#3[49]);|%2[27])?[\])]{0,2}(?:\x1b\[[\d;]{0,12}m|[\u200b-\u200f\u2060\ufeff]){0,4}
     (?:
       (?P<item>[,\s]{1,80}(?:-[ ]{1,4})?\\{0,15}["']?value\\{0,15}["']?[ \t]{0,20}[:=]{1,2}[ \t]{0,20})  # name: X, value: …
     | (?P<tag></[\w.:\-]{1,80}>\s{0,80}<(?:string|value|[\w\-]{0,20}:string)>)     # <key>X</key><string>…
-    | (?P<element>(?:\ [^<>\n]{0,200})?>\s{0,80}(?:<!\[CDATA\[)?)                    # <X>…</X>
     | (?P<typed>\ ?[:?]{0,2}\ ?[A-Za-z_][\w.<>\[\]|?, ]{0,40}?[ \t]{0,20}(?:(?<![=!<>~])=(?![=~>])|:=)[ \t]{0,20}
          (?=[bBrRuUfF@]{0,2}\\{0,15}["\'`]))  # X: str = "…"
-    | (?P<sign>\s{0,40}(?:=>|:{1,3}=|\?=|\+=|\.=|===?|=|:(?![:/]))[ \t]{0,40})
+    | (?P<sign>\s{0,40}(?:=>|:{1,3}=|\?=|\+=|\.=|===?|=|:(?![:/])|%3[aAdD])[ \t]{0,40}
+         (?:\x1b\[[\d;]{0,12}m|&(?:quot|apos|\#3[49]);|%2[27]){0,4})
     | (?P<fold>\s{0,10}[:=]\s{0,4}\n\s{0,80}(?=["']))                               # X:\n  "…"
     | (?P<comma>\s{0,10},\s{0,40})
     | (?P<space>[ \t]{1,20}(?:\\\n[ \t]{0,80})?)
@@ -45,6 +45,8 @@ _SCHEME = re.compile(
 )
 _REST_OF_QUOTED = re.compile(r"[^\"'`\\\n]+")
 _LINE_START = re.compile(r"[ \t]{0,80}(?:[#;*>+\-]{1,3}[ \t]{0,4})?(?:export |set |setx |declare -x |ENV |ARG |env\.)?")
+_HEX_KEY = re.compile(r"[0-9a-fA-F\-]{16,200}")
+_ELEMENT_OPEN = re.compile(r"(?: [^<>\n]{0,200})?>\s{0,80}(?:<!\[CDATA\[)?")
 _ELEMENT = re.compile(r"([^<]{1,16000})</")
 _CDATA = re.compile(r"\]\]>")
 _HEADER = re.compile(r"(?i:(?:^|[\-_])(?:authorization|cookie|set-cookie|cookie2)$)")
@@ -83,6 +85,8 @@ class _Pairs:
         kind = weight(name)
         if kind is None or text[start - 1 : start] == "‹":
             return None
+        if "<" in text[max(0, start - 12) : start] and (element := _ELEMENT_OPEN.match(text, end)):
+            return self._element(name, kind, element.end())
         between = _BETWEEN.match(text, end)
         how = between.lastgroup if between else None
         if between is None or how in {None, "close"}:
@@ -90,8 +94,6 @@ class _Pairs:
         at = between.end()
         opened = bool(between["close"])
         sign = between["sign"] or ""
-        if how == "element":
-            return self._element(name, kind, at) if text[start - 1 : start] in {"<", ":"} else None
         if _HEADER.search(name):
             return self._header(name, end + text[end:at].find(":") + 1 if how == "typed" else at)
         flag = raw.startswith("-") and text[start - 1 : start] in {"", " ", "\t", "\n", '"', "'", "=", "[", "(", ","}
@@ -155,17 +157,20 @@ class _Pairs:
         first, depth, quote = opened.end(), len(opened[1]), opened[2]
         triple = opened.end() - opened.end(1) == 3
         limit = min(len(text), first + _LONGEST)
-        last = limit
+        last, doubled = limit, 0
         if not triple:
             # no newline: cut off, or a quote in prose
             newline = text.find("\n", first, limit)
             last = limit = newline if newline >= 0 else limit
         for end in _ends(quote * 3 if triple else quote).finditer(text, first, limit):
             escapes = len(end[1])
+            if end.start() < doubled:
+                continue
             if escapes > depth and (depth or escapes % 2):
                 continue  # a quote inside the value
             if not (depth or triple) and end.start() > first and text.startswith(quote, end.end()):
-                continue  # doubled, as in YAML and CSV
+                doubled = end.end() + 1  # as in YAML and CSV
+                continue
             last = end.start() if depth else end.end(1)
             break
         return (first, last, True) if last > first else None
@@ -255,7 +260,7 @@ class _Pairs:
 
 def _key_like(word: str) -> bool:
     """A UUID or a hexadecimal key, where a name says that it is one."""
-    return len(word) >= 16 and any(map(str.isdigit, word)) and " " not in word and "/" not in word
+    return _HEX_KEY.fullmatch(word) is not None
 
 
 @cache

@@ -16,6 +16,7 @@ PLACES: tuple[tuple[str, str], ...] = (
     ("://", r"://(?P<s>[\w\-~.%]{20,200})@(?=[\w\[])"),
     ("@tcp(", r"(?<![\w.\-])[\w.\-]{1,60}:(?P<s>[^\s'\"`<>‹]{1,200})@tcp\("),
     ("@unix(", r"(?<![\w.\-])[\w.\-]{1,60}:(?P<s>[^\s'\"`<>‹]{1,200})@unix\("),
+    ("jdbc:oracle", r"jdbc:oracle:\w{2,6}:[\w.\-]{1,60}/(?P<s>[^\s'\"@‹]{1,100})@"),
     ("sqlplus", r"sqlplus(?:64)?\s{1,4}(?:-\w{1,4}\s{1,4}){0,4}['\"]?[\w.\-]{1,60}/(?P<s>[^\s'\"@‹]{1,100})@"),
     # headers
     ("bearer", r"(?i:\bbearer)(?:\s{1,4}|%20)(?P<s>[A-Za-z0-9_.~+/\-]{16,8000}={0,3})"),
@@ -72,6 +73,16 @@ PLACES: tuple[tuple[str, str], ...] = (
     # docker: {"auths": {"host": {"auth": "…"}}}
     ("auth", r"\\{0,15}\"_?auth\\{0,15}\"\s{0,8}:\s{0,8}\\{0,15}\"(?P<s>[^\"\\‹\s]{8,})"),
     ("<master>", r"(?i:<master>)\s{0,40}(?P<s>\{[A-Za-z0-9+/=]{16,400}\})\s{0,40}</"),
+    (
+        "auth",
+        r"(?:\bauth\s{0,4}=\s{0,4}|BasicAuth|DigestAuth)\(\s{0,8}['\"][^'\"\n]{1,200}['\"]\s{0,4},\s{0,8}['\"](?P<s>[^'\"\n‹]{1,400})",
+    ),
+    # in a sentence: `the password is …`, `password for bob: …`
+    (
+        "password",
+        r"(?i:\bpassword)(?: \(?(?:for|of) [^\s:]{1,80}\)?)?(?: is| was|:|=) {0,2}['\"]?"
+        r"(?P<s>(?=[^\s\d]{0,80}\d)(?=[^\sA-Za-z]{0,80}[A-Za-z])[^\s'\"‹]{5,})",
+    ),
     ("_auth", r"(?m:^|:)_auth(?:token)?\s{0,4}=\s{0,4}['\"]?(?P<s>[^\s'\"‹]{8,})"),
 )
 
@@ -84,6 +95,9 @@ _TOOLS = ("curl", "wget", "http ", "https ", "siege ", "xh ")
 _EXAMPLE = re.compile(
     r"(?i:pass|password|passwd|pw|pwd|token|secret|test|example|x+|y+|z+|\*+|apikey|api_key|api-key|api_token|key|user)"
 )
+
+
+_SOURCE = re.compile(r"[\w.\-]*\.(?:py|go|cc?|cpp|h|hpp|[jt]sx?|java|kt|rs|rb|php|sh|log|ya?ml|json):")
 
 
 def spans(text: str, lowered: str) -> Iterator[Span]:
@@ -111,8 +125,8 @@ def _secret(hint: str, found: re.Match[str]) -> bool:
             len(value) >= 32 and entropy(value) > 3 and any(map(str.isdigit, value)) and "." not in value
         )
     if hint == ":":
-        return not value.isdigit()
-    return not (hint == "auth" and len(value) < 8)
+        return not value.isdigit() and not _SOURCE.match(found[0])
+    return True
 
 
 def _users(text: str) -> Iterator[Span]:
