@@ -87,11 +87,20 @@ class Shapes:
         self._full = False
         self._lines = 0
 
-    def add(self, lines: Iterable[str], times: Iterable[datetime | None] | None = None) -> None:
-        """Count these lines; `times`, if given, is as long."""
-        rest, clock = iter(lines), None if times is None else iter(times)
-        while chunk := list(islice(rest, _CHUNK)):
-            self._add(chunk, None if clock is None else list(islice(clock, len(chunk))))
+    def add(
+        self,
+        lines: Iterable[str],
+        times: Iterable[datetime | None] | None = None,
+        places: Iterable[int] | None = None,
+        examples: Iterable[str] | None = None,
+    ) -> None:
+        """Count these lines. The others, where given, are as long: `places` stand for the index of each line (ascending
+        over all calls), `examples` are shown in its stead.
+        """
+        rest, *others = (iter(many) if many is not None else None for many in (lines, times, places, examples))
+        while rest and (chunk := list(islice(rest, _CHUNK))):
+            clock, at, shown = (None if other is None else list(islice(other, len(chunk))) for other in others)
+            self._add(chunk, clock, at or range(self._lines, self._lines + len(chunk)), shown or chunk)  # type: ignore[arg-type]
 
     def result(self) -> Patterns:
         """The shapes so far, those that differ in one variable word merged."""
@@ -100,23 +109,24 @@ class Shapes:
         shapes.sort(key=lambda shape: (-shape.count, shape.text))
         return Patterns(tuple(shapes), self._lines, self._other.shape(OTHER) if self._other else None)
 
-    def _add(self, chunk: list[str], times: list[datetime | None] | None) -> None:
+    def _add(
+        self, chunk: list[str], times: list[datetime | None] | None, places: Sequence[int], examples: Sequence[str]
+    ) -> None:
         found = keys(chunk)
-        counts, base = Counter(found), self._lines
+        counts = Counter(found)
         self._lines += len(chunk)
-        end = self._lines - 1
-        last = dict(zip(found, range(base, base + len(found)), strict=True))
-        first = dict(zip(reversed(found), range(end, base - 1, -1), strict=True))
+        last = dict(zip(found, places, strict=True))
+        first = dict(zip(reversed(found), range(len(found) - 1, -1, -1), strict=True))
         spans = _spans(found, times) if times else {}
         shapes = self._masker.shapes(counts)
         for key, count in counts.items():  # in the order of their first line
-            start = first[key]
+            at = first[key]
             since, until = spans.get(key, _NEVER)
             seen = self._seen(shapes[key])
             if seen is None:
-                self._put(shapes[key], _Seen(count, start, last[key], chunk[start - base][:MAX_EXAMPLE], since, until))
+                self._put(shapes[key], _Seen(count, places[at], last[key], examples[at][:MAX_EXAMPLE], since, until))
             else:
-                seen.add(count, start, last[key], seen.example, since, until)  # the first line comes first
+                seen.add(count, places[at], last[key], seen.example, since, until)  # the first line comes first
 
     def _seen(self, text: str) -> _Seen | None:
         return self._found.get(self._moved.get(text, text) if self._moved else text)
