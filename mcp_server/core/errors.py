@@ -35,7 +35,8 @@ class VeteranError(Exception):
 
     def sentence(self) -> str:
         """The message followed by its remedy."""
-        return f"{self.message}. {self.remedy}" if self.remedy else self.message
+        end = "" if self.message.endswith(("?", ".", "!")) else "."
+        return f"{self.message}{end} {self.remedy}" if self.remedy else self.message
 
 
 class BadInput(VeteranError):

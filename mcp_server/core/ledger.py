@@ -82,7 +82,7 @@ class Ledger:
             self._db.executescript("BEGIN IMMEDIATE;" + _SCHEMA + "COMMIT;")
         except (OSError, sqlite3.Error) as error:
             raise Broken(
-                f"the ledger in {self.folder} cannot be opened: {error}", "set state_dir to a writable folder"
+                f"the ledger in {self.folder} cannot be opened: {error}", "set state_dir to a writable folder with free space"
             ) from None
 
     def close(self) -> None:
@@ -108,7 +108,8 @@ class Ledger:
                     entry = self._insert(kind, dict(body), incident, blob)
                     self._db.execute("COMMIT")
                 except BaseException:
-                    self._db.execute("ROLLBACK")
+                    if self._db.in_transaction:  # SQLite has rolled back by itself when the disk is full
+                        self._db.execute("ROLLBACK")
                     raise
                 return entry
             except sqlite3.Error as error:

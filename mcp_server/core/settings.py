@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from mcp_server.core.errors import Broken
 from mcp_server.core.text import one_line
@@ -36,6 +36,31 @@ class LimitSettings(_Section):
     parallel: int = Field(4, ge=1, le=32, description="questions asked at the same time")
 
 
+class LogSettings(_Section):
+    """How the logs of this place are read."""
+
+    zones: Mapping[str, str] = Field(
+        {}, description="zone (IANA name) of stamps that name none, by the beginning of the log's path; the longest counts"
+    )
+
+    @field_validator("zones")
+    @classmethod
+    def _known(cls, value: Mapping[str, str]) -> Mapping[str, str]:
+        from zoneinfo import ZoneInfo  # most starts name none
+
+        for prefix, name in value.items():
+            try:
+                ZoneInfo(name)
+            except (ValueError, OSError, KeyError):
+                raise ValueError(f"`{prefix}` names the zone `{one_line(name, 60)}`, which is no IANA name") from None
+        return value
+
+    def zone_of(self, name: str) -> str | None:
+        """The zone named for this log, None where none is."""
+        fitting = [prefix for prefix in self.zones if name.startswith(prefix)]
+        return self.zones[max(fitting, key=len)] if fitting else None
+
+
 class AuthoritySettings(_Section):
     """The organisation's own rules, read when an incident opens."""
 
@@ -62,9 +87,10 @@ class ServiceSettings(_Section):
 class Settings(_Section):
     """Everything that can be set. `sources` says for each dotted key where its value came from."""
 
-    state_dir: str = Field(description="folder of the ledger, evidence and reports: the only place ever written")
+    state_dir: str = Field(pattern=r"^/", description="folder of the ledger, evidence and reports: the only place ever written")
     read: ReadSettings = ReadSettings()
     limits: LimitSettings = LimitSettings()
+    logs: LogSettings = LogSettings()
     authority: AuthoritySettings = AuthoritySettings()
     services: Mapping[str, ServiceSettings] = {}
     sources: Mapping[str, str] = Field({}, exclude=True)
@@ -74,7 +100,9 @@ class Settings(_Section):
         return self.sources.get(key, "default")
 
 
-_SECTIONS: dict[str, type[_Section]] = {"read": ReadSettings, "limits": LimitSettings, "authority": AuthoritySettings}
+_SECTIONS: dict[str, type[_Section]] = {
+    "read": ReadSettings, "limits": LimitSettings, "logs": LogSettings, "authority": AuthoritySettings,
+}  # fmt: skip
 _PREFIX = "VETERAN_"
 
 
@@ -90,7 +118,8 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
     if path is not None:
         _merge(values, _read_file(path), f"file {path}", sources)
     _merge(values, _from_environment(env), "environment", sources)
-    values["state_dir"] = str(Path(str(values["state_dir"])).expanduser().absolute())
+    if isinstance(named := values["state_dir"], str) and named.strip():  # anything else is refused below, with a sentence
+        values["state_dir"] = str(Path(named).expanduser().absolute())
     try:
         return Settings(**values, sources=sources)
     except ValidationError as error:
@@ -137,8 +166,10 @@ def _from_environment(env: Mapping[str, str]) -> dict[str, Any]:
         if len(where) == 1:
             values[where[0]] = text
         else:
-            annotation = _SECTIONS[where[0]].model_fields[where[1]].annotation
-            split = tuple(text.split(os.pathsep)) if "tuple" in str(annotation) else text
+            annotation = str(_SECTIONS[where[0]].model_fields[where[1]].annotation)
+            split: Any = tuple(text.split(os.pathsep)) if "tuple" in annotation else text
+            if "Mapping" in annotation:  # /var/log/shop=Europe/Berlin:/var/log/db=UTC
+                split = dict(item.rpartition("=")[::2] for item in text.split(os.pathsep))
             values.setdefault(where[0], {})[where[1]] = split
     return values
 
@@ -158,7 +189,8 @@ def _merge(values: dict[str, Any], more: Mapping[str, Any], source: str, sources
 def _sentence(error: ValidationError, sources: Mapping[str, str]) -> str:
     item = error.errors()[0]
     key = ".".join(str(part) for part in item["loc"])
-    origin = sources.get(key, "default")
+    # a section as a whole has no source of its own: what stands in it has
+    origin = next((source for name, source in sources.items() if f"{name}.".startswith(f"{key}.")), "default")
     if item["type"] == "extra_forbidden":
         place: Any = Settings
         for part in item["loc"][:-1]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
-from mcp_server.core.errors import BadInput
+from mcp_server.core.errors import BadInput, Broken
 from mcp_server.core.ledger import Ledger, installation_key
 from mcp_server.core.redaction import Redactor
 from mcp_server.core.settings import Settings
@@ -50,11 +50,11 @@ class Session:
         self.interrupted = self._name_interrupted()
 
     def close(self) -> None:
-        """End the session in the ledger."""
-        self.ledger.append("session.ended", {"session": self.id})
-        self._alive.close()
-        with contextlib.suppress(FileNotFoundError):
+        """End the session in the ledger. Where that cannot be written any more (a full disk), the next start names it."""
+        with contextlib.suppress(Broken, FileNotFoundError):
+            self.ledger.append("session.ended", {"session": self.id})
             self._alive_path(self.id).unlink()
+        self._alive.close()
         self.ledger.close()
 
     def _alive_path(self, session: int) -> Path:
@@ -75,8 +75,7 @@ class Session:
         """Sessions whose lock nobody holds but which never ended: killed. Their unfinished calls are named, once."""
         named: list[str] = []
         for path in (self.ledger.folder / "sessions").glob("*.lock"):
-            session = int(path.stem)
-            if session == self.id:
+            if not path.stem.isdecimal() or (session := int(path.stem)) == self.id:
                 continue
             with contextlib.suppress(FileNotFoundError, BlockingIOError), path.open() as file:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,6 +1,7 @@
 """The ledger: append-only, chained, shared, and honest after a crash."""
 
 import json
+import secrets
 import signal
 import sqlite3
 import subprocess
@@ -17,6 +18,9 @@ APPENDER = """
 import sys
 from mcp_server.core.ledger import Ledger
 ledger = Ledger(sys.argv[1])
+if sys.argv[4:]:
+    print("ready", flush=True)
+    sys.stdin.readline()
 for number in range(int(sys.argv[2])):
     entry = ledger.append("test", {"n": number, "who": sys.argv[3]}, blob=b"x" * 2000 + str(number).encode())
     print(entry.seq, entry.hash, flush=True)
@@ -106,10 +110,20 @@ def test_an_altered_or_missing_blob_is_named(ledger: Ledger) -> None:
 
 def test_several_threads_and_processes_write_one_chain(ledger: Ledger) -> None:
     children = [
-        subprocess.Popen([sys.executable, "-c", APPENDER, str(ledger.folder), "40", f"p{n}"], stdout=subprocess.PIPE)
+        subprocess.Popen(
+            [sys.executable, "-c", APPENDER, str(ledger.folder), "80", f"p{n}", "together"], stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
         for n in range(3)
-    ]
+    ]  # fmt: skip
     threads = [threading.Thread(target=lambda: [ledger.append("test", {}) for _ in range(40)]) for _ in range(3)]
+    for child in children:  # all at once, or they would hardly meet
+        assert child.stdout
+        assert child.stdout.readline() == b"ready\n"
+    for child in children:
+        assert child.stdin
+        child.stdin.write(b"go\n")
+        child.stdin.flush()
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -119,7 +133,7 @@ def test_several_threads_and_processes_write_one_chain(ledger: Ledger) -> None:
         assert child.returncode == 0
     verification = ledger.verify()
     assert verification.intact, verification
-    assert verification.entries == 240
+    assert verification.entries == 360
 
 
 @pytest.mark.parametrize("after", [1, 7, 23])
@@ -164,3 +178,13 @@ def test_the_key_is_made_once_and_by_one(tmp_path: Path) -> None:
     (tmp_path / "s" / "key").write_bytes(b"short")
     with pytest.raises(Broken, match="damaged"):
         installation_key(tmp_path / "s")
+
+
+def test_a_full_disk_is_a_sentence_and_nothing_half_written(ledger: Ledger) -> None:
+    ledger.append("test", {})
+    ledger._db.execute("PRAGMA max_page_count = 20")
+    with pytest.raises(Broken, match=r"could not be written: database or disk is full\. check space and rights"):
+        ledger.append("test", {}, blob=secrets.token_bytes(200_000))
+    ledger._db.execute("PRAGMA max_page_count = 2000")
+    assert ledger.append("test", {}).seq == 2
+    assert ledger.verify().intact

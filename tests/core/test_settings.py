@@ -52,6 +52,8 @@ def test_xdg_folders_are_honoured(tmp_path: Path) -> None:
         ("[services.shop]\nport = 80000\n", "services.shop.port.*80000"),
         ("services = 3\n", "services.*3"),
         ("[limits\n", "cannot be read"),
+        ("state_dir = 5\n", r"setting `state_dir` \(file .*\) is 5: Input should be a valid string"),
+        ("[limitz]\nlook_s = 3\n", r"setting `limitz` \(file .*\) is unknown; did you mean `limits`\? mend"),
     ],
 )
 def test_a_wrong_file_stops_the_start_with_a_sentence(tmp_path: Path, text: str, says: str) -> None:
@@ -65,6 +67,7 @@ def test_a_wrong_file_stops_the_start_with_a_sentence(tmp_path: Path, text: str,
         ("VETERAN_LIMIT_LOOK_S", "3", "VETERAN_LIMIT_LOOK_S is no setting.*VETERAN_LIMITS_LOOK_S"),
         ("VETERAN_LIMITS_LOOK_S", "fast", "limits.look_s.*environment VETERAN_LIMITS_LOOK_S.*'fast'"),
         ("VETERAN_CONFIG", "/nowhere/x.toml", "/nowhere/x.toml, which is not a file"),
+        ("VETERAN_STATE_DIR", "", r"setting `state_dir` \(environment VETERAN_STATE_DIR\) is ''"),
     ],
 )
 def test_a_wrong_environment_stops_the_start_with_a_sentence(tmp_path: Path, name: str, value: str, says: str) -> None:

@@ -59,3 +59,13 @@ def test_a_service_must_be_declared(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match=r"`service` is `shop`; declared services: none; declare \[services.NAME\]"):
         session.service("shop")
     session.close()
+
+
+def test_a_close_that_cannot_be_written_is_named_by_the_next_start(tmp_path: Path) -> None:
+    session = Session(load_settings(environment(tmp_path)), program="test")
+    session.ledger._db.execute("PRAGMA query_only = 1")
+    session.close()
+    (tmp_path / "state/sessions/of_somebody_else.lock").touch()
+    following = Session(load_settings(environment(tmp_path)), program="test")
+    assert following.interrupted == (f"session {session.id} (nothing was under way)",)
+    following.close()
