@@ -6,7 +6,7 @@ from pathlib import PurePosixPath
 
 from mcp_server.core.calls import Commit, History, ReadHistory, StatFile
 from mcp_server.core.change import Change, Window
-from mcp_server.core.clues import classes_of, is_dependency_list, modules_in, packages_in, ports_in
+from mcp_server.core.clues import classes_of, is_dependency_list, modules_in, packages_in, ports_in, words_in
 from mcp_server.core.declare import ChangeSource, Scope
 from mcp_server.core.errors import CouldNotLook, NotApplicable
 from mcp_server.core.outcome import Statement
@@ -98,7 +98,7 @@ def _change(reader: Reader, history: History, commit: Commit, evidence: str) -> 
     return Change(
         source="git", kind="merge" if commit.merge else "commit", classes=classes_of(commit.files), at=at, doubt_ms=doubt_ms,
         stamp=commit.stamp, component=history.top, reference=commit.sha[:12],
-        clues=tuple(dict.fromkeys(_clues(history, commit))),
+        clues=tuple(dict.fromkeys(_clues(history, commit))), words=words_in((*commit.added, *commit.removed)),
         summary=Statement(text=text, values=values, evidence=(evidence,), at=at),
     )  # fmt: skip
 

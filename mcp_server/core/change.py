@@ -24,6 +24,7 @@ class Change(Noun):
     reference: str = Field("", description="commit, version, digest")
     summary: Statement
     clues: tuple[str, ...] = Field((), description="typed traces shared with findings: module:x path:/x port:80 word:x")
+    words: tuple[str, ...] = Field((), description="words of the lines changed, to compare with an error's words; data")
 
 
 class Window(Noun):

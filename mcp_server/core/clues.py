@@ -100,6 +100,20 @@ def packages_in(lines: Iterable[str], *, bare: bool = False) -> Iterator[str]:
             yield f"package:{canonical(name)}"
 
 
+WORDS = 120
+_WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]{1,60}(?:[.-][A-Za-z0-9_]{1,60}){0,6}")
+
+
+def words_in(lines: Iterable[str]) -> tuple[str, ...]:
+    """Names and words that stand in these lines, each once, at most `WORDS`: `pool_size`, `db.internal`, `timeout`."""
+    found: dict[str, None] = {}
+    for line in lines:
+        found |= dict.fromkeys(_WORD.findall(line[:1_000]))
+        if len(found) >= WORDS:
+            break
+    return tuple(found)[:WORDS]
+
+
 def canonical(name: str) -> str:
     """A package's name as the Python index compares it: lower case, runs of `-_.` as one dash."""
     return re.sub(r"[-_.]+", "-", name).lower()

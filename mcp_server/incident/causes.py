@@ -1,7 +1,7 @@
 """Probable causes: findings folded onto their roots, roots linked to changes, each link with its reasons.
 
-Nothing here guesses. A finding explains another because its type says so; a change is linked because it shares a clue with
-the finding and came before the onset. Without such a change the answer is "no observed change explains this".
+Nothing here guesses. A finding explains another because its type says so; the change behind it is the one that the ranker
+(`engine/ranking.py`) names, with its reasons. Where it names none the answer is "no observed change explains this".
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,8 +12,11 @@ from mcp_server.core.change import Change
 from mcp_server.core.clock import Moment
 from mcp_server.core.noun import Noun
 from mcp_server.core.outcome import Finding, FindingType, Statement, Value
+from mcp_server.engine.ranking import rank, reasons
+from mcp_server.engine.ranking_clues import Shared, all_shared
+from mcp_server.engine.ranking_data import Ranked, candidates_of, symptom_of
 from mcp_server.incident.answers import Answers
-from mcp_server.incident.clues import Shared, same_subject, share_any, shared_clues
+from mcp_server.incident.clues import same_subject, share_any
 from mcp_server.incident.record import Incident
 
 SLACK = timedelta(seconds=1)
@@ -27,23 +30,28 @@ _WEIGHT = {"critical": 30, "warning": 20, "info": 5}
 
 
 class Link(Noun):
-    """A change that shares a clue with a finding."""
+    """A change that something links to a finding: a clue, or words, beyond the time alone."""
 
     change: Change
-    shared: tuple[Shared, ...]
+    ranked: Ranked
+    shared: tuple[Shared, ...] = ()
     before_s: float = 0
     """Seconds between the change and the onset; negative when it came later."""
 
     def why(self) -> Statement:
-        """One sentence: which clue, and how long before."""
+        """One sentence: the clue, how long before, and the score with its parts."""
+        told, values = reasons(self.ranked)
+        score: dict[str, Value] = {"score": self.ranked.score, **values}
+        if not self.shared:
+            return Statement(text="score {score}: " + told, values=score, evidence=self.change.summary.evidence)
         best = self.shared[0]
-        values: dict[str, Value] = {"value": best.value, "seconds": round(self.before_s, 1)}
         when = "{seconds} s before the onset" if self.before_s >= 1 else "in the second of the onset"
         if self.before_s < -1:
             when = "after the onset, but not by more than its time is in doubt"
         return Statement(
-            text=f"shares {best.kind} {{value}} ({best.how}), " + when, values=values, evidence=self.change.summary.evidence
-        )
+            text=f"shares {best.kind} {{value}} ({best.how}), {when}; score {{score}}: {told}",
+            values={"value": best.value, "seconds": round(self.before_s, 1), **score}, evidence=self.change.summary.evidence,
+        )  # fmt: skip
 
 
 class Group(Noun):
@@ -171,12 +179,19 @@ def _reach(code: str, explains: Mapping[str, set[str]]) -> set[str]:
     return seen
 
 
-def _hypothesis(group: Group, changes: Iterable[Change], incident: Incident, types: Mapping[str, FindingType]) -> Hypothesis:
+def _hypothesis(group: Group, changes: Sequence[Change], incident: Incident, types: Mapping[str, FindingType]) -> Hypothesis:
     onset = _onset(group, incident)
-    links = [link for change in changes if (link := _link(group, change, onset))]
-    links.sort(key=lambda link: (-link.shared[0].weight, -len(link.shared), link.before_s))
-    early = [link for link in links if not _too_late(link.change, onset)]
-    trigger = early[0] if early and early[0].shared[0].weight >= TRIGGERS else None
+    symptoms = [symptom_of(item) for item in (group.root, *group.agreeing)]
+    symptoms += [symptom_of(item, indirect=True) for item in group.symptoms]
+    ranking = rank(changes, onset, symptoms=symptoms, onset_doubt=SLACK)
+    candidates, links = candidates_of(changes), []
+    for item in ranking.changes:
+        change, shared = changes[item.index], all_shared(symptoms, candidates[item.index])
+        if shared or item.support > 0:
+            before_s = round((onset - change.at).total_seconds(), 3)
+            links.append(Link(change=change, ranked=item, shared=shared[:5], before_s=before_s))
+    early = [link for link in links if not link.ranked.excluded]
+    trigger = next((link for link in early if link.ranked.id == ranking.named), None)
     kind = types.get(group.root.code)
     confirm = [kind.advice] if kind else []
     if trigger:
@@ -184,7 +199,7 @@ def _hypothesis(group: Group, changes: Iterable[Change], incident: Incident, typ
             "Compare the failing part with its state before the change named; on an equal copy, undo the change and ask again."
         )
     others = tuple(link for link in early if link is not trigger)
-    later = tuple(link for link in links if _too_late(link.change, onset))
+    later = tuple(link for link in links if link.ranked.excluded)
     return Hypothesis(
         root=group.root, agreeing=group.agreeing, symptoms=group.symptoms, onset=onset, trigger=trigger, others=others[:3],
         later=later, confirm=tuple(confirm),
@@ -199,27 +214,6 @@ def _onset(group: Group, incident: Incident) -> datetime:
     return incident.onset
 
 
-def _link(group: Group, change: Change, onset: datetime) -> Link | None:
-    """Clues shared with the root or what agrees with it; symptoms lend only their telling clues, at less weight.
-
-    Where the root names the folder and a symptom the very file in it, both speak for that file: it weighs more.
-    """
-    shared = [item for finding in (group.root, *group.agreeing) for item in shared_clues(finding, change)]
-    near = {(item.kind, item.value) for item in shared if item.how != "exact"}
-    for finding in group.symptoms:
-        for item in shared_clues(finding, change):
-            if item.kind in _LENT and item.how == "exact":
-                weight = item.weight + (_LESS if (item.kind, item.value) in near else -_LESS)
-                shared.append(item.model_copy(update={"weight": weight, "how": "exact, through a symptom"}))
-    shared = [item for item in shared if item.weight > 0]
-    if not shared:
-        return None
-    shared.sort(key=lambda item: -item.weight)
-    once = {(item.kind, item.value): item for item in reversed(shared)}
-    best = sorted(once.values(), key=lambda item: -item.weight)
-    return Link(change=change, shared=tuple(best[:5]), before_s=round((onset - change.at).total_seconds(), 3))
-
-
 def _too_late(change: Change, onset: datetime) -> bool:
     return change.at - timedelta(milliseconds=change.doubt_ms) > onset + SLACK
 
@@ -228,7 +222,7 @@ def _ranked(hypotheses: Iterable[Hypothesis]) -> list[Hypothesis]:
     """Most probable first: explains most, is heaviest, has the strongest link; then the earliest."""
 
     def weight(item: Hypothesis) -> float:
-        link = item.trigger.shared[0].weight / 2 if item.trigger else 0
+        link = min(item.trigger.ranked.support, 100) / 2 if item.trigger else 0
         return 15 * len(item.symptoms) + 10 * len(item.agreeing) + _WEIGHT[item.root.severity] + link
 
     return sorted(hypotheses, key=lambda item: (-weight(item), item.onset, item.root.code))

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from mcp_server.core.outcome import BlindSpot
+from mcp_server.engine.ranking_clues import shared_clues
 from mcp_server.engine.session import Session
 from mcp_server.incident.answers import answers
 from mcp_server.incident.causes import Diagnosis, diagnose
-from mcp_server.incident.clues import shared_clues
 from tests.incident.story import ONSET, Story, at, change, finding, session_in
 
 NOISE = (

@@ -1,0 +1,267 @@
+"""Blast shape: did only the instances with the change fail?
+
+For each change the instances of its component that have it are compared with those that have not, at the same moments, and
+each with its own past (difference in differences); what hits both alike is not the change. Where every instance has the
+change, its shift is compared with the shifts of the other components instead, and a component whose own dependency shifted as
+much is excused. Differences count in units of their noise, and a small relative difference never counts much.
+"""
+
+import math
+import re
+import statistics
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+from mcp_server.engine.ranking_data import Candidate, Series
+from mcp_server.engine.ranking_series import ENOUGH, Binned, across, binned, error, middle, permuted, spread, step_of
+
+SENSES: tuple[tuple[str, int, float], ...] = (
+    (r"success|availab|apdex|healthy|\bup\b|goodput", -1, 1.0),
+    (r"err|fail|5xx|4xx|exception|timeout|drop|reject|refus|abort|retr|crash|restart|lost|panic", 1, 1.0),
+    (r"latenc|duration|response|elapsed|delay|rtt?\b|p\d\d|percentile|slow|_ms\b|wait", 1, 1.0),
+    (r"queue|lag|backlog|pending|saturat|throttl|block|depth", 1, 0.8),
+    (r"cpu|mem|rss|heap|gc\b|disk|swap|\bfd|thread|connection|socket|\bio|load", 1, 0.6),
+    (r"rps|qps|tps|throughput|request|calls|traffic|workload|count|rate|bytes|network", 0, 0.4),
+)
+"""Name of a metric → which way is bad (0: either) and how directly users feel it. The first that fits decides."""
+UNKNOWN_SENSE = (0, 0.7)
+RELATIVE, ABSOLUTE = 0.05, 0.01
+"""Differences of this part of the level, or of the metric's range, are no news whatever their noise says."""
+STRANGERS = 0.10
+"""Assumed difference between instances, as part of the level, where too few are there to see it."""
+LOOK_BACK, SETTLED = 24 * 3600.0, 600.0
+"""Seconds of past that count; and how long before the onset a difference must stand to be called older than it."""
+LOOKS, CHANCE, HALVED = 0.7, 0.1, 0.5
+"""Metrics move together, so their looks are not all paid; a p above CHANCE halves what the effect says."""
+ALONE, EXCUSED, SILENT, MOVED = 0.6, 0.7, 6.0, 3.0
+"""Before-after alone says less than a comparison; a dependency's shift excuses this part of one's own; z of instances that
+stopped reporting; z from which unchanged instances count as hit too."""
+
+
+@dataclass(frozen=True)
+class Blast:
+    """The comparison that stands out most. `z` is the effect in units of its noise, after the number of looks is paid for."""
+
+    z: float
+    metric: str
+    how: str
+    changed: int
+    unchanged: int
+    before: float
+    after: float
+    p: float | None = None
+    shared: bool = False
+    """Whether the unchanged instances shifted as well."""
+    earlier: bool = False
+    """Whether the difference was there well before the onset."""
+
+
+@dataclass(frozen=True)
+class _Metric:
+    """One metric of one component on a grid whose bin 0 begins at the moment asked about; bins by instance."""
+
+    label: str
+    sense: int
+    weight: float
+    toward: str
+    step: float
+    bins: Mapping[str, Mapping[int, float]]
+
+    def first(self, seconds: float) -> int:
+        """The bin so many seconds after bin 0 began."""
+        return max(0, math.floor(seconds / self.step))
+
+    def floor(self, level: Sequence[float]) -> float:
+        """A difference that is no news: a part of the level, or of the metric's range here."""
+        values = sorted(abs(value) for item in self.bins.values() for value in item.values())
+        usual = statistics.median([abs(value) for value in level]) if level else 0.0
+        return max(RELATIVE * usual, ABSOLUTE * (values[int(len(values) * 0.95)] if values else 0.0), 1e-9)
+
+    def bad(self, difference: float) -> float:
+        """The difference, positive where it is for the worse."""
+        return abs(difference) if self.sense == 0 else self.sense * difference
+
+
+@dataclass
+class Observations:
+    """Series by component, with the shifts that several comparisons need."""
+
+    series: Sequence[Series]
+    edges: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    _shifts: dict[tuple[str, float], float] = field(default_factory=dict)
+
+    @cached_property
+    def by_component(self) -> dict[str, list[Series]]:
+        """Series of each component."""
+        found: dict[str, list[Series]] = {}
+        for item in self.series:
+            found.setdefault(item.component, []).append(item)
+        return found
+
+    def shift(self, component: str, at: float) -> float:
+        """How much a component as a whole got worse at a moment, in units of its noise; 0 where that cannot be told."""
+        key = (component, at)
+        if key not in self._shifts:
+            steps = [
+                metric.weight * (_step(metric, across(list(metric.bins.values())), 0) or (0.0, 0.0, 0.0))[0]
+                for metric in _metrics(self.by_component.get(component, []), at, None)
+                if metric.sense
+            ]
+            self._shifts[key] = max(steps, default=0.0)
+        return self._shifts[key]
+
+
+def blast(change: Candidate, observed: Observations, onset: float, doubt: float) -> Blast | str:
+    """The clearest difference that the change makes, or in words why nothing can be compared."""
+    own = observed.by_component.get(change.component)
+    if not own:
+        return "no observations of {component}"
+    at = change.at.timestamp()
+    having = _having(change, own)
+    if not having:
+        return "no observed instance of {component} has this change"
+    found = [
+        seen
+        for metric in _metrics(own, at, having)
+        for start in dict.fromkeys((0, metric.first(onset - doubt - at)))  # with the change, or only with the onset
+        if (seen := _compare(metric, {name for name, _ in having}, start, change, observed))
+    ]
+    if not found:
+        return "too few observations of {component} after the change"
+    clearest: dict[str, Blast] = {}
+    for item in found:
+        if item.metric not in clearest or item.z > clearest[item.metric].z:
+            clearest[item.metric] = item
+    ordered = sorted(clearest.values(), key=lambda item: -item.z)
+    paid = math.sqrt(2 * math.log(len(ordered))) * LOOKS  # what the largest of so many looks reaches by chance
+    z = ordered[0].z - paid + 0.2 * sum(max(0.0, item.z - paid) for item in ordered[1:3])
+    return replace(ordered[0], z=max(0.0, z), shared=any(item.shared for item in found))
+
+
+def _having(change: Candidate, own: Sequence[Series]) -> set[tuple[str, str]]:
+    """(instance, version) that have the change: as named, else by version, else by a version first seen after it, else all."""
+    everyone = {(item.instance, item.version) for item in own}
+    if change.instances:
+        named = set(change.instances)
+        return {key for key in everyone if key[0] in named and (not change.version or key[1] in ("", change.version))}
+    if change.version and (fit := {key for key in everyone if key[1] == change.version}):
+        return fit
+    first: dict[str, float] = {}
+    for item in own:
+        first[item.version] = min([first.get(item.version, math.inf), *(at for at, _ in item.points)])
+    late = {name for name, begin in first.items() if begin >= change.at.timestamp() - change.doubt_ms / 1000 - 60}
+    if len(first) > 1 and late != set(first):
+        return {key for key in everyone if key[1] in late}
+    return everyone
+
+
+def sense_of(metric: str) -> tuple[int, float]:
+    """Which way is bad, and how directly users feel it."""
+    name = metric.lower()
+    return next(((way, weight) for pattern, way, weight in SENSES if re.search(pattern, name)), UNKNOWN_SENSE)
+
+
+def _metrics(own: Sequence[Series], at: float, having: set[tuple[str, str]] | None) -> Iterator[_Metric]:
+    """Each metric on its grid. An instance that gets the change in place keeps its past; what it shows afterwards without the
+    change (it was not its turn yet) is left out."""
+    names = {name for name, _ in having or ()}
+    groups: dict[tuple[str, str], list[Series]] = {}
+    for item in own:
+        groups.setdefault((item.metric, item.toward), []).append(item)
+    for (name, toward), members in groups.items():
+        kept: dict[str, list[tuple[float, float]]] = {}
+        for item in members:
+            late = having is not None and item.instance in names and (item.instance, item.version) not in having
+            kept.setdefault(item.instance, []).extend(
+                point for point in item.points if point[0] >= at - LOOK_BACK and not (late and point[0] >= at)
+            )
+        stamps = [sorted(when for when, _ in points) for points in kept.values() if points]
+        if stamps:
+            step = step_of(stamps, min(times[0] for times in stamps), max(times[-1] for times in stamps))
+            bins = {instance: binned(points, at, step) for instance, points in kept.items() if points}
+            yield _Metric(name + (f" toward {toward}" if toward else ""), *sense_of(name), toward, step, bins)
+
+
+def _compare(metric: _Metric, names: set[str], first: int, change: Candidate, observed: Observations) -> Blast | None:
+    changed = [bins for name, bins in metric.bins.items() if name in names]
+    unchanged = [bins for name, bins in metric.bins.items() if name not in names]
+    if not changed:
+        return None
+    if not any(index >= first for bins in changed for index in bins):
+        past = any(index < 0 for bins in changed for index in bins)
+        if past and metric.sense and any(index >= first for bins in unchanged for index in bins):
+            return Blast(SILENT, metric.label, "the changed instances fell silent", len(changed), len(unchanged), 0, 0)
+        return None
+    if any(index >= first for bins in unchanged for index in bins):
+        return _against(metric, changed, unchanged, first)
+    return _alone(metric, changed, first, change, observed)
+
+
+def _against(metric: _Metric, changed: Sequence[Binned], unchanged: Sequence[Binned], first: int) -> Blast | None:
+    """Changed with unchanged instances, bin by bin; with the difference they had before, where the changed ones have a past."""
+    with_it, without = across(changed), across(unchanged)
+    gap = {index: with_it[index] - without[index] for index in sorted(with_it.keys() & without.keys())}
+    after, before = _part(gap, first, None), _part(gap, None, 0)
+    if not after or (len(after) < ENOUGH and (len(changed) < 2 or len(unchanged) < 2)):
+        return None
+    past = len(before) >= ENOUGH
+    own = [[_own(bins, first, past) for bins in side] for side in (changed, unchanged)]
+    ours, theirs = ([value for value in side if value is not None] for side in own)
+    level = list(without.values())
+    usual = statistics.median([abs(value) for value in level])
+    between = spread(theirs) if len(theirs) > 2 else 0.0 if past else max(spread(theirs), STRANGERS * usual)
+    effect = middle(after) - (middle(before) if past else 0.0)
+    noise = math.sqrt(
+        error(after) ** 2 + (error(before) ** 2 if past else 0.0) + metric.floor(level) ** 2
+        + between**2 * (1 / len(changed) + 1 / len(unchanged))
+    )  # fmt: skip
+    sign = metric.sense or (1 if effect >= 0 else -1)
+    p = permuted([sign * value for value in ours], [sign * value for value in theirs])
+    z = metric.weight * metric.bad(effect) / noise * (HALVED if p is not None and p > CHANCE else 1.0)
+    moved = _step(metric, without, first)
+    between_times = _part(gap, 0, first)
+    earlier = len(between_times) >= ENOUGH and first * metric.step > SETTLED and effect != 0
+    earlier = earlier and (middle(between_times) - (middle(before) if past else 0.0)) / effect >= 0.8
+    how = "changed against unchanged instances" + (", each with its past" if past else "")
+    levels = middle(_part(without, first, None)), middle(_part(with_it, first, None))
+    hit = moved is not None and moved[0] * metric.weight >= MOVED
+    return Blast(z, metric.label, how, len(changed), len(unchanged), *levels, p, hit, earlier)
+
+
+def _alone(metric: _Metric, changed: Sequence[Binned], first: int, change: Candidate, observed: Observations) -> Blast | None:
+    """Every instance has the change: its own past, against what moved all components and what its dependencies did."""
+    moved = _step(metric, across(changed), first)
+    if moved is None:
+        return None
+    at = change.at.timestamp() + first * metric.step
+    own = moved[0] * metric.weight
+    others = [observed.shift(name, at) for name in observed.by_component if name != change.component]
+    everywhere = max(0.0, statistics.median(others)) if others else 0.0
+    below = max((observed.shift(name, at) for name in observed.edges.get(change.component, ())), default=0.0)
+    left = own - max(everywhere, EXCUSED * min(below, own))
+    how = "all instances have it: before against after" + (", less what moved the others" if others else "")
+    return Blast(max(0.0, left) * ALONE * (0.6 if metric.toward else 1.0), metric.label, how, len(changed), 0, *moved[1:])
+
+
+def _step(metric: _Metric, bins: Binned, first: int) -> tuple[float, float, float] | None:
+    """(shift for the worse in units of noise, before, after), or None where one side is too short."""
+    before, after = _part(bins, None, 0), _part(bins, first, None)
+    if len(before) < ENOUGH or len(after) < ENOUGH:
+        return None
+    was, became = middle(before), middle(after)
+    noise = math.sqrt(error(before) ** 2 + error(after) ** 2 + metric.floor(before) ** 2)
+    return metric.bad(became - was) / noise, was, became
+
+
+def _own(bins: Binned, first: int, past: bool) -> float | None:
+    """One instance's own after, less its own before where the comparison has one."""
+    after, before = _part(bins, first, None), _part(bins, None, 0)
+    if not after or (past and not before):
+        return None
+    return middle(after) - (middle(before) if past else 0.0)
+
+
+def _part(bins: Binned, begin: int | None, end: int | None) -> list[float]:
+    """Values of the bins from `begin` up to, not including, `end`, in order of time."""
+    return [bins[index] for index in sorted(bins) if (begin is None or index >= begin) and (end is None or index < end)]

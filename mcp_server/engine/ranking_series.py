@@ -1,0 +1,107 @@
+"""Few noisy numbers compared robustly: bins, trimmed means, blocks, and a permutation test over instances. Pure functions.
+
+Why these: series are short, autocorrelated and have outliers; instances are few. Blocks of time make the standard error honest
+under autocorrelation; the trimmed mean survives outliers; the difference to unchanged instances at the same moment takes out
+whatever hit all of them alike (a traffic spike, a slow database).
+"""
+
+import math
+import random
+import statistics
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import combinations, pairwise
+
+BINS, BLOCKS, PERMUTATIONS = 400, 8, 1_000
+ENOUGH = 3
+"""Bins without which a stretch of time says nothing about itself."""
+
+Binned = Mapping[int, float]
+"""Bin number → mean of the values in it."""
+
+
+def step_of(stamps: Iterable[Sequence[float]], begin: float, end: float) -> float:
+    """Width of a bin in seconds: the usual distance between two points, and at most `BINS` bins in all."""
+    gaps = [second - first for times in stamps for first, second in pairwise(times) if second > first]
+    usual = statistics.median(gaps) if gaps else max(1.0, end - begin)
+    return max(usual, (end - begin) / BINS, 1e-3)
+
+
+def binned(points: Sequence[tuple[float, float]], origin: float, step: float) -> dict[int, float]:
+    """Points onto the common grid; numbers that are none (NaN, infinite) are left out."""
+    heaps: dict[int, list[float]] = {}
+    for at, value in points:
+        if math.isfinite(value) and math.isfinite(at):
+            heaps.setdefault(math.floor((at - origin) / step), []).append(value)
+    return {index: statistics.fmean(values) for index, values in heaps.items()}
+
+
+def across(series: Sequence[Binned]) -> dict[int, float]:
+    """The middle of several instances, bin by bin; the median from three on: one odd instance does not speak for all."""
+    heaps: dict[int, list[float]] = {}
+    for item in series:
+        for index, value in item.items():
+            heaps.setdefault(index, []).append(value)
+    return {
+        index: statistics.median(values) if len(values) > 2 else statistics.fmean(values) for index, values in heaps.items()
+    }
+
+
+def middle(values: Sequence[float]) -> float:
+    """Mean without the outermost tenth on each side, from five values on. Rare errors (mostly zeros) keep their plain mean."""
+    if not values:
+        return 0.0
+    ordered = sorted(values)
+    if ordered[len(ordered) // 2] == 0:
+        return statistics.fmean(ordered)
+    cut = len(ordered) // 10 or (1 if len(ordered) >= 5 else 0)
+    return statistics.fmean(ordered[cut : len(ordered) - cut] if cut else ordered)
+
+
+def error(values: Sequence[float]) -> float:
+    """Standard error of the middle, from means of blocks in time: neighbours resemble each other, blocks hardly do."""
+    if len(values) < ENOUGH:
+        return 0.0
+    count = min(BLOCKS, max(2, len(values) // 3))
+    edges = [round(index * len(values) / count) for index in range(count + 1)]
+    blocks = [statistics.fmean(values[left:right]) for left, right in pairwise(edges) if right > left]
+    if len(blocks) < 2:
+        return 0.0
+    usual = 1.4826 * statistics.median([abs(block - statistics.median(blocks)) for block in blocks])
+    # the plain deviation sees the outliers, the robust one does not: between them, so that neither noise nor one spike decides
+    return (
+        math.sqrt(usual * statistics.stdev(blocks) / len(blocks))
+        if usual
+        else statistics.stdev(blocks) / math.sqrt(len(blocks))
+    )
+
+
+def spread(values: Sequence[float]) -> float:
+    """How far instances differ from each other without any reason: robust from four on, else the plain deviation."""
+    if len(values) < 2:
+        return 0.0
+    if len(values) < 4:
+        return statistics.stdev(values)
+    return max(1.4826 * statistics.median([abs(item - statistics.median(values)) for item in values]), 1e-12)
+
+
+def permuted(changed: Sequence[float], unchanged: Sequence[float]) -> float | None:
+    """One-sided p: how often a random choice of as many instances stands out as much. Exact where that is cheap.
+
+    None when fewer than ten choices exist: then no arrangement could be called rare.
+    """
+    size, everyone = len(changed), [*changed, *unchanged]
+    if not changed or not unchanged or math.comb(len(everyone), size) < 10:
+        return None
+    whole, seen = sum(everyone), statistics.fmean(changed)
+    picks: Iterable[Sequence[float]]
+    if math.comb(len(everyone), size) <= PERMUTATIONS:
+        picks = combinations(everyone, size)
+    else:
+        chance = random.Random(len(everyone))  # noqa: S311 -- the same answer every time, nothing secret
+        picks = (chance.sample(everyone, size) for _ in range(PERMUTATIONS))
+    rest, hits, count = len(everyone) - size, 0, 0
+    gap = seen - (whole - sum(changed)) / rest
+    for pick in picks:
+        total, count = sum(pick), count + 1
+        hits += total / size - (whole - total) / rest >= gap - 1e-12
+    return max(hits, 1) / count
