@@ -37,7 +37,7 @@ PLACES: tuple[tuple[str, str], ...] = (
         r"(?m:^)\s{0,8}(?:enable|username \S{1,60}(?: privilege \d{1,2})?) (?:secret|password) (?:\d )?(?P<s>[^\s‹]{4,})",
     ),
     ("community", r"\bsnmp-server community (?P<s>[^\s‹]{2,})"),
-    (":", r"(?m:^)[\w.\-*]{1,120}:(?:\d{4,5}|\*):[\w.\-*$]{1,80}:[\w.\-*]{1,80}:(?P<s>[^\s‹:][^\s‹]{0,200})(?m:$)"),
+    (":", r":(?:\d{4,5}|\*):[\w.\-*$]{1,80}:[\w.\-*]{1,80}:(?P<s>[^\s‹:][^\s‹]{0,200})(?m:$)"),
     # cisco, wireless, vpn
     ("pre-shared-key", r"pre-shared-key\s{1,4}(?:address \S{1,60} key )?(?P<s>[^\s‹]{4,})"),
     # command lines
@@ -75,7 +75,7 @@ PLACES: tuple[tuple[str, str], ...] = (
     ("<master>", r"(?i:<master>)\s{0,40}(?P<s>\{[A-Za-z0-9+/=]{16,400}\})\s{0,40}</"),
     (
         "auth",
-        r"(?:\bauth\s{0,4}=\s{0,4}|BasicAuth|DigestAuth)\(\s{0,8}['\"][^'\"\n]{1,200}['\"]\s{0,4},\s{0,8}['\"](?P<s>[^'\"\n‹]{1,400})",
+        r"(?<=[aA]uth)(?:\s{0,4}=\s{0,4})?\(\s{0,8}['\"][^'\"\n]{1,200}['\"]\s{0,4},\s{0,8}['\"](?P<s>[^'\"\n‹]{1,400})",
     ),
     # in a sentence: `the password is …`, `password for bob: …`
     (
@@ -97,23 +97,48 @@ _EXAMPLE = re.compile(
 )
 
 
-_SOURCE = re.compile(r"[\w.\-]*\.(?:py|go|cc?|cpp|h|hpp|[jt]sx?|java|kt|rs|rb|php|sh|log|ya?ml|json):")
+_AROUND = 700  # characters that an expression reaches before and after its hint, but for the secret at its end
+_HOST = re.compile(r"(?!.*\.(?:py|go|cc?|cpp|h|hpp|[jt]sx?|java|kt|rs|rb|php|sh|log|ya?ml|json)$)[\w.\-*]{1,120}")
 
 
 def spans(text: str, lowered: str) -> Iterator[Span]:
     """Where a secret stands because of the place."""
-    for hint, place in PLACES:
-        if hint in lowered and (hint != ":" or lowered.count(":") > 3):
-            for found in _compiled(place).finditer(text):
-                if _secret(hint, found):
-                    yield found.span("s")
+    for hint, places in _by_hint().items():
+        if hint not in lowered or (hint == ":" and lowered.count(":") < 4):
+            continue
+        for first, last in _segments(hint, lowered):
+            for place in places:
+                for found in place.finditer(text, first, last):
+                    whole = found if found.end() < last else place.match(text, found.start())
+                    if whole and _secret(hint, whole):
+                        yield whole.span("s")
     if "-u" in lowered or "--user" in lowered or "--proxy-user" in lowered:
         yield from _users(text)
 
 
+def _segments(hint: str, lowered: str) -> Iterator[Span]:
+    """The parts of the text where the expressions of a hint can match: around it, what overlaps joined."""
+    if len(lowered) < 2 * _AROUND or hint == ":":
+        yield 0, len(lowered)
+        return
+    at = lowered.find(hint)
+    first = last = 0
+    while at >= 0:
+        if at - _AROUND > last:
+            if last:
+                yield first, last
+            first = at - _AROUND
+        last = min(len(lowered), at + _AROUND)
+        at = lowered.find(hint, at + len(hint))
+    yield first, last
+
+
 @cache
-def _compiled(place: str) -> re.Pattern[str]:
-    return re.compile(place)
+def _by_hint() -> dict[str, list[re.Pattern[str]]]:
+    out: dict[str, list[re.Pattern[str]]] = {}
+    for hint, place in PLACES:
+        out.setdefault(hint, []).append(re.compile(place))
+    return out
 
 
 def _secret(hint: str, found: re.Match[str]) -> bool:
@@ -124,8 +149,10 @@ def _secret(hint: str, found: re.Match[str]) -> bool:
         return looks_random(value) or (
             len(value) >= 32 and entropy(value) > 3 and any(map(str.isdigit, value)) and "." not in value
         )
-    if hint == ":":
-        return not value.isdigit() and not _SOURCE.match(found[0])
+    if hint == ":":  # host:port:database:user:password, a line of its own
+        line = found.string.rfind("\n", max(0, found.start() - 130), found.start()) + 1
+        host = found.string[line : found.start()]
+        return bool(_HOST.fullmatch(host)) and not value.isdigit()
     return True
 
 
