@@ -4,6 +4,8 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
+from mcp_server.logs.trimming import trouble
+
 _MAX_WORDS = 120
 _ROUNDS = 3
 # the word behind such a key is what the line says: it never varies
@@ -20,7 +22,8 @@ def merge(texts: Iterable[str]) -> dict[str, str]:
 
     Shapes of equal length that differ in exactly one word become one when that word takes enough values for the number
     of words that stay (_enough), or when a shape exists in which it is already masked. Short shapes stay as they are:
-    `X startup succeeded` says something else for every X. The result depends on the set of texts alone.
+    `X startup succeeded` says something else for every X.
+    So does a word of trouble (`job ended FAILED`). The result depends on the set of texts alone.
     """
     start = {text: tuple(text.split(" ")) for text in texts}
     now = {text: words for text, words in start.items() if len(words) <= _MAX_WORDS}
@@ -61,7 +64,10 @@ def _target(place: int, members: list[Words]) -> Words | None:
         return None
     if any(words[:place] != before or words[place + 1 :] != after for words in members):  # hashes met by chance
         return None
+    members[:] = [words for words in members if not trouble().search(words[place])]
     values = [words[place] for words in members]
+    if len(values) < 2:
+        return None
     key = values[0].partition("=")[0] + "="
     keyed = all(value.startswith(key) for value in values)
     mask = key + "*" if keyed else "*"

@@ -4,32 +4,37 @@ Records are grouped by shape; what is shown is one record of each, verbatim. Whe
 steps down: full (shapes of everything) → rules (shapes of records in trouble only) → basic (trouble counted, few kept).
 """
 
+import re
 import time
-from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
 from itertools import islice
-from math import log
 from typing import Literal, Protocol
 
 from mcp_server.core.clock import stamp
 from mcp_server.core.text import amount
-from mcp_server.logs.templates import LIMIT, MAX_EXAMPLE, Shape, Shapes
-from mcp_server.logs.trimming import condense, headline, trouble, turn
+from mcp_server.logs.telling import WEIGHTS, Entry, rank
+from mcp_server.logs.templates import LIMIT, MAX_EXAMPLE, Shapes
+from mcp_server.logs.trimming import condense, headline, trouble
 
 Mode = Literal["full", "rules", "basic"]
 MIN_BUDGET = 200
 _CHUNK = 5_000
-_WEIGHTS = {"critical": 4.0, "error": 3.0, "warning": 1.5}
 _CALM = ("info", "debug")
 _PER_SHAPE = 40_000
 """Bytes that a shape with its example may hold, once for each of five levels."""
-_ASKED = 5_000
 _BASIC_KEPT = 20
 _WIDTHS = (2_000, 1_200, 800, 500, 350, 260, 200, 150)
 _NARROW = 90
 _TITLE, _LAST = 40, 220
+
+
+@cache
+def _failed() -> re.Pattern[str]:
+    """An answer of 500 and above: numbers have no part in a shape, so such records are told apart before."""
+    return re.compile(r"\" 5\d\d |\bstatus(?:[_ -]?code)?\"? ?[:=] ?\"?5\d\d\b", re.ASCII | re.I)
 
 
 class Said(Protocol):
@@ -41,17 +46,6 @@ class Said(Protocol):
     def at(self) -> datetime | None: ...
     @property
     def level(self) -> str | None: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One shape worth showing. `level` is the records' own, None where they state none; `known` names a known trouble."""
-
-    shape: Shape
-    level: str | None
-    trouble: bool
-    score: float
-    known: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +89,7 @@ def summarise(
 ) -> Summary:
     """The most telling records within `budget` characters (at least MIN_BUDGET).
 
-    `known` names the trouble that a text is, if it is a known one; it is asked once per shape, of at most _ASKED.
+    `known` names the trouble that a text is, if it is a known one; it is asked once per shape, of at most MAX_ASKED.
     `seconds` bounds the reading of records (then the rest is not read, and the summary says so), `memory` what is held,
     in bytes.
     """
@@ -105,7 +99,7 @@ def summarise(
         text = f"{_head(read)}; all of it:\n" + "\n".join(read.whole)
         if len(text) <= budget:
             return Summary(text, read.mode, read.why, read.records)
-    entries = _entries(read, known)
+    entries = rank(read.shapes, known)
     return _render(read, entries, budget)
 
 
@@ -130,12 +124,15 @@ def _gather(records: Iterable[Said], budget: int, seconds: float, memory: int, c
 
 def _take(read: _Read, chunk: Sequence[Said], budget: int) -> None:
     parts: dict[str | None, list[tuple[int, Said]]] = {}
+    failed = _failed() if _failed().search("\n".join([record.text[:2_000] for record in chunk])) else None
     for place, record in enumerate(chunk, start=read.records):
         if at := record.at:
             read.since = at if read.since is None or at < read.since else read.since
             read.until = at if read.until is None or at > read.until else read.until
-        level = "info" if record.level in _CALM else record.level if record.level in _WEIGHTS else None
-        if read.mode != "full" and level not in _WEIGHTS and not trouble().search(record.text, 0, 500):
+        level = "info" if record.level in _CALM else record.level if record.level in WEIGHTS else None
+        if failed and level not in WEIGHTS and failed.search(record.text, 0, 2_000):
+            level = "error"
+        if read.mode != "full" and level not in WEIGHTS and not trouble().search(record.text, 0, 500):
             read.passed += 1
             continue
         if read.mode == "basic":
@@ -152,36 +149,6 @@ def _take(read: _Read, chunk: Sequence[Said], budget: int) -> None:
     if read.whole is not None:
         read.size += sum(len(record.text) + 1 for record in chunk)
         read.whole = [*read.whole, *(record.text for record in chunk)] if read.size <= budget else None
-
-
-def _entries(read: _Read, known: Callable[[str], str | None] | None) -> list[Entry]:
-    """Every shape with its score, the most telling first."""
-    shapes = [(level, shape) for level, found in read.shapes.items() for shape in found.result().shapes if shape.text]
-    total = max(2, sum(shape.count for _, shape in shapes))
-    likely = sorted(shapes, key=lambda one: (one[0] not in _WEIGHTS, one[1].count))[:_ASKED] if known else []
-    named = {id(shape): known(shape.example) for _, shape in likely if known}
-    onsets = sorted(shape.first for level, shape in shapes if level in ("critical", "error"))
-    firsts = sorted(shape.first for _, shape in shapes)
-    entries = []
-    for level, shape in shapes:
-        name = named.get(id(shape))
-        words = bool(trouble().search(shape.example, 0, 2_000))
-        rarity = log(total / shape.count) / log(total)  # 1: once; 0: all of them
-        near = 0.5 if _within(onsets, shape.first, max(50, total // 200)) else 0.0
-        crowd = 0.15 * min(6, log(1 + _within(firsts, shape.first, 50)))  # a start-up says much at once
-        score = 2 * rarity + near - crowd + (2.0 if name else 0.0)
-        if level not in _WEIGHTS:
-            score += (1.0 if words else 0.0) + (0.7 if turn().search(shape.text, 0, 2_000) else 0.0)
-        else:
-            score += _WEIGHTS[level] + (0.5 if words else 0.0)
-        in_trouble = level in ("critical", "error") or name is not None or (level == "warning" and rarity > 0.2)
-        in_trouble = in_trouble or (level is None and words and rarity > 0.2)
-        entries.append(Entry(shape, level, in_trouble, score, name))
-    return sorted(entries, key=lambda entry: (-entry.score, entry.shape.first, entry.shape.text))
-
-
-def _within(places: list[int], place: int, reach: int) -> int:
-    return bisect_right(places, place + reach) - bisect_left(places, place - reach)
 
 
 def _render(read: _Read, entries: list[Entry], budget: int) -> Summary:

@@ -9,12 +9,12 @@ _SHORT = 40
 
 
 _TROUBLE = (
-    r"errors? exception \w{0,60}Error \w{0,60}Exception fail(?:s|ed|ing|ures?|over)? fatal panic refused time[d-]?out timed\x20out"
-    r" denied forbidden unreachable crash(?:ed|ing)? abort(?:ed|ing)? killed oom out\x20of\x20memory corrupt(?:ed|ion)? cannot can't"
-    r" could\x20not unable unavailable exhausted exceeded lost expired invalid reset\x20by\x20peer segfault traceback down rejected"
-    r" broken deadlock degrad(?:ed|ation) critical overload(?:ed)? throttl(?:ed|ing) evicted backoff dropped stuck unhealthy"
+    r"errors? exception \w{0,60}Error \w{0,60}Exception fail(?:s|ed|ing|ures?|over)? fatal panic refused time[d-]?out"
+    r" timed\x20out denied forbidden unreachable crash(?:ed|ing)? abort(?:ed|ing)? killed oom out\x20of\x20memory cannot can't"
+    r" could\x20not corrupt(?:ed|ion)? unable unavailable exhausted exceeded lost expired invalid reset\x20by\x20peer segfault"
+    r" traceback down rejected broken deadlock degrad(?:ed|ation) critical overload(?:ed)? throttl(?:ed|ing) evicted backoff"
     r" not\x20(?:connected|found|responding|available|ready|allowed|reachable) retry(?:ing)? terminated disconnected full"
-    r" (?-i:E[A-Z]{4,15})"
+    r" dropped stuck unhealthy (?-i:E[A-Z]{4,15})"
 )
 _TURNS = (
     r"re(?:load|start)\w{0,5} reset configur(?:ed|ation|ing)? config load(?:ed|ing) start(?:ed|ing|up)? (?:re)?boot(?:ed|ing)?"

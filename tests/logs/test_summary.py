@@ -75,6 +75,21 @@ def test_errors_do_not_crowd_out_the_rare_nor_the_rare_the_errors():
     assert "lost the lease" in summarise(many, 1_500).text
 
 
+def test_an_answer_of_500_is_told_from_one_of_200():
+    records = noise(9_000)
+    records += [said(f'10.0.0.{i % 9} "GET /pay HTTP/1.1" {500 if i == 700 else 200} 12 "-"', i, None) for i in range(900)]
+    records += [said(f'{{"path": "/cart", "status": {503 if i == 70 else 200}, "ms": {i}}}', i) for i in range(900)]
+    text = summarise(records, 2_000).text
+    assert '"GET /pay HTTP/1.1" 500 12' in text and '"status": 503' in text
+
+
+def test_a_word_of_trouble_is_not_taken_for_one_value_of_many():
+    ends = ("shipped", "packed", "paid", "returned", "FAILED")
+    records = [said(f"order {i} of the shop is now {ends[i % 4]} at last", i) for i in range(5_000)]
+    records[77] = said("order 77 of the shop is now FAILED at last", 77)
+    assert "is now FAILED at last" in summarise(records, 1_000).text
+
+
 def test_a_known_trouble_is_named():
     records = [*noise(3_000), said("shop: bind: address in use", 7, "error")]
     answer = summarise(records, 1_500, known=lambda text: "address in use" if "bind" in text else None)
