@@ -1,35 +1,34 @@
 """Lines → records. A record is what one log call wrote: its first line and the lines that belong to it."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
-from typing import Literal
 
-from mcp_server.logs.time import find_stamp, in_utc
+from mcp_server.core.clock import to_utc
+from mcp_server.logs.severity import Level, level_of, weight
+from mcp_server.logs.stamps import StampReader
 
-Level = Literal["critical", "error", "warning", "info", "debug"]
+__all__ = ["MAX_LINE", "MAX_LINES", "MAX_RECORD", "Level", "Record", "Records", "level_of", "records_of", "split", "weight"]
 
 MAX_LINE = 8_192
 MAX_LINES = 400
 MAX_RECORD = 65_536
-
-_LEVELS: dict[str, Level] = {
-    "emerg": "critical", "emergency": "critical", "alert": "critical", "crit": "critical", "critical": "critical",
-    "fatal": "critical", "panic": "critical", "severe": "error", "error": "error", "err": "error", "warn": "warning",
-    "warning": "warning", "notice": "info", "info": "info", "information": "info", "debug": "debug", "trace": "debug",
-}  # fmt: skip
-_WORD = "|".join(sorted(_LEVELS, key=len, reverse=True))
-_LEVEL = re.compile(
-    rf"[\[(](?:[a-z_]{{1,20}}:)?(?P<a>(?i:{_WORD}))[\])]|\b(?:level|severity|lvl)\"? ?[=:] ?\"?(?P<b>(?i:{_WORD}))\b"
-    rf"|(?:^|[\s|:-])(?P<c>{_WORD.upper()})(?=[\s|:\]-])",
-    re.ASCII,
+_SAMPLE = 200
+_TRACE = ("Traceback (", "panic: ", "Exception in thread ", "Unhandled exception", "goroutine ", "Uncaught ", "fatal error: ")
+_GOES_ON = re.compile(
+    r"\s|Traceback \(|Caused by: |Suppressed: |During handling of |The above exception |\.\.\. \d+ more|[})\]]"
+    r"|--- End of |#\d{1,4} [/{\[]|Stack trace:|\d+: 0x|stack backtrace:|note: run with "
 )
-_ACCESS = re.compile(r"\" (?P<status>[1-5]\d\d) (?:\d|-)", re.ASCII)
-_TROUBLE = re.compile(r"Traceback \(most recent call last\)|^panic: |^Exception in thread |segfault at|Killed process", re.M)
-_GOES_ON = re.compile(r"\s|Traceback \(|Caused by: |During handling of |The above exception |\.\.\. \d+ more|[})\]]")
+_GO_ON = re.compile(r"goroutine \d+ \[|created by |exit status \d|\[signal |[\w./*()\[\]{}-]{1,200}\(.{0,400}\)$")
 _TRACE_END = re.compile(r"[A-Za-z_][\w.]{0,120}(?::|$)")
-_RANK: tuple[Level, ...] = ("critical", "error", "warning", "info", "debug")
+# a trace that a container runtime or a syslog stamped line by line, and what databases and PHP write below an error
+_CARRIED = re.compile(
+    r"(?:std(?:out|err) [FP]|\]:|[A-Za-z0-9_./-]:|[0-9Z]|\|) "
+    r"(?:\s{1,16}(?:at [\w$.<(/]|File \"|from /|\.\.\. \d+ more|\^|[\w.]{1,80}\()"
+    r"|\tat |Caused by: |PHP Stack trace:|PHP {2,5}\d{1,3}\. |(?:DETAIL|HINT|CONTEXT|STATEMENT|QUERY|LOCATION): {2})"
+)
+_CARRIER = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +39,10 @@ class Record:
     at: datetime | None = None
     level: Level | None = None
     cut: bool = False
+    backwards: bool = False
+    """Its time lies before that of the record above it; kept as it is."""
+    line: int = 0
+    """The number of its first line in what was read, from 0."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,64 +62,71 @@ def split(text: str, *, starts_inside: bool = False, zone: tzinfo | None = None,
     head = None
     if starts_inside:
         head, _, text = text.partition("\n")
-    groups, local = [], False
-    for lines, moment in _grouped(text, reference):
-        local = local or (moment is not None and moment.tzinfo is None)
-        groups.append(_record(lines, in_utc(moment, zone)))
-    return Records(tuple(groups), head, local)
+    reader = StampReader(zone=zone, reference=reference)
+    reader.learn(text[: _SAMPLE * 2_000].split("\n", _SAMPLE)[:_SAMPLE])
+    records = tuple(records_of(text.split("\n"), reader))
+    return Records(records, head, reader.report().zone in ("source", "host"))
 
 
-def _grouped(text: str, reference: datetime | None) -> Iterator[tuple[list[str], datetime | None]]:
-    lines: list[str] = []
+def records_of(lines: Iterable[str], reader: StampReader) -> Iterator[Record]:
+    """Records of a stream of lines, oldest first, as they end; at most one record is held. Never raises, all bounded."""
+    before: datetime | None = None
+    for first, group, found in _grouped(lines, reader):
+        moment = to_utc(found) if found else None
+        turned = moment is not None and before is not None and moment < before
+        before = moment or before
+        yield _record(group, moment, first, backwards=turned)
+
+
+def _grouped(lines: Iterable[str], reader: StampReader) -> Iterator[tuple[int, list[str], datetime | None]]:
+    group: list[str] = []
     moment: datetime | None = None
-    stamped = in_trace = False
-    for raw in text.split("\n"):
+    stamped = in_trace = in_go = False
+    first = 0
+    for number, raw in enumerate(lines):
         line = raw.removesuffix("\r")
-        if not line and not lines:
+        if not line and not group:
             continue
-        found = find_stamp(line, reference)
+        opens, found = reader.seen(line)
+        if opens and group and stamped and found is not None and _carried(line, group[0], moment, found):
+            opens = False
         # after a stamped line everything without a stamp belongs to it; in a log without stamps, what looks so
         ends_trace = in_trace and not stamped and bool(_TRACE_END.match(line))
-        belongs = stamped or not line or ends_trace or bool(_GOES_ON.match(line))
-        if line.startswith("Traceback (") and lines and not stamped:
-            belongs = lines[0].startswith("Traceback (") or level_of(lines[0]) in ("critical", "error")
-        follows = found is None and bool(lines) and belongs
-        if lines and (not follows or len(lines) >= MAX_LINES):
-            yield lines, moment
-            lines, moment = [], moment if follows else None
-        if not lines and not follows:
-            moment, stamped, in_trace = found, found is not None, False
-        lines.append(line)
+        belongs = stamped or not line or ends_trace or bool(_GOES_ON.match(line)) or (in_go and bool(_GO_ON.match(line)))
+        if line.startswith("Traceback (") and group and not stamped:
+            belongs = group[0].startswith("Traceback (") or level_of(group[0]) in ("critical", "error")
+        follows = not opens and bool(group) and belongs
+        if group and (not follows or len(group) >= MAX_LINES):
+            yield first, group, moment
+            group, moment = [], moment if follows else None
+        if not group:
+            first = number
+            if not follows:
+                moment, stamped, in_trace, in_go = found, opens, False, False
+        group.append(line if len(line) <= MAX_LINE else line[:MAX_LINE] + f"… ({len(line) - MAX_LINE} more)")
+        in_go = in_go or line.startswith(("panic: ", "fatal error: ", "goroutine "))
         in_trace = not ends_trace and (in_trace or line.startswith("Traceback ("))
-    if lines:
-        yield lines, moment
+    if group:
+        yield first, group, moment
 
 
-def _record(lines: list[str], at: datetime | None) -> Record:
+def _carried(line: str, head: str, moment: datetime | None, found: datetime) -> bool:
+    """A stamped line that continues the record above: a line of a trace, a DETAIL below an error, within ten seconds."""
+    if (
+        line.find("  ", 18, _CARRIER) < 0
+        and line.find("\tat ", 18, _CARRIER) < 0
+        and line.find("Caused by: ", 18, _CARRIER) < 0
+    ):
+        return line.find("PHP Stack trace:", 18, _CARRIER) > 0
+    if moment is None or abs((found - moment).total_seconds()) > 10:
+        return False
+    match = _CARRIED.search(line, 12, _CARRIER)
+    return bool(match) and line[:1] not in "{" and head[:1] not in "{"
+
+
+def _record(lines: list[str], at: datetime | None, first: int, *, backwards: bool) -> Record:
     while len(lines) > 1 and not lines[-1]:
         lines.pop()
-    short = [line if len(line) <= MAX_LINE else line[:MAX_LINE] + f"… ({len(line) - MAX_LINE} more)" for line in lines]
-    text = "\n".join(short)
-    return Record(
-        text[:MAX_RECORD], at, level_of(text), cut=len(text) > MAX_RECORD or any(len(line) > MAX_LINE for line in lines)
-    )
-
-
-def level_of(text: str) -> Level | None:
-    """The level a record states: the weightiest of its lines' own; a trace is an error, an access log's 5xx too."""
-    found: set[Level] = set()
-    first, _, rest = text.partition("\n")
-    if status := _ACCESS.search(first, 0, 2_000):
-        found.add("error" if status["status"] >= "500" else "info")
-    else:
-        for line in (first, *rest.split("\n", 50)[:50]):
-            if match := _LEVEL.search(line, 0, 200):
-                found.add(_LEVELS[next(word for word in match.groups() if word).lower()])
-        if _TROUBLE.search(text):
-            found.add("error")
-    return min(found, key=_RANK.index) if found else None
-
-
-def weight(level: Level | None) -> int:
-    """0 for the weightiest; a record without a level stands between warning and info."""
-    return _RANK.index(level) * 2 if level else 5
+    text = "\n".join(lines)
+    cut = len(text) > MAX_RECORD or any(len(line) > MAX_LINE for line in lines)
+    return Record(text[:MAX_RECORD], at, level_of(text), cut, backwards, first)
