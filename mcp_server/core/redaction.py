@@ -4,19 +4,15 @@ Redaction fails closed: when it raises, the text is withheld. It is idempotent, 
 (`‹secret:a1b2c3›`, keyed per installation), so that "the same secret as before" stays visible.
 
 How a secret is known: by its form (`secret_tokens`), by the name beside it (`secret_pairs`, judged in `secret_names`),
-by the place it stands in (`secret_places`), as a block of lines (`secret_blocks`), or wrapped in base64.
+by the place it stands in (`secret_places`), as a block of lines (`secret_blocks`), or wrapped in base64: `secret_scan`.
 """
 
 import hashlib
 import hmac
 import re
-from collections.abc import Iterator
+from functools import cache
+from types import ModuleType
 from typing import Any
-
-from mcp_server.core import secret_blocks, secret_pairs, secret_places, secret_tokens
-from mcp_server.core.secret_names import is_secret, looks_random, weight
-
-Span = tuple[int, int]
 
 TAG = re.compile(r"‹(?:secret|email|address):[0-9a-f]{6}›")
 
@@ -61,7 +57,7 @@ class Redactor:
 
     def _text(self, text: str, depth: int) -> str:
         for _ in range(_ROUNDS):
-            found = list(self._found(text, depth))
+            found = self._found(text, depth)
             if not found:
                 return text
             redacted = self._replaced(text, found)
@@ -70,19 +66,16 @@ class Redactor:
             text = redacted
         raise ValueError("redaction does not come to rest")
 
-    def _found(self, text: str, depth: int) -> Iterator[tuple[int, int, str]]:
-        for start, end in _secrets(text):
-            yield start, end, "secret"
+    def _found(self, text: str, depth: int) -> list[tuple[int, int, str]]:
+        scan = _scan()
+        found = [(start, end, "secret") for start, end in scan.spans(text)]
         if depth < _DEPTH:
-            for start, end in secret_blocks.wrapped(text):
-                inner = secret_blocks.decoded(text[start:end])
-                if inner and self._text(inner, depth + 1) is not inner:
-                    yield start, end, "secret"
+            found += [(*span, "secret") for span, inner in scan.wrapped(text) if self._text(inner, depth + 1) is not inner]
         if self._emails and "@" in text:
-            yield from ((*found.span(), "email") for found in _EMAIL.finditer(text))
+            found += [(*match.span(), "email") for match in _EMAIL.finditer(text)]
         if self._addresses:
-            yield from ((*found.span(), "address") for found in _IPV4.finditer(text))
-            yield from ((*found.span(), "address") for found in _IPV6.finditer(text))
+            found += [(*match.span(), "address") for pattern in (_IPV4, _IPV6) for match in pattern.finditer(text)]
+        return found
 
     def _replaced(self, text: str, found: list[tuple[int, int, str]]) -> str:
         """`text` with the parts found as tags; overlapping parts are one, a tag that stands already is not cut."""
@@ -140,18 +133,14 @@ class Redactor:
         return self._member(flag.strip("-"), item)  # type: ignore[no-any-return]  # a string stays a string
 
     def _member(self, key: str, value: Any) -> Any:
-        if isinstance(value, list | tuple) and weight(key) == "password":
+        scan = _scan()
+        if isinstance(value, str):
+            return self._whole(value) if value and scan.named(key, value) else self.text(value)
+        if isinstance(value, list | tuple) and scan.always(key):
             return [self._member(key, item) for item in value]
-        if not isinstance(value, str) or not value:
-            if isinstance(value, int) and not isinstance(value, bool) and weight(key) == "password":
-                return self._whole(str(value))
-            return self.data(value)
-        kind = weight(key)
-        if kind and (kind != "hint" or looks_random(value)) and is_secret(key, kind, value, quoted=True):
-            return self._whole(value)
-        if key in {"auth", "_auth"} and len(value) >= 8 and " " not in value:
-            return self._whole(value)
-        return self.text(value)
+        if isinstance(value, int) and not isinstance(value, bool) and scan.always(key):
+            return self._whole(str(value))
+        return self.data(value)
 
     def _whole(self, value: Any) -> Any:
         """A value that is secret whatever it looks like."""
@@ -164,14 +153,9 @@ class Redactor:
         return f"‹{kind}:{digest[:6]}›"
 
 
-def _secrets(text: str) -> Iterator[Span]:
-    lowered = text.lower()
-    if len(lowered) != len(text):  # a letter whose small form is longer: then only ASCII counts
-        lowered = text.translate(_SMALL)
-    yield from secret_tokens.spans(text)
-    yield from secret_pairs.spans(text, lowered)
-    yield from secret_places.spans(text, lowered)
-    yield from secret_blocks.spans(text)
+@cache
+def _scan() -> ModuleType:
+    """What knows the secrets, loaded with the first text: a start costs nothing."""
+    from mcp_server.core import secret_scan
 
-
-_SMALL = {code: code + 32 for code in range(ord("A"), ord("Z") + 1)}
+    return secret_scan

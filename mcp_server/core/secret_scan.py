@@ -1,0 +1,40 @@
+"""Everything that knows a secret, over one text."""
+
+from mcp_server.core import secret_blocks, secret_pairs, secret_places, secret_tokens
+from mcp_server.core.secret_names import is_secret, looks_random, weight
+
+Span = tuple[int, int]
+
+_SMALL = {code: code + 32 for code in range(ord("A"), ord("Z") + 1)}
+
+
+def spans(text: str) -> list[Span]:
+    """Where secrets stand, in no order; they may overlap."""
+    lowered = text.lower()
+    if len(lowered) != len(text):  # a letter whose small form is longer: then only ASCII counts
+        lowered = text.translate(_SMALL)
+    return [
+        *secret_tokens.spans(text),
+        *secret_pairs.spans(text, lowered),
+        *secret_places.spans(text, lowered),
+        *secret_blocks.spans(text),
+    ]
+
+
+def wrapped(text: str) -> list[tuple[Span, str]]:
+    """Where base64 stands that may wrap a secret, and what it says."""
+    runs = [(span, secret_blocks.decoded(text[slice(*span)])) for span in secret_blocks.wrapped(text)]
+    return [(span, inner) for span, inner in runs if inner]
+
+
+def named(name: str, value: str) -> bool:
+    """Whether a value is secret because of the name it belongs to."""
+    kind = weight(name)
+    if name in {"auth", "_auth"} and len(value) >= 8 and " " not in value:
+        return True  # a docker login
+    return kind is not None and (kind != "hint" or looks_random(value)) and is_secret(name, kind, value, quoted=True)
+
+
+def always(name: str) -> bool:
+    """Whether whatever belongs to this name is secret, numbers and lists too."""
+    return weight(name) == "password"
