@@ -1,6 +1,7 @@
 """A log within a character budget: every distinct error and every rare other record, with counts and onset.
 
-Records are grouped by shape; what is shown is one record of each, verbatim. When time or memory run short the analysis
+Records are grouped by shape; what is shown is one record of each, verbatim. They must come redacted: a long record is
+cut, and half a secret is not recognised as one. When time or memory run short the analysis
 steps down: full (shapes of everything) → rules (shapes of records in trouble only) → basic (trouble counted, few kept).
 """
 
@@ -21,7 +22,8 @@ from mcp_server.logs.trimming import condense, headline, trouble
 
 Mode = Literal["full", "rules", "basic"]
 MIN_BUDGET = 200
-_CHUNK = 5_000
+_CHUNK = 2_000
+"""Records between two looks at the clock."""
 _CALM = ("info", "debug")
 _PER_SHAPE = 40_000
 """Bytes that a shape with its example may hold, once for each of five levels."""
