@@ -68,9 +68,10 @@ class Redactor:
 
     def _found(self, text: str, depth: int) -> list[tuple[int, int, str]]:
         scan = _scan()
-        found = [(start, end, "secret") for start, end in scan.spans(text)]
+        spans, wrapped = scan.spans(text)
+        found = [(*span, "secret") for span in spans]
         if depth < _DEPTH:
-            found += [(*span, "secret") for span, inner in scan.wrapped(text) if self._text(inner, depth + 1) is not inner]
+            found += [(*span, "secret") for span, inner in wrapped if self._text(inner, depth + 1) is not inner]
         if self._emails and "@" in text:
             found += [(*match.span(), "email") for match in _EMAIL.finditer(text)]
         if self._addresses:

@@ -71,7 +71,7 @@ PLACES: tuple[tuple[str, str], ...] = (
     ("sidekiq", r"(?i:sidekiq\w{0,40})['\"]?\s{0,4}[:=]\s{0,4}['\"]?(?P<s>[a-f0-9]{8}:[a-f0-9]{8})\b"),
     ("gems.contribsys", r"(?P<s>[a-f0-9]{8}:[a-f0-9]{8})@(?:gems|enterprise)\.contribsys"),
     # docker: {"auths": {"host": {"auth": "…"}}}
-    ("auth", r"\\{0,15}\"_?auth\\{0,15}\"\s{0,8}:\s{0,8}\\{0,15}\"(?P<s>[^\"\\‹\s]{8,})"),
+    ("auth", r"\"_?auth\\{0,15}\"\s{0,8}:\s{0,8}\\{0,15}\"(?P<s>[^\"\\‹\s]{8,})"),
     ("<master>", r"(?i:<master>)\s{0,40}(?P<s>\{[A-Za-z0-9+/=]{16,400}\})\s{0,40}</"),
     (
         "auth",

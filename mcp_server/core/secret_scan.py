@@ -8,23 +8,18 @@ Span = tuple[int, int]
 _SMALL = {code: code + 32 for code in range(ord("A"), ord("Z") + 1)}
 
 
-def spans(text: str) -> list[Span]:
-    """Where secrets stand, in no order; they may overlap."""
+def spans(text: str) -> tuple[list[Span], list[tuple[Span, str]]]:
+    """Where secrets stand, in no order, they may overlap; and where base64 may wrap one, with what it says."""
     lowered = text.lower()
     if len(lowered) != len(text):  # a letter whose small form is longer: then only ASCII counts
         lowered = text.translate(_SMALL)
-    return [
-        *secret_tokens.spans(text),
-        *secret_pairs.spans(text, lowered),
-        *secret_places.spans(text, lowered),
-        *secret_blocks.spans(text),
-    ]
-
-
-def wrapped(text: str) -> list[tuple[Span, str]]:
-    """Where base64 stands that may wrap a secret, and what it says."""
+    found = [*secret_tokens.middles(text), *secret_pairs.spans(text, lowered), *secret_places.spans(text, lowered)]
+    begins = secret_tokens.beginnings(text)
+    if not begins:
+        return found, []
+    found += [*secret_tokens.begun(text, begins), *secret_blocks.spans(text)]
     runs = [(span, secret_blocks.decoded(text[slice(*span)])) for span in secret_blocks.wrapped(text)]
-    return [(span, inner) for span, inner in runs if inner]
+    return found, [(span, inner) for span, inner in runs if inner]
 
 
 def named(name: str, value: str) -> bool:

@@ -7,16 +7,22 @@ import re
 from collections.abc import Iterator
 from functools import cache
 
+from mcp_server.core.secret_blocks import MARKS
 from mcp_server.core.secret_shapes import BEGINNINGS, MIDDLES
 
 Span = tuple[int, int]
 
 
-def spans(text: str) -> Iterator[Span]:
-    """Where tokens stand that a provider's form gives away."""
+def beginnings(text: str) -> list[re.Match[str]]:
+    """Where a token, a block of key material or wrapped text may begin; mostly nowhere."""
+    return list(_beginnings().finditer(text))
+
+
+def begun(text: str, begins: list[re.Match[str]]) -> Iterator[Span]:
+    """Where tokens stand that begin as a provider's do."""
     done = 0  # to here a token was found, or none can be
-    for begin in _beginnings().finditer(text):
-        if begin.start() < done:
+    for begin in begins:
+        if begin.start() < done or begin[0] in MARKS:
             continue
         found = _tail(begin[0]).match(text, begin.end())
         if found and not dull(text[begin.end() : found.end()]):
@@ -24,6 +30,10 @@ def spans(text: str) -> Iterator[Span]:
             yield begin.start(), done
         elif begin[0] == "eyJ":
             done = _REST.match(text, begin.end()).end()  # type: ignore[union-attr]  # as above
+
+
+def middles(text: str) -> Iterator[Span]:
+    """Where tokens stand that are known by their middle, and web hooks."""
     for literal in MIDDLES:
         if literal in text:
             yield from _middle(literal, text)
@@ -70,7 +80,7 @@ def _middle_patterns(literal: str) -> tuple[re.Pattern[str], re.Pattern[str]]:
 def _beginnings() -> re.Pattern[str]:
     """One expression for all beginnings, shared first letters tried once; a beginning that extends another is left out."""
     tree: dict[str, dict] = {}  # type: ignore[type-arg]  # a tree of itself
-    for beginning in BEGINNINGS:
+    for beginning in (*BEGINNINGS, *MARKS):
         node = tree
         for letter in beginning:
             node = node.setdefault(letter, {})
