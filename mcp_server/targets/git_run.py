@@ -39,6 +39,15 @@ _ENVIRONMENT = {
 }  # fmt: skip
 
 
+def _library() -> Any:
+    """GitPython's runner. Importing it would run `git version` without any limit of ours: it is told of no program."""
+    os.environ["GIT_PYTHON_REFRESH"] = "quiet"
+    os.environ["GIT_PYTHON_GIT_EXECUTABLE"] = "/nonexistent/git"
+    from git.cmd import Git
+
+    return Git("/")
+
+
 class Runner:
     """Runs git on one repository, all its runs together under one deadline. Raises CouldNotLook and Cancelled."""
 
@@ -46,10 +55,7 @@ class Runner:
         program = shutil.which("git")
         if program is None or shutil.which("env") is None:
             raise CouldNotLook(what, "missing", "program git is not installed", "install the package that provides git")
-        os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
-        from git.cmd import Git
-
-        self._git, self._what, self._limits, self._left = Git("/"), what, limits, limits.until()
+        self._git, self._what, self._limits, self._left = _library(), what, limits, limits.until()
         settings = [text for name, value in _OPTIONS.items() for text in ("-c", f"{name}={value}")]
         path = os.environ.get("PATH", os.defpath)
         # env -i, because GitPython adds to our own environment (GIT_DIR, GIT_TRACE2 …) where nothing may come from

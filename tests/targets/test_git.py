@@ -4,6 +4,7 @@ import os
 import shutil
 import stat
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -476,3 +477,29 @@ def test_no_descriptor_is_left_open(repository: Repository, hanging: Repository)
     before = len(os.listdir("/proc/self/fd"))
     refusal(lambda: history(hanging.folder, limits=Limits(timeout_s=0.1)))
     assert len(os.listdir("/proc/self/fd")) == before
+
+
+LOOK = """
+import sys
+from mcp_server.core.errors import CouldNotLook
+from mcp_server.core.reader import Limits
+from mcp_server.targets.git_run import Runner
+try:
+    Runner("x", sys.argv[1], Limits(timeout_s=0.3)).lines("log")
+except CouldNotLook as failure:
+    print(failure.reason)
+"""
+
+
+def test_not_even_loading_the_library_runs_git_without_a_limit(tmp_path: Path) -> None:
+    program = tmp_path / "git"
+    program.write_text('#!/bin/sh\necho "$*" >> "$0.calls"\nexec sleep 30\n')
+    program.chmod(0o755)
+    done = subprocess.run(
+        [sys.executable, "-c", LOOK, str(tmp_path)], env={"PATH": f"{tmp_path}:/usr/bin:/bin", "GIT_PYTHON_REFRESH": "raise"},
+        check=False, capture_output=True, text=True, timeout=20, cwd=Path(__file__).parents[2],
+    )  # fmt: skip
+    assert done.stdout == "timed_out\n", done.stderr
+    calls = (tmp_path / "git.calls").read_text().splitlines()
+    assert len(calls) == 1
+    assert calls[0].endswith(" log")
