@@ -8,18 +8,16 @@ import hashlib
 import os
 import re
 import stat
-import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 from mcp_server.core.clock import Moment
 from mcp_server.core.noun import Noun
 from mcp_server.core.outcome import BlindSpot
-from mcp_server.core.reader import Limits
 from mcp_server.engine.places import resolve
-from mcp_server.engine.reader import EvidenceReader
-from mcp_server.engine.run import unmet
+from mcp_server.engine.readiness import lacking, reader_of
 from mcp_server.engine.session import Asking, Session
 from mcp_server.incident.playbooks import library, route
 from mcp_server.incident.record import Incident, incidents
@@ -118,16 +116,11 @@ def _digest(path: Path) -> AuthorityFile:
 
 def preflight(session: Session, incident: Incident, asking: Asking) -> tuple[int, tuple[BlindSpot, ...]]:
     """How many questions have all they need on the incident's target, and what the others lack; each need looked for once."""
-    limits = session.settings.limits
-    reader = EvidenceReader(
-        resolve(incident.target, session.settings.read), session.ledger, session.redactor,
-        Limits(limits.look_s, limits.output_bytes, asking.cancel), asker="preflight", commands=(),
-        deadline=time.monotonic() + limits.call_s, incident=incident.id,
-    )  # fmt: skip
+    asking = replace(asking, incident=incident.id)
+    reader = reader_of(session, resolve(incident.target, session.settings.read), asking)
     units = session.catalog.diagnostics.values()
-    missing = {need: unmet(reader, need) for need in dict.fromkeys(need for unit in units for need in unit.spec.needs)}
-    ready = sum(all(missing[need] is None for need in unit.spec.needs) for unit in units)
-    return ready, tuple(spot for spot in missing.values() if spot is not None)
+    missing = lacking(session, reader, (need for unit in units for need in unit.spec.needs), asking)
+    return sum(missing.keys().isdisjoint(unit.spec.needs) for unit in units), tuple(missing.values())
 
 
 def similar(session: Session, incident: Incident) -> Iterator[Similar]:

@@ -1,9 +1,7 @@
 """What can be asked here, what cannot, and what would make it possible."""
 
-import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 
 from pydantic import Field
 
@@ -12,12 +10,11 @@ from mcp_server.core.clock import now, parse_moment, stamp
 from mcp_server.core.declare import ChangeSource, Diagnostic, Need, binary
 from mcp_server.core.errors import CouldNotLook
 from mcp_server.core.outcome import BlindSpot, Coverage, Finding, FindingType, Outcome, Statement
-from mcp_server.core.reader import Limits
 from mcp_server.core.text import amount
 from mcp_server.engine.lock import lock_report
 from mcp_server.engine.places import Place, resolve
 from mcp_server.engine.reader import EvidenceReader
-from mcp_server.engine.run import unmet
+from mcp_server.engine.readiness import lacking, reader_of
 from mcp_server.engine.session import Asking, Session
 from mcp_server.incident.record import current
 from mcp_server.surface.telling import Told, tell
@@ -59,14 +56,10 @@ def run(session: Session, params: Params, asking: Asking) -> Outcome:
 
 
 def _look(session: Session, place: Place, only: str | None, asking: Asking) -> Told:
-    limits = session.settings.limits
-    reader = EvidenceReader(
-        place, session.ledger, session.redactor, Limits(limits.look_s, limits.output_bytes, asking.cancel),
-        asker="preflight", commands=(), deadline=time.monotonic() + limits.call_s, incident=asking.incident,
-    )  # fmt: skip
+    reader = reader_of(session, place, asking)
     wanted = {name: needs for name, needs in _needs(session).items() if only in (None, name)}
     everything = {need for needs, programs in wanted.values() for need in (*needs, *programs)}
-    missing = _missing(reader, everything, limits.parallel, asking)
+    missing = lacking(session, reader, sorted(everything, key=lambda need: (need.kind, need.name)), asking)
     blocked, partly = _sorted(wanted, missing)
     findings = tuple(_clock(session, reader, place))
     lock = lock_report()
@@ -109,23 +102,11 @@ def _sorted(
     blocked: dict[str, list[BlindSpot]] = {}
     partly: dict[str, list[BlindSpot]] = {}
     for name, (needs, programs) in wanted.items():
-        if lacking := [missing[need] for need in needs if need in missing]:
-            blocked[name] = lacking
-        elif lacking := [missing[need] for need in programs if need in missing]:
-            partly[name] = lacking
+        if lacks := [missing[need] for need in needs if need in missing]:
+            blocked[name] = lacks
+        elif lacks := [missing[need] for need in programs if need in missing]:
+            partly[name] = lacks
     return blocked, partly
-
-
-def _missing(reader: EvidenceReader, needs: set[Need], parallel: int, asking: Asking) -> dict[Need, BlindSpot]:
-    """What is not there; each need is looked for once."""
-    ordered = sorted((need for need in needs if need.kind != "setting"), key=lambda need: (need.kind, need.name))
-    found: dict[Need, BlindSpot] = {}
-    with ThreadPoolExecutor(parallel) as pool:
-        for count, (need, spot) in enumerate(zip(ordered, pool.map(lambda need: unmet(reader, need), ordered), strict=True), 1):
-            asking.progress(count, len(ordered), need.name)
-            if spot is not None:
-                found[need] = spot
-    return found
 
 
 def _clock(session: Session, reader: EvidenceReader, place: Place) -> Iterator[Finding]:
