@@ -1,8 +1,8 @@
 """A log within a character budget: every distinct error and every rare other record, with counts and onset.
 
 Records are grouped by shape; what is shown is one record of each, verbatim. They must come redacted: a long record is
-cut, and half a secret is not recognised as one. When time or memory run short the analysis
-steps down: full (shapes of everything) → rules (shapes of records in trouble only) → basic (trouble counted, few kept).
+cut, and half a secret is not recognised as one. When time or memory run short the analysis steps down: full (shapes
+of everything) → rules (shapes of records in trouble only) → basic (trouble counted, few kept).
 """
 
 import re

@@ -142,6 +142,8 @@ def test_a_trace_keeps_its_first_and_its_innermost_lines():
 def test_a_long_line_is_cut_around_what_it_tells():
     line = '{"a": "' + "x" * 900 + '", "message": "database is gone", "b": "' + "y" * 900 + '"}'
     assert '"message": "database is gone"' in trim(line, 150)
+    header = "2026-11-20 10:00:00,412 INFO [a thread of a long name] org.shop.rm.ContainerAllocator: "
+    assert "Received the cart of today" in trim(header + "Received the cart of today and " + "more " * 50, 90)
     assert "connection refused by db" in trim("z " * 700 + "connection refused by db" + " w" * 700, 150)
 
 

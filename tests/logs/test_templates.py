@@ -60,6 +60,10 @@ def test_a_header_does_not_split_shapes(header):
     assert shape(header + "cannot open the store at 10.0.0.9") == "cannot open the store at *"
 
 
+def test_a_header_ends_with_the_logger():
+    assert shape("Nov 20 10:31:07 web1 shop[42]: [cart] 7 gone") == "[cart] * gone"
+
+
 def test_shapes_that_differ_in_one_variable_word_become_one():
     names = ["ana", "ben", "cora", "dan"]
     found = groups([f"session opened for user {name} by root" for name in names])
@@ -91,6 +95,13 @@ def test_counts_places_times_and_example():
     assert (top.text, top.count, top.first, top.last, top.example) == ("cart * lost", 2, 0, 2, "cart 1 lost")
     assert (top.since, top.until) == (times[0], times[2])
     assert other.since == other.until == times[1]
+    assert shapes.result() == shapes.result()
+
+
+def test_asking_twice_gives_the_same():
+    shapes = Shapes()
+    shapes.add([f"session opened for user {name} by root" for name in ("ana", "10", "ben")])
+    assert shapes.result().shapes[0].count == 3
     assert shapes.result() == shapes.result()
 
 
@@ -198,6 +209,13 @@ def test_small_counts_prove_nothing():
     assert compare(patterns({"slow": 4}), patterns({"slow": 20}), 300, 3_600) == ()
     assert compare(patterns({}), patterns({"now and then": 3}), 300, 3_600) == ()
     assert compare(patterns({}), patterns({}), 0, 0) == ()
+
+
+def test_with_many_shapes_one_must_be_surer():
+    spike, calm = {"slow answer": 12}, {f"{chr(97 + i % 26)}{chr(97 + i // 26)} done": 5 for i in range(100)}
+    before = {"slow answer": 2}
+    assert [item.kind for item in compare(patterns(spike), patterns(before), 300, 300)] == ["spiking"]
+    assert compare(patterns(spike | calm), patterns(before | calm), 300, 300) == ()
 
 
 def test_a_shape_is_found_again_when_one_side_saw_more_values():
