@@ -7,6 +7,7 @@ a time without a date yields to a calendar date that follows.
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from datetime import date, timedelta
 from itertools import chain, islice
 from typing import NamedTuple, TypeAlias
 
@@ -64,7 +65,10 @@ _MONTH = r"([JFMASONDjfmasond][AEPUCOaepuco][NBRYLGPTVCnbrylgptvc][A-Za-z]{0,6})
 _YEAR_FIRST = re.compile(
     r"([0-9][0-9]{3})(?:([-/\\.])([0-9]{1,2})\2([0-9]{1,2})|年([0-9]{1,2})月([0-9]{1,2})日)" + _GAP + _CLOCK
 )
-_PACKED = re.compile(r"([12][0-9]{3})([0-9]{2})([0-9]{2})([Tt_ :-]?)([0-9]{2}):?([0-9]{2}):?([0-9]{2})(?![0-9])" + _FRACTION)
+_PACKED = re.compile(
+    r"([12][0-9]{3})([0-9]{2})([0-9]{2})(?:([Tt_ :.-])([0-9]{1,2}):([0-9]{1,2}):([0-9]{1,2})"
+    r"|([Tt_ :.-]?)([0-9]{2})([0-9]{2})([0-9]{2}))(?![0-9])" + _FRACTION
+)
 _AFTER_MONTH = r"\.?[ \t-]{1,3}([0-9]{1,2})(?:st|nd|rd|th)?,?[ \t]{1,3}(?:([0-9]{4}),?[ \t]{1,3})?(?:at )?" + _CLOCK
 _BEFORE_MONTH = r"([0-9][0-9]?)[ \t./-]{0,2}"
 _SINCE_MONTH = (
@@ -85,7 +89,8 @@ _YEAR = re.compile(r"[ \t]{1,3}((?:19[7-9]|20[0-9])[0-9])(?![0-9]|[:./-]\w|::)")
 _CLOSING = frozenset(("", "]", ")", "}", ">", '"', "|", ";"))
 _WEEKDAY = re.compile(r"(?:^|[^A-Za-z])((?:mon|tue|wed|thu|fri|sat|sun)[a-z]{0,6}[.,]{0,2}[ \t]{1,2})$", re.I)
 
-_LEAD = r"[ \t]{0,8}(?:<[0-9]{1,3}>)?[\[(<{\"']?[ \t]{0,2}(?:(?:\[pid +[0-9]{1,9}\]|[0-9]{1,7})[ \t]{1,4})?"
+_COLOUR = re.compile(r"\x1b\[[0-9;?]{0,20}[A-Za-z]")
+_LEAD = r"[ \t]{0,8}(?:<[0-9]{1,3}>|#\+?)?[\[(<{\"']?[ \t]{0,2}(?:(?:\[pid +[0-9]{1,9}\]|[0-9]{1,7})[ \t]{1,4})?"
 _EPOCH = re.compile(
     _LEAD.replace("[0-9]{1,7}", "[0-9]{1,7}|-")
     + r"(?:([0-9]{10})(?:\.([0-9]{1,9})|([0-9]{3})|([0-9]{6})|([0-9]{9}))?(?![\w.:/])|1\.([0-9]{6,18})e\+?0?9(?![\w.]))"
@@ -97,8 +102,10 @@ _KLOG = re.compile(r"[IWEFDC]((?:20[0-9]{2})?)([01][0-9])([0-3][0-9]) ([0-9]{2})
 _CHROMIUM = re.compile(
     r"\[(?:[0-9]{1,9}:[0-9]{1,19}:)?([01][0-9])([0-3][0-9])/([0-9]{2})([0-9]{2})([0-9]{2})(?:\.([0-9]{1,9}))?:"
 )
+_ORDINAL = re.compile(r"[\[(<]?([12][90][0-9]{2})-([0-3][0-9]{2})T([0-9]{2}):([0-9]{2}):([0-9]{2})(?![0-9])" + _FRACTION)
 _SHORT = re.compile(
-    r"[\[(<]?([0-9]{2})([01][0-9])([0-3][0-9])[ \t]{1,2}([0-9]{1,2})(?::([0-9]{2}):([0-9]{2})|([0-9]{2})([0-9]{2}))(?![0-9:])"
+    r"(?:# Time: {1,3})?[\[(<]?([0-9]{2})([01][0-9])([0-3][0-9])[ \t]{1,2}([0-9]{1,2})"
+    r"(?::([0-9]{2}):([0-9]{2})|([0-9]{2})([0-9]{2}))(?![0-9:])"
 )
 _TAI = re.compile(r"@(4[0-9a-f]{15})([0-9a-f]{8})?(?![0-9a-f])")
 _AUDIT = re.compile(r"audit\(([0-9]{9,10})\.([0-9]{3})[:)]")
@@ -117,6 +124,11 @@ _JSON_KEY = re.compile(
     r")\"\s{0,4}:\s{0,4}(?:\{\s{0,4}\"(?:\$date|seconds|epochSecond)\"\s{0,4}:\s{0,4})?(?:\{\s{0,4}\"\$numberLong\"\s{0,4}:\s{0,4})?(\"?)",
     re.I,
 )
+_JSON_OTHER = re.compile(
+    r"(?<!\\)\"(?!(?:expir|valid|until|not|birth|next|due|modif|updat|last|dead|max|min|ttl))"
+    r"([A-Za-z_.@]{0,30}(?:time(?:stamp)?(?:unix)?(?:_?nanos?|_?millis|_?ms)?|date|_at))\"\s{0,4}:\s{0,4}(\"?)",
+    re.I,
+)
 _NUMBER = re.compile(r"(-?[0-9]{9,19})(?:\.([0-9]{1,12}))?(?![\w.])|([0-9])\.([0-9]{5,18})[eE]\+?(0?9|12)")
 _NANOS = re.compile(r"[\s,]{0,4}\"(?:nanos|nanoOfSecond)\"\s{0,2}:\s{0,2}([0-9]{1,9})")
 _LOGFMT = re.compile(
@@ -132,8 +144,15 @@ def nanos(digits: str | None) -> int:
     return int((digits + "000000000")[:9]) if digits else 0
 
 
+def plain(line: str) -> str:
+    """The line in which stamps are looked for: without a byte order mark and without the colours of a terminal."""
+    if line[:1] == "\ufeff":
+        line = line[1:]
+    return _COLOUR.sub("", line[: 4 * HEAD]) + line[4 * HEAD :] if "\x1b" in line[:HEAD] else line
+
+
 def scan(line: str) -> Raw | None:
-    """The stamp of a line, or None. Never raises; the numbers may still be no date."""
+    """The stamp of a line (see `plain`), or None. Never raises; the numbers may still be no date."""
     head = line[:HEAD]
     if not head:
         return None
@@ -243,9 +262,10 @@ def _year_first(head: str, match: re.Match[str]) -> Raw | None:
 def _packed(head: str, match: re.Match[str]) -> Raw | None:
     groups = match.groups()
     month = int(groups[1])
-    if not 1 <= month <= 12 or (not groups[3] and match.start() > 1):
+    if not 1 <= month <= 12 or (not (groups[3] or groups[7]) and match.start() > 1):
         return None
-    clock = (int(groups[4]), int(groups[5]), int(groups[6]), nanos(groups[7] or groups[8] or groups[9] or groups[10]))
+    hour, minute, second = (int(group) for group in (groups[4:7] if groups[3] else groups[8:11]))
+    clock = (hour, minute, second, nanos(groups[11] or groups[12] or groups[13] or groups[14]))
     return _finish(head, match, (int(groups[0]), month, int(groups[2])), clock, "packed digits")
 
 
@@ -315,6 +335,8 @@ def _special(head: str) -> Raw | None:
         return _plain(match, match[1], match[2], match[3], match[4], match[5], match[6], match[7], "klog")
     if match := _CHROMIUM.match(head):
         return _plain(match, None, match[1], match[2], match[3], match[4], match[5], match[6], "MMDD/HHMMSS")
+    if match := _ORDINAL.match(head):
+        return _day_of_year(head, match)
     if first == "@" and (match := _TAI.match(head)):
         seconds = int(match[1], 16) - 0x4000000000000000 - 10
         return _epoch(match.start(), match.end(), seconds, int(match[2] or "0", 16), "TAI64N")
@@ -337,6 +359,15 @@ def _special(head: str) -> Raw | None:
         found = _plain(match, match[8], match[6], match[7], match[1], match[2], match[3], match[4], "CMTrace")
         return found and found._replace(zone=zone)
     return None
+
+
+def _day_of_year(head: str, match: re.Match[str]) -> Raw | None:
+    year, ordinal = int(match[1]), int(match[2])
+    if not 1 <= ordinal <= 366:
+        return None
+    day = date(year, 1, 1) + timedelta(days=ordinal - 1)
+    clock = (int(match[3]), int(match[4]), int(match[5]), nanos(match[6] or match[7] or match[8] or match[9]))
+    return _finish(head, match, (year, day.month, day.day), clock, "day of the year")
 
 
 def _time_of_day(head: str, match: re.Match[str]) -> Raw | None:
@@ -401,13 +432,17 @@ def _logfmt(head: str) -> Raw | None:
 
 
 def _json(line: str) -> Raw | None:
-    """The member of a JSON line that names its time: the first of the usual names whose value is a time."""
+    """The member of a JSON line that names its time: the first of the usual names whose value is one, else of others."""
     at = line.find("{", 0, HEAD)
     if at > 0 and (before := _calendar(line[:at])):
         return before
-    found: Iterator[re.Match[str]] = _JSON_KEY.finditer(line, at, JSON_HEAD)
+    return _member(line, at, _JSON_KEY) or (_member(line, at, _JSON_OTHER) if line[:1] == "{" else None)
+
+
+def _member(line: str, at: int, key: re.Pattern[str]) -> Raw | None:
+    found: Iterator[re.Match[str]] = key.finditer(line, at, JSON_HEAD)
     if len(line) > JSON_HEAD:
-        found = chain(found, _JSON_KEY.finditer(line, max(JSON_HEAD, len(line) - JSON_TAIL)))
+        found = chain(found, key.finditer(line, max(JSON_HEAD, len(line) - JSON_TAIL)))
     for match in islice(found, 12):
         start = match.end()
         if (number := _NUMBER.match(line, start)) and (epoch := _number(line, number)):

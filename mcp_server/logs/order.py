@@ -51,13 +51,13 @@ def settle(triples: Sequence[Triple], sign: str, width: int, reference: datetime
     return Order(scored[0][2], tie)
 
 
-def _sense(order: Order, triples: Sequence[Triple], latest: date) -> tuple[int, int, int, int]:
-    """(no dates, in the future, steps back, days spanned): smaller makes more sense."""
+def _sense(order: Order, triples: Sequence[Triple], latest: date) -> tuple[int, int, int, int, int]:
+    """(no dates, in the future, steps back, days spanned, years ago): smaller makes more sense."""
     found = [order.apply(triple) for triple in triples]
     whole = [item for item in found if item]
     days = [date(year or 2000, month, day) for year, month, day in whole]
     if not days:
-        return len(found), 0, 0, 0
+        return len(found), 0, 0, 0, 0
     future = sum(day > latest for (year, _, _), day in zip(whole, days, strict=True) if year)
     back = sum(after < before for before, after in pairwise(days))
-    return len(found) - len(whole), future, back, (max(days) - min(days)).days
+    return len(found) - len(whole), future, back, (max(days) - min(days)).days, abs(latest.year - max(days).year)

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta, tzinfo
 
-from mcp_server.logs.dialects import HEAD, JSON_HEAD, JSON_TAIL, Raw, scan
+from mcp_server.logs.dialects import HEAD, JSON_HEAD, JSON_TAIL, Raw, plain, scan
 from mcp_server.logs.layouts import Layout, Place, place_of
 from mcp_server.logs.order import Order, settle
 from mcp_server.logs.time import Stamp, ZoneRule, build
@@ -102,10 +102,11 @@ class StampReader:
 
     def read(self, line: str) -> Stamp | None:
         """Everything the stamp of a line says, as this source is read; slower than `at`. Counts nothing."""
-        raw = scan(line.removeprefix("\ufeff"))
+        line = plain(line)
+        raw = scan(line)
         if raw is None or not self._own(line, raw):
             return None
-        found = build(line.removeprefix("\ufeff"), self._ordered(raw), self._reference, self._zone)
+        found = build(line, self._ordered(raw), self._reference, self._zone)
         if found is None or found.moment is None or found.moment.tzinfo is not None:
             return found
         rule: ZoneRule = "format" if self._utc_by_format else self._rule
@@ -126,7 +127,7 @@ class StampReader:
         return moment
 
     def _cold(self, line: str) -> tuple[bool, datetime | None]:
-        line = line.removeprefix("\ufeff")
+        line = plain(line)
         if line.startswith("#") and line.startswith(("#Fields:", "#Date:", "#Software:")):
             self._directive(line)
         raw = scan(line)
@@ -186,10 +187,10 @@ class StampReader:
 
     def _own(self, line: str, raw: Raw) -> bool:
         """Whether the stamp is the line's own and not a date inside a message."""
+        if raw.dialect.endswith("epoch seconds"):
+            return self._calendar == 0
         if _TRUSTED.match(raw.dialect):
             return True
-        if raw.dialect == "epoch seconds":
-            return self._calendar == 0
         prefix = line[: raw.start]
         indented = prefix[:1] in (" ", "\t") and not prefix.strip()
         if indented:

@@ -9,7 +9,8 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Literal
 
 from mcp_server.core.clock import to_utc
-from mcp_server.logs.dialects import HEAD, Raw, scan
+from mcp_server.logs.dialects import HEAD, Raw, plain, scan
+from mcp_server.logs.order import settle
 from mcp_server.logs.zones import abbreviation, iana, offset_zone, settled
 
 __all__ = ["HEAD", "Stamp", "ZoneRule", "find_stamp", "in_utc", "parse", "stamp_of"]
@@ -50,12 +51,15 @@ def parse(line: str, reference: datetime | None = None, zone: tzinfo | None = No
     `reference` (UTC, default now) settles missing years: the latest that is not over a day ahead. `zone`, that of the
     source, is asked only which of several zones an abbreviation such as CST means there.
     """
+    line = plain(line)
     raw = scan(line)
     return build(line, raw, reference, zone) if raw else None
 
 
 def build(line: str, raw: Raw, reference: datetime | None = None, zone: tzinfo | None = None) -> Stamp | None:
     """A Stamp of what `scan` found, or None where its numbers are no date."""
+    if raw.order and not raw.sure:
+        raw = ordered(line, raw, reference)
     try:
         text = line[raw.start : raw.end]
         if raw.kind == "date":
@@ -101,6 +105,15 @@ def moment_of(raw: Raw, reference: datetime | None, zone: tzinfo | None) -> tupl
     return moment, doubtful
 
 
+def ordered(line: str, raw: Raw, reference: datetime | None) -> Raw:
+    """A date such as 26/11/20 alone: the order that is no future and lies nearest."""
+    if raw.order is None or raw.order[2] is None or raw.order[2] > 99:
+        return raw
+    sign = "-" if "-" in line[raw.start : raw.start + 6] else "." if "." in line[raw.start : raw.start + 6] else "/"
+    chosen = settle([raw.order], sign, 2, reference or datetime.now(UTC)).apply(raw.order)
+    return raw._replace(year=chosen[0], month=chosen[1], day=chosen[2]) if chosen else raw
+
+
 def zone_of(text: str, wall: datetime, known: tzinfo | None = None) -> tuple[tzinfo | None, bool]:
     """The zone a line names and whether the name is shared by several zones of which one had to be chosen."""
     if text in ("Z", "z"):
@@ -134,9 +147,12 @@ def without_year(month: int, day: int, wall: tuple[int, int, int, int], referenc
 
 def find_stamp(line: str, reference: datetime | None = None) -> datetime | None:
     """The moment as it stands: naive when the line names no zone. None when there is none. Never raises."""
+    line = plain(line)
     raw = scan(line)
     if raw is None or raw.kind in ("boot", "clock"):
         return None
+    if raw.order:
+        raw = ordered(line, raw, reference)
     try:
         if raw.kind == "date":
             return moment_of(raw, reference, None)[0]

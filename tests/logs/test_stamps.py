@@ -13,7 +13,7 @@ from mcp_server.logs.stamps import StampReader
 
 NOW = datetime(2026, 11, 20, 10, 32, tzinfo=UTC)
 BERLIN = ZoneInfo("Europe/Berlin")
-_DATA = (Path(__file__).parent / "stamps.txt").read_text(encoding="utf-8")
+_DATA = (Path(__file__).parent / "stamps.txt").read_text(encoding="utf-8").replace("\\e", "\x1b")
 LINES = [line.split(" | ", 1)[1] for line in _DATA.splitlines() if line and not line.startswith("#")]
 
 
