@@ -32,6 +32,8 @@ class Reader(Protocol):
     target: str
     now: datetime
     """The target's clock when collecting began; a recording returns the moment it was made."""
+    patterns: str | None
+    """Folder of the user's own patterns of known troubles, as the settings name it."""
 
     def look(self, call: Call[A]) -> Seen[A]: ...
 

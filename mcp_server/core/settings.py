@@ -43,6 +43,15 @@ class LogSettings(_Section):
         {}, description="zone (IANA name) of stamps that name none, by the beginning of the log's path; the longest counts"
     )
 
+    patterns: str | None = Field(None, max_length=4_096, description="folder of your own patterns of known troubles (*.yaml)")
+
+    @field_validator("patterns")
+    @classmethod
+    def _absolute(cls, value: str | None) -> str | None:
+        if value is not None and not value.startswith("/"):
+            raise ValueError("an absolute path, such as /etc/veteran/patterns")
+        return value
+
     @field_validator("zones")
     @classmethod
     def _known(cls, value: Mapping[str, str]) -> Mapping[str, str]:

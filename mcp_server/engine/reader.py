@@ -27,8 +27,10 @@ class EvidenceReader:
     def __init__(
         self, place: Place, ledger: Ledger, redactor: Redactor, limits: Limits, *,
         asker: str, commands: tuple[str, ...], deadline: float, incident: str | None,
+        patterns: str | None = None,
     ) -> None:  # fmt: skip
         self.target = place.address
+        self.patterns = patterns
         self.now: datetime = place.now()
         self._place, self._ledger, self._redactor, self._limits = place, ledger, redactor, limits
         self._asker, self._commands, self._deadline, self._incident = asker, commands, deadline, incident

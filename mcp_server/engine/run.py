@@ -58,6 +58,7 @@ def door(session: Session, place: Place, unit: DiagnosticUnit | ChangeUnit, aski
     return EvidenceReader(
         place, session.ledger, session.redactor, own, asker=unit.name, commands=unit.spec.commands,
         deadline=time.monotonic() + min(limits.call_s, unit.spec.timeout_s), incident=asking.incident,
+        patterns=session.settings.logs.patterns,
     )  # fmt: skip
 
 

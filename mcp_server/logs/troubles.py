@@ -94,8 +94,11 @@ class Troubles:
                 owners.setdefault(word, []).append(index)
         self._find = Finder(owners).find
 
-    def match(self, text: str, *, calm_only: bool = False) -> list[Match]:
-        """Every trouble that `text` (a record, lines joined) tells of, the most telling first. Never raises."""
+    def match(self, text: str, *, calm_only: bool = False, around: str | None = None) -> list[Match]:
+        """Every trouble that `text` (a record, lines joined) tells of, the most telling first. Never raises.
+
+        `around` is the record whole where `text` is a part of it: further extracts are looked for there.
+        """
         size = len(text)
         if plain := ("\x1b" in text or "\0" in text):
             text = _CONTROL.sub("", text)
@@ -109,7 +112,7 @@ class Troubles:
         for index in sorted(found):
             trouble = self.troubles[index]
             if trouble.calm or not calm_only:
-                matches += _first(trouble, text, (0, size) if plain else None, gap)
+                matches += _first(trouble, text, around or text, (0, size) if plain else None, gap)
         specific = [item for item in matches if not item.trouble.general]
         return sorted(specific or matches, key=lambda item: (_RANK[item.trouble.severity], item.span))
 
@@ -120,12 +123,12 @@ class Troubles:
                 yield place, matches
 
 
-def _first(trouble: Trouble, text: str, span: tuple[int, int] | None, gap: int) -> list[Match]:
+def _first(trouble: Trouble, text: str, around: str, span: tuple[int, int] | None, gap: int) -> list[Match]:
     for pattern in trouble.match:
         if match := _compiled(pattern).search(text):
             extracts = {name: value for name, value in match.groupdict().items() if value}
             for more in trouble.extract:
-                if also := _compiled(more).search(text):
+                if also := _compiled(more).search(around, 0, HEAD):
                     extracts = {name: value for name, value in also.groupdict().items() if value} | extracts
             start, end = (place + (gap - 1 if gap and place > HEAD else 0) for place in match.span())
             return [Match(trouble, span or (start, end), extracts)]

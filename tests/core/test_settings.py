@@ -52,6 +52,7 @@ def test_xdg_folders_are_honoured(tmp_path: Path) -> None:
         ("[services.shop]\nport = 80000\n", "services.shop.port.*80000"),
         ("services = 3\n", "services.*3"),
         ("[limits\n", "cannot be read"),
+        ("[logs]\npatterns = 'own'\n", "logs.patterns.*'own'.*absolute path"),
         ("state_dir = 5\n", r"setting `state_dir` \(file .*\) is 5: Input should be a valid string"),
         ("[limitz]\nlook_s = 3\n", r"setting `limitz` \(file .*\) is unknown; did you mean `limits`\? mend"),
     ],

@@ -14,8 +14,9 @@ from mcp_server.core.outcome import Finding, FindingType, Severity, Statement
 from mcp_server.core.parameters import Parameters
 from mcp_server.core.reader import Reader
 from mcp_server.core.text import bytes_text
-from mcp_server.logs.known import KNOWN, frames, recognise, shape, subject
-from mcp_server.logs.records import Level, Record, weight
+from mcp_server.logs.errors import KNOWN_TROUBLE as KNOWN
+from mcp_server.logs.errors import Group, group, known_here
+from mcp_server.logs.records import weight
 from mcp_server.logs.tail import Tail, Zone, read_tail, zone_named
 
 _AHEAD = timedelta(minutes=2)
@@ -58,22 +59,6 @@ class LogSeen(_Part):
     timeless: int = 0
 
 
-class Group(_Part):
-    """Equal errors of one log. `code` is None for an unknown shape; `first` is None when they carry no time."""
-
-    path: str
-    evidence: str
-    code: str | None = None
-    subject: str = ""
-    shape: str = ""
-    level: Level | None = None
-    count: int = 1
-    first: Moment | None = None
-    last: Moment | None = None
-    example: str
-    files: tuple[str, ...] = Field((), description="the application's own files in the trace, innermost first")
-
-
 class ErrorFacts(Facts):
     """Errors inside the window, grouped."""
 
@@ -82,11 +67,71 @@ class ErrorFacts(Facts):
     groups: tuple[Group, ...] = ()
 
 
+_MEANING = {
+    "upstream_refused": (
+        "The web server reached for the application and nothing listened there; users see 502.",
+        "See whether the application runs and listens where the web server looks for it.",
+    ),
+    "upstream_timed_out": (
+        "The application accepted the request and did not answer in time; users see 504.",
+        "See what the application waits for: processor, a lock, a database, another service.",
+    ),
+    "upstream_closed": (
+        "The application ended the connection in the middle of a request; users see 502.",
+        "See whether its workers die: time limit, memory, crash.",
+    ),
+    "import_failed": (
+        "The program imports something that its environment does not hold; it ends while starting.",
+        "Compare the imports with what is installed, and look for the change that brought the import or took the package.",
+    ),
+    "address_in_use": (
+        "Another process holds the port or socket, so this one cannot listen.",
+        "Name the process that listens there now.",
+    ),
+    "no_space": (
+        "A filesystem is full, by bytes or by inodes; writes fail.",
+        "See which filesystem is full and what grew on it.",
+    ),
+    "out_of_memory": (
+        "Memory ran out; a process was ended or could not go on.",
+        "See which process grew, and the limits it runs under.",
+    ),
+    "too_many_files": (
+        "A process used up its file descriptors or connections; new ones are refused.",
+        "Compare open descriptors with the limit; look for connections that are never closed.",
+    ),
+    "worker_timeout": (
+        "A worker did not report back in time and was killed; its request failed.",
+        "See what its requests wait for.",
+    ),
+    "name_not_resolved": (
+        "A host name could not be resolved, so the other side was never reached.",
+        "See whether the name is right and the resolver answers.",
+    ),
+    "tls_expired": (
+        "A certificate is past its end; encrypted connections fail.",
+        "See which certificate it is and renew it through a plan.",
+    ),
+    "configuration_rejected": (
+        "The web server read its configuration, found an error, and did not start or reload.",
+        "See what changed in that file; nginx_config says whether it would load now.",
+    ),
+    "permission_denied": (
+        "The system refused access to a file, socket or operation.",
+        "Compare owner and mode with the user the process runs as; look for a recent change of either.",
+    ),
+    "connection_refused": (
+        "Something this program depends on does not listen.",
+        "Name the address and see who should listen there.",
+    ),
+}  # fmt: skip
+
+
 def _kind(code: str, severity: Severity, says: str, explains: tuple[str, ...] = ()) -> FindingType:
-    known = next(item for item in KNOWN if item.code == code)
+    meaning, advice = _MEANING[code]
     return FindingType(
         code=code, severity=severity, text=f"{{path}}: {says}; seen {{count}} ×, {{first}} to {{last}}",
-        meaning=known.meaning, advice=known.advice, explains=explains,
+        meaning=meaning, advice=advice, explains=explains,
     )  # fmt: skip
 
 
@@ -134,6 +179,12 @@ NAME_NOT_RESOLVED = _kind("name_not_resolved", "critical", "a host name could no
 TLS_EXPIRED = _kind("tls_expired", "critical", "a certificate has expired", _BROKEN_OFF)
 PERMISSION_DENIED = _kind("permission_denied", "warning", "the system refused access ({subject})", _BOTH)
 CONNECTION_REFUSED = _kind("connection_refused", "warning", "a connection was refused", _BROKEN_OFF)
+KNOWN_TROUBLE = FindingType(
+    code=KNOWN,
+    text="{path}: {title}; seen {count} ×, {first} to {last}. {meaning}",
+    meaning="The log tells of a trouble that is known; the finding says what it means.",
+    advice="Ask the tools that the finding names under `next`; the page of patterns lists its likely causes.",
+)
 OTHER_ERRORS = FindingType(
     code="other_errors",
     text="{path}: an error of its own shape, seen {count} ×, {first} to {last}",
@@ -156,6 +207,7 @@ def collect(reader: Reader, params: Params) -> ErrorFacts:
     """Read the end of each log, and of its rotated predecessor when the window reaches back into it."""
     since = params.since or reader.now - timedelta(hours=1)
     zone = zone_named(params.zone) if params.zone else None
+    troubles = known_here(reader)
     logs: list[LogSeen] = []
     groups: list[Group] = []
     pending = list(params.paths)
@@ -165,7 +217,9 @@ def collect(reader: Reader, params: Params) -> ErrorFacts:
             tail = read_tail(reader, path, budget=params.budget, since=since, zone=zone)
             logs.append(_seen(path, tail))
             _doubts(reader, path, tail, since)
-            groups += _group(path, tail, since)
+            groups += group(
+                path, tail.evidence, tail.found.records, troubles=troubles, since=since, modified=tail.source.modified
+            )
             # what was rotated away inside the window belongs to it
             if path in params.paths and tail.whole and (logs[-1].oldest or reader.now) > since:
                 before = path + ".1"
@@ -213,64 +267,29 @@ def _changed_after(reader: Reader, path: str, since: datetime) -> bool:
         return False
 
 
-def _group(path: str, tail: Tail, since: datetime) -> list[Group]:
-    groups: dict[tuple[str | None, str], Group] = {}
-    for record in tail.found.records:
-        if (record.at or tail.source.modified) < since:
-            continue
-        known = recognise(record)
-        if known is None and weight(record.level) > weight("error"):
-            continue
-        about = subject(known, record) if known else ""
-        key = (known.code, about) if known else (None, shape(record))
-        if key not in groups:
-            groups[key] = Group(
-                path=path, evidence=tail.evidence, code=known.code if known else None, subject=about, level=record.level,
-                shape=shape(record), count=0, first=record.at, last=record.at, example=_example(record.text),
-                files=frames(record.text),
-            )  # fmt: skip
-        _count(groups[key], record)
-    return list(groups.values())
-
-
-def _count(group: Group, record: Record) -> None:
-    group.count += 1
-    if not group.files and (files := frames(record.text)):  # the record that says where is the better example
-        group.files, group.example = files, _example(record.text)
-    if record.at:
-        group.first = min(group.first or record.at, record.at)
-        group.last = max(group.last or record.at, record.at)
-    if weight(record.level) < weight(group.level):
-        group.level = record.level
-
-
-def _example(text: str) -> str:
-    """Head and end of a record: a trace says what at its end, where at both."""
-    lines = [line[:400] for line in text.split("\n")]
-    return "\n".join(lines if len(lines) <= 14 else [*lines[:4], f"… {len(lines) - 14} lines …", *lines[-10:]])
-
-
 def judge(facts: ErrorFacts, params: Params) -> Iterator[Finding]:
-    """Known shapes by their own code, the heaviest unknown ones one by one; each at the moment it was first seen."""
-    for group in facts.groups:
-        if group.code:
-            words = ("word:No space left on device",) if group.code == "no_space" else ()
-            clues = tuple(filter(None, (group.subject, *words, *(f"path:{file}" for file in group.files))))
-            yield _found(_KINDS[group.code], group, clues)
-    for group in _others(facts)[:_SHAPES]:
-        severity: Severity = "critical" if group.level == "critical" else "warning"
-        yield _found(OTHER_ERRORS, group, tuple(f"path:{file}" for file in group.files), severity)
+    """Known troubles by their own code, the heaviest unknown shapes one by one; each at the moment it was first seen."""
+    for seen in facts.groups:
+        if seen.code:
+            words = ("word:No space left on device",) if seen.code == "no_space" else ()
+            about = seen.clues or filter(None, (seen.subject,))
+            clues = tuple(dict.fromkeys((*about, *words, *(f"path:{file}" for file in seen.files))))
+            yield _found(_KINDS[seen.code], seen, clues, seen.severity if seen.code == KNOWN else None)
+    for seen in _others(facts)[:_SHAPES]:
+        severity: Severity = "critical" if seen.level == "critical" else "warning"
+        yield _found(OTHER_ERRORS, seen, tuple(f"path:{file}" for file in seen.files), severity)
 
 
 def _others(facts: ErrorFacts) -> list[Group]:
-    return sorted((group for group in facts.groups if group.code is None), key=lambda g: (weight(g.level), -g.count))
+    return sorted((seen for seen in facts.groups if seen.code is None), key=lambda seen: (weight(seen.level), -seen.count))
 
 
-def _found(kind: FindingType, group: Group, clues: tuple[str, ...], severity: Severity | None = None) -> Finding:
+def _found(kind: FindingType, seen: Group, clues: tuple[str, ...], severity: Severity | None = None) -> Finding:
+    told = {"title": seen.title, "meaning": seen.meaning, "next": seen.next} if seen.title else {}
     return kind.found(
-        group.evidence, component=group.path, clues=clues, quotes=(group.example,), at=group.first, severity=severity,
-        path=group.path, subject=group.subject or None, count=group.count,
-        first=stamp(group.first) if group.first else None, last=stamp(group.last) if group.last else None,
+        seen.evidence, component=seen.path, clues=clues, quotes=(seen.example,), at=seen.first, severity=severity,
+        path=seen.path, subject=seen.subject or None, count=seen.count,
+        first=stamp(seen.first) if seen.first else None, last=stamp(seen.last) if seen.last else None, **told,
     )  # fmt: skip
 
 
@@ -295,5 +314,5 @@ def show(facts: ErrorFacts, params: Params) -> Iterator[Statement]:
     if rest := _others(facts)[_SHAPES:]:
         yield Statement(
             text="{shapes} further shapes of error, {count} records, are in the data",
-            values={"shapes": len(rest), "count": sum(group.count for group in rest)},
+            values={"shapes": len(rest), "count": sum(seen.count for seen in rest)},
         )

@@ -106,3 +106,53 @@ def test_a_clock_ahead_is_doubt(errors: Ask, tmp_path: Path) -> None:
     outcome = errors(log)
     assert outcome.verdict == "unknown"
     assert "clock" in str(outcome.coverage.blind)
+
+
+TROUBLED = "{at} ERROR FATAL:  sorry, too many clients already\n"
+OWN = """
+- id: shop.till
+  title: The till is closed
+  match: 'till \\d{1,3} is closed'
+  severity: warning
+  meaning: Nobody can pay at it.
+  causes: [end of the day]
+  next: [log_tail]
+  samples: [till 4 is closed]
+"""
+
+
+def test_a_known_trouble_says_what_it_means(errors: Ask, tmp_path: Path) -> None:
+    log = tmp_path / "a.log"
+    log.write_text(TROUBLED.format(at=ago(2)))
+    outcome = errors(log)
+    assert codes(outcome) == ["known_trouble"]
+    (finding,) = outcome.findings
+    assert (finding.values["title"], finding.severity) == ("PostgreSQL has no connections left", "critical")
+    assert "applications fail although the database runs" in render(outcome)
+
+
+def test_own_patterns_are_read_from_the_folder_of_the_settings(tmp_path: Path) -> None:
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own/shop.yaml").write_text(OWN)
+    log = tmp_path / "a.log"
+    log.write_text(f"{ago(2)} WARNING till 4 is closed\n")
+    with asking(tmp_path, VETERAN_LOGS_PATTERNS=str(tmp_path / "own")) as ask:
+        outcome = ask("recent_errors", paths=[str(log)])
+        assert codes(outcome) == ["known_trouble"]
+        assert outcome.findings[0].values["meaning"] == "Nobody can pay at it."
+        assert len(outcome.evidence) >= 3
+
+
+@pytest.mark.parametrize(("own", "says"), [(OWN.replace("{1,3}", "+"), "shop.till: '+' is not bounded"), (None, "missing")])
+def test_own_patterns_that_cannot_be_used_are_a_blind_spot(tmp_path: Path, own: str | None, says: str) -> None:
+    if own is not None:
+        (tmp_path / "own").mkdir()
+        (tmp_path / "own/shop.yaml").write_text(own)
+    log = tmp_path / "a.log"
+    log.write_text(f"{ago(2)} INFO fine\n")
+    with asking(tmp_path, VETERAN_LOGS_PATTERNS=str(tmp_path / "own")) as ask:
+        outcome = ask("recent_errors", paths=[str(log)])
+        assert outcome.verdict == "unknown"
+        assert says in str(outcome.coverage.blind)
+        log.write_text(TROUBLED.format(at=ago(2)))
+        assert codes(ask("recent_errors", paths=[str(log)])) == ["known_trouble"]
