@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field, ValidationError, field_validator
 
@@ -22,6 +22,12 @@ _RANK = {"critical": 0, "warning": 1, "info": 2}
 _CONTROL = re.compile(r"\x1b\[[0-9;:?]{0,40}[ -/]{0,4}[@-~]|\x1b\][^\x07\x1b\n]{0,500}(?:\x07|\x1b\\)|\0")
 _ID = r"^[a-z][a-z0-9_]{1,29}\.[a-z][a-z0-9_]{1,49}$"
 
+FindingCode = Literal[
+    "upstream_refused", "upstream_timed_out", "upstream_closed", "import_failed", "address_in_use", "configuration_rejected",
+    "no_space", "out_of_memory", "too_many_files", "worker_timeout", "name_not_resolved", "tls_expired", "permission_denied",
+    "connection_refused",
+]  # fmt: skip
+"""Findings that a trouble can be; all others are one finding, `known_trouble`."""
 Own = tuple[tuple[str, str], ...]
 """Files of a user's own patterns: name and text of each."""
 
@@ -38,7 +44,7 @@ class Trouble(Noun):
     meaning: str = Field(min_length=10, max_length=300)
     causes: tuple[str, ...] = Field(min_length=1, max_length=4)
     next: tuple[str, ...] = Field((), max_length=5, description="tools of ours worth asking then")
-    finding: str | None = Field(None, description="finding of recent_errors that it is; None: known_trouble")
+    finding: FindingCode | None = Field(None, description="finding of recent_errors that it is; None: known_trouble")
     general: bool = Field(False, description="counts only where nothing more specific matches")
     calm: bool = Field(False, description="counts also in records that call themselves information")
     samples: tuple[str, ...] = Field(min_length=1, description="lines that match")

@@ -9,6 +9,7 @@ import mcp_server
 from mcp_server.core.declare import DiagnosticUnit
 from mcp_server.engine.catalog import load_catalog
 from mcp_server.surface.cli import EXIT_TEXT
+from mcp_server.surface.docs_patterns import patterns_page
 from mcp_server.surface.flags import Flag, command_line, flags_of, positional, script_path
 from mcp_server.surface.tools import Tool, inventory
 
@@ -39,6 +40,7 @@ def generated(tools: Mapping[str, Tool]) -> dict[str, str]:
     files = {script_path(tool): _SCRIPT.format(question=_plain(tool.summary)) for tool in tools.values() if tool.script}
     files |= {f"{REFERENCE}/{tool.name}.md": page(tool) for tool in tools.values()}
     files[f"{REFERENCE}/README.md"] = index(tools)
+    files[f"{REFERENCE}/patterns.md"] = patterns_page()
     return files
 
 
@@ -84,6 +86,7 @@ def index(tools: Mapping[str, Tool]) -> str:
         lines += [f"## {group}", "", "| tool | what it answers |", "|---|---|"]
         lines += [f"| [{t.name}]({t.name}.md) | {_cell(t.summary)} |" for t in tools.values() if t.group == group]
         lines.append("")
+    lines += ["What logs are searched for: [known troubles](patterns.md).", ""]
     return "\n".join(lines)
 
 

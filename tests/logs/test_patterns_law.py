@@ -3,12 +3,13 @@
 import re
 import time
 from collections import Counter
+from typing import get_args
 
 import pytest
 
 from mcp_server.engine.catalog import load_catalog
 from mcp_server.logs.literals import required
-from mcp_server.logs.troubles import CLUES, Trouble, _read, _shipped, load
+from mcp_server.logs.troubles import CLUES, FindingCode, Trouble, _read, _shipped, load
 from mcp_server.surface.tools import inventory
 
 ALL = load()
@@ -103,7 +104,8 @@ def test_what_to_ask_next_and_findings_exist() -> None:
     catalog = load_catalog()
     tools, codes = inventory(catalog), catalog.diagnostics["recent_errors"].findings
     assert {name for trouble in ALL.troubles for name in trouble.next} <= set(tools)
-    assert {trouble.finding for trouble in ALL.troubles if trouble.finding} <= set(codes) - {"other_errors", "known_trouble"}
+    assert set(get_args(FindingCode)) == set(codes) - {"other_errors", "known_trouble"}
+    assert {trouble.finding for trouble in ALL.troubles if trouble.finding} == set(get_args(FindingCode))
 
 
 @each

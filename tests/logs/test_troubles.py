@@ -109,6 +109,7 @@ def test_the_server_starts_without_them() -> None:
     [
         (("shop.till", "Shop"), "mine.yaml: pattern Shop: `id`"),
         (("severity: warning", "severity: bad"), "mine.yaml: pattern shop.till: `severity`"),
+        (("severity: w", "finding: nothing\n  severity: w"), "mine.yaml: pattern shop.till: `finding`"),
         (("causes", "cases"), "mine.yaml: pattern shop.till: `ca"),
         (("{1,3}", "+"), "mine.yaml: pattern shop.till: '+' is not bounded"),
         (("till (", "(?=till ("), r"lookaround"),
