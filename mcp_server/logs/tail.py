@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
+from itertools import pairwise
 from typing import Annotated
 
 from pydantic import AfterValidator, Field
@@ -11,8 +12,9 @@ from mcp_server.core.calls import FileText, StatFile
 from mcp_server.core.errors import CouldNotLook
 from mcp_server.core.reader import Reader
 from mcp_server.core.source import ByteSource
+from mcp_server.core.text import amount
 from mcp_server.logs.records import Records, split
-from mcp_server.logs.window import At, Piece
+from mcp_server.logs.window import HEAD, At, Piece
 
 _NUL_RUN = re.compile("\0{4,}")
 _FIRST_STRETCH = 131_072
@@ -125,6 +127,49 @@ def last_records(
     """The last `count` records before `end` (default: the end of the source), from at most `max_bytes`; constant time.
 
     With `at` a record begins at a line that carries a time; without it, or where no line read carries one, every line is
-    a record. The page before this one ends at its `start`.
+    a record. The page before this one ends at its `start`. Raises ValueError for a stream: its end is not known.
     """
-    raise NotImplementedError
+    if source.size is None:
+        raise ValueError(f"{source.name} is a stream; its end is only known when all of it was read")
+    end = source.size if end is None else min(end, source.size)
+    length = min(_FIRST_READ, max_bytes)
+    while True:
+        start = max(0, end - length)
+        data = source.read_at(start, end - start)
+        begins = _beginnings(data, at, whole=start == 0, enough=length >= min(_UNSTAMPED, max_bytes))
+        if start == 0 or len(begins) >= count or length >= max_bytes:
+            break
+        length = min(length * 4, max_bytes)
+    notes = []
+    if len(data) < end - start:
+        notes.append(f"{source.name} was truncated while it was read: it ended at byte {start + len(data):,}")
+    if start and len(begins) < count:
+        notes.append(f"only the last {len(data):,} bytes were read, which hold {amount(len(begins), 'whole record')}")
+    torn = not begins and bool(data)  # one record, longer than what is read
+    chosen = [0] if torn else begins[max(0, len(begins) - count) :] if count else []
+    pieces = tuple(
+        Piece(start + low, start + high, at(data[low : low + HEAD]) if at else None, data[low:high], torn)
+        for low, high in pairwise([*chosen, len(data)])
+    )
+    return Page(pieces, start + chosen[0] if chosen else start + len(data), start + len(data), tuple(notes))
+
+
+_FIRST_READ = 16_384
+_UNSTAMPED = 131_072
+"""Bytes without any time after which every line is taken as a record."""
+
+
+def _beginnings(data: bytes, at: At | None, *, whole: bool, enough: bool) -> list[int]:
+    """Where records begin. Unless the stretch is the `whole` source, its first line is the rest of one."""
+    lines, place = [], 0 if whole else data.find(b"\n") + 1 or len(data)
+    while place < len(data):
+        lines.append(place)
+        place = data.find(b"\n", place) + 1 or len(data)
+    if at is None:
+        return lines
+    stamped = [
+        place for place in lines if at(data[place : min(place + HEAD, data.find(b"\n", place) + 1 or len(data))]) is not None
+    ]
+    if stamped and whole and lines[0] != stamped[0]:
+        stamped.insert(0, lines[0])
+    return stamped or (lines if whole or enough else [])
