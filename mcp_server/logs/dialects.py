@@ -86,9 +86,17 @@ _ZONE = re.compile(
 )
 _HALF = re.compile(r"[ \t]?([AaPp])\.?[Mm]\b\.?")
 _YEAR = re.compile(r"[ \t]{1,3}((?:19[7-9]|20[0-9])[0-9])(?![0-9]|[:./-]\w|::)")
-_CLOSING = frozenset(("", "]", ")", "}", ">", '"', "|", ";"))
+_APART = frozenset(' \t[(<{"=|')
+_BLANK = frozenset(" \t")
+_SIGNS = frozenset("+-−‐‑–")
 _WEEKDAY = re.compile(r"(?:^|[^A-Za-z])((?:mon|tue|wed|thu|fri|sat|sun)[a-z]{0,6}[.,]{0,2}[ \t]{1,2})$", re.I)
 
+_TIME = re.compile(r"[0-9][:时時][0-9][0-9]")
+# what every special shape at the head of a line begins with
+_SPECIAL = re.compile(
+    r"[IWEFDC][0-9]{4}|@4|(?:# Time: |[ \t]{0,8}(?:<[0-9]{1,3}>|#\+?)?)[\[(<{\"']?[ \t]{0,12}"
+    r"(?:\[pid |- |[0-9]{5}|[0-9]{1,7}[ \t]{1,4}[0-9]|[0-9]{1,2}:|[0-9]{4}[-/][0-9]{3}|[0-9]{1,19}[:.][0-9]{3})"
+)
 _COLOUR = re.compile(r"\x1b\[[0-9;?]{0,20}[A-Za-z]")
 _LEAD = r"[ \t]{0,8}(?:<[0-9]{1,3}>|#\+?)?[\[(<{\"']?[ \t]{0,2}(?:(?:\[pid +[0-9]{1,9}\]|[0-9]{1,7})[ \t]{1,4})?"
 _EPOCH = re.compile(
@@ -161,9 +169,11 @@ def scan(line: str) -> Raw | None:
     calendar = _calendar(head)
     if calendar is not None and calendar.start <= 1:
         return calendar
-    if calendar is None and ":" in head:
+    if calendar is None and _TIME.search(head):
         calendar = _calendar(head, _FOREIGN)
-    special = _special(head)
+    special = None
+    if _SPECIAL.match(head) or "audit(" in head or "UPID:" in head or "<time=" in head:
+        special = _special(head)
     if special is None:
         return calendar or _logfmt(head)
     if calendar is None:
@@ -180,17 +190,17 @@ def _calendar(head: str, families: "_Families | None" = None) -> Raw | None:
     best: Raw | None = None
     limit = len(head)
     for expression, build in families or _FAMILIES:
-        at = 0
-        for _ in range(6):
-            match = expression.search(head, at, limit)
-            if match is None:
-                break
-            found = build(head, match) if _free(head, match.start()) else None
+        match = expression.search(head, 0, limit)
+        tries = 6
+        while match is not None:
+            start = match.start()
+            found = build(head, match) if start == 0 or _free(head, start) else None
             if found is not None:
                 if best is None or found.start < best.start:
                     best, limit = found, found.start + 4  # only what stands before can be better
                 break
-            at = match.start() + 1
+            tries -= 1
+            match = expression.search(head, start + 1, limit) if tries else None
         if best is not None and best.start < 9:  # no room for another stamp before it
             break
     return best
@@ -198,9 +208,9 @@ def _calendar(head: str, families: "_Families | None" = None) -> Raw | None:
 
 def _free(head: str, start: int) -> bool:
     """No number, and no word that runs into digits, ends right before."""
-    if start == 0:
-        return True
     before = head[start - 1]
+    if before in _APART:
+        return True
     if before.isdigit() or (before == "'" and start > 1):
         return False
     if before in "./:-\\" and start > 1 and head[start - 2].isdigit():
@@ -208,13 +218,14 @@ def _free(head: str, start: int) -> bool:
     return not before.isalpha() or before in "Tt" or not before.isascii()
 
 
-def _clock(parts: tuple[str | None, ...]) -> tuple[int, int, int, int] | None:
+def _clock(parts: tuple[str | None, ...]) -> tuple[int, int, int, int]:
     """Hour, minute, second, nanoseconds of the groups of _CLOCK."""
     hour, m1, s1, m2, s2, m3, s3, m4, s4, f1, f2, f3, f4 = parts
     fraction = f1 or f2 or f3 or f4
+    ns = int((fraction + "000000000")[:9]) if fraction else 0
     if m1 is not None:
-        return int(hour or 0), int(m1), int(s1 or 0), nanos(fraction)
-    return int(hour or 0), int(m2 or m3 or m4 or 0), int(s2 or s3 or s4 or 0), nanos(fraction)
+        return int(hour or 0), int(m1), int(s1 or 0), ns
+    return int(hour or 0), int(m2 or m3 or m4 or 0), int(s2 or s3 or s4 or 0), ns
 
 
 def _finish(
@@ -223,22 +234,39 @@ def _finish(
     """The tail of a stamp: half of the day, zone and year in either order."""
     hour, minute, second, ns = clock
     year, month, day = date
-    end = match.end()
+    start, end = match.span()
     zone = None
-    if head[end : end + 1] not in _CLOSING:
-        if half := _HALF.match(head, end):
-            if 1 <= hour <= 12:
-                hour = hour % 12 + (12 if half[1] in "Pp" else 0)
-            end = half.end()
+    follows = _follows(head, end)
+    if follows in "AaPp" and follows and (half := _HALF.match(head, end)):
+        if 1 <= hour <= 12:
+            hour = hour % 12 + (12 if half[1] in "Pp" else 0)
+        end = half.end()
+        follows = _follows(head, end)
+    if year is None and follows.isdigit() and (named := _YEAR.match(head, end)):
+        year, end = int(named[1]), named.end()
+        follows = _follows(head, end)
+    if (follows.isalpha() or follows in _SIGNS) and (found := _ZONE.match(head, end)) and (zone := _zone_text(head, found)):
+        end = found.end()
         if year is None and (named := _YEAR.match(head, end)):
             year, end = int(named[1]), named.end()
-        if (found := _ZONE.match(head, end)) and (zone := _zone_text(head, found)):
-            end = found.end()
-            if year is None and (named := _YEAR.match(head, end)):
-                year, end = int(named[1]), named.end()
+    if (
+        "month" in name
+        and start
+        and head[start - 1] in _BLANK
+        and (weekday := _WEEKDAY.search(head, max(0, start - 14), start))
+    ):
+        start = weekday.start(1)
     if month > 12 or not 1 <= day <= 31 or hour > 24 or minute > 59 or second > 60:
         return None
-    return Raw(match.start(), end, year, month, day, hour, minute, second, ns, zone, name)
+    return Raw(start, end, year, month, day, hour, minute, second, ns, zone, name)
+
+
+def _follows(head: str, at: int) -> str:
+    """The first character that is no blank, within three; "" at the end."""
+    character = head[at : at + 1]
+    if character in _BLANK:
+        character = head[at : at + 4].lstrip(" \t")[:1]
+    return character
 
 
 def _zone_text(head: str, found: re.Match[str]) -> str | None:
@@ -254,7 +282,7 @@ def _year_first(head: str, match: re.Match[str]) -> Raw | None:
     groups = match.groups()
     clock = _clock(groups[6:])
     month, day = int(groups[2] or groups[4]), int(groups[3] or groups[5])
-    if clock is None or not 1 <= month <= 12:
+    if not 1 <= month <= 12:
         return None
     return _finish(head, match, (int(groups[0]), month, day), clock, "ISO 8601" if groups[1] == "-" else "year first")
 
@@ -270,31 +298,27 @@ def _packed(head: str, match: re.Match[str]) -> Raw | None:
 
 
 def _month_day(head: str, match: re.Match[str]) -> Raw | None:
-    month, clock = MONTHS.get(match[1].lower()), _clock(match.groups()[3:])
-    if month is None or clock is None:
+    groups = match.groups()
+    month = MONTHS.get(groups[0].lower())
+    if month is None:
         return None
-    found = _finish(head, match, (int(match[3]) if match[3] else None, month, int(match[2])), clock, "month name")
-    if found and found.start and (weekday := _WEEKDAY.search(head, max(0, found.start - 14), found.start)):
-        found = found._replace(start=weekday.start(1))
-    return found
+    clock = _clock(groups[3:])
+    return _finish(head, match, (int(groups[2]) if groups[2] else None, month, int(groups[1])), clock, "month name")
 
 
 def _day_month(head: str, match: re.Match[str]) -> Raw | None:
     groups = match.groups()
     month = MONTHS.get(groups[1].lower())
-    clock = _clock(groups[3:16]) if groups[3] is not None else (int(groups[16]), int(groups[17]), int(groups[18]), 0)
-    if month is None or clock is None:
+    if month is None:
         return None
+    clock = _clock(groups[3:16]) if groups[3] is not None else (int(groups[16]), int(groups[17]), int(groups[18]), 0)
     year = int(groups[2]) if groups[2] else None
-    found = _finish(head, match, (full_year(year), month, int(groups[0])), clock, "day, month name")
-    if found and found.start and (weekday := _WEEKDAY.search(head, max(0, found.start - 14), found.start)):
-        found = found._replace(start=weekday.start(1))
-    return found
+    return _finish(head, match, (full_year(year), month, int(groups[0])), clock, "day, month name")
 
 
 def _year_month(head: str, match: re.Match[str]) -> Raw | None:
     month, clock = MONTHS.get(match[2].lower()), _clock(match.groups()[3:])
-    if month is None or clock is None:
+    if month is None:
         return None
     return _finish(head, match, (int(match[1]), month, int(match[3])), clock, "year, month name")
 
@@ -303,7 +327,7 @@ def _numbers(head: str, match: re.Match[str]) -> Raw | None:
     groups = match.groups()
     first, second, clock = int(groups[0]), int(groups[2]), _clock(groups[4:])
     year = int(groups[3]) if groups[3] else None
-    if clock is None or (year is None and (groups[1] == "." and groups[5] is None)):
+    if year is None and groups[1] == "." and groups[5] is None:
         return None
     if (year is None and groups[6] is None) or not (first and second):  # `1/2 10:31` is no stamp
         return None
