@@ -7,7 +7,8 @@ character must be the same, and what follows must not be able to belong to the s
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, date, datetime, timedelta, tzinfo
+from datetime import time as clocktime
 
 from mcp_server.logs.dialects import JSON_HEAD, Raw
 from mcp_server.logs.order import full_year
@@ -25,6 +26,8 @@ _HARMLESS = re.compile(
 )
 _WORD = re.compile(r"[ \t]{1,3}([A-Za-z]{1,5})(?![A-Za-z/])")
 _SAFE = frozenset(("", "] ", '" ', '",', '"}', " [", " <", " {", " |", "] [", "]", " *", " #", " =", "|", ";"))
+_CLOCK = re.compile(r"00:00:00(?:[.,]0{1,12})?(?!0)")
+_TAIL = 14
 _MOST = 128
 
 Reading = Callable[[str], datetime]
@@ -72,6 +75,8 @@ class Place:
     key: str | None = None
     prefixes: set[str] = field(default_factory=set)
     layouts: dict[str, Layout] = field(default_factory=dict)
+    tails: set[str] = field(default_factory=set)
+    """What was seen to follow and cannot belong to a stamp."""
 
     def moment(self, line: str) -> datetime | None:
         """The instant of a line whose stamp stands here as learned, or None."""
@@ -87,8 +92,12 @@ class Place:
         layout = self.layouts.get(text.translate(_DIGITS))
         if layout is None or (layout.zone and not text.startswith(layout.zone, layout.zone_at)):
             return None
-        if line[end : end + 2] not in _SAFE and not _HARMLESS.match(line, end) and not _harmless_word(line, end):
-            return None
+        tail = line[end : end + _TAIL]
+        if tail not in self.tails and tail[:2] not in _SAFE:
+            if not _HARMLESS.match(line, end) and not _harmless_word(line, end):
+                return None
+            if len(self.tails) < _MOST:
+                self.tails.add(tail)
         try:
             return layout.read(text)
         except (ValueError, OverflowError):
@@ -171,31 +180,42 @@ def _date_reading(text: str, mask: str, zone_at: int, raw: Raw, zone: tzinfo, re
         return None
     year, month, day, hour, minute, second, fraction = spans
     half = {"A": 0, "P": 12}.get(_half(text[:zone_at]))
-    width = (year.stop - year.start) if year else 0
-    years: dict[tuple[int, int], int] = {}
+    end = (fraction or second or minute).stop
+    plain = half is None and _CLOCK.match(mask, hour.start) is not None
+    days: dict[str, date] = {}
+
+    def clock_of(text: str) -> clocktime:
+        if plain:
+            return clocktime.fromisoformat(text[hour.start : end])
+        h = int(text[hour])
+        h = h % 12 + half if half is not None and 1 <= h <= 12 else h
+        micro = int((text[fraction] + "00000")[:6]) if fraction else 0
+        return clocktime(h, int(text[minute]), int(text[second]) if second else 0, micro)
+
+    def day_of(text: str, clock: clocktime, key: str) -> date:
+        mo, d = int(text[month]) if month else raw.month, int(text[day])
+        if year is not None:
+            found = days[key] = date(full_year(int(text[year])) or 0, mo, d)
+            return found
+        first, mine, last = (
+            without_year(mo, d, (at.hour, at.minute, at.second, at.microsecond), reference).date()
+            for at in (clocktime.min, clock, clocktime.max)
+        )
+        if first == last:  # else it is the day on which the year depends on the clock
+            days[key] = mine
+        return mine
 
     def read(text: str) -> datetime:
-        h = int(text[hour])
-        if half is not None and 1 <= h <= 12:
-            h = h % 12 + half
-        clock = (
-            h,
-            int(text[minute]),
-            int(text[second]) if second else 0,
-            int((text[fraction] + "00000")[:6]) if fraction else 0,
-        )
-        mo, d = int(text[month]) if month else raw.month, int(text[day])
-        if year is None:
-            known = years.get((mo, d))
-            moment = datetime(known, mo, d, *clock) if known else without_year(mo, d, clock, reference)
-            if (
-                not known
-                and without_year(mo, d, (23, 59, 59, 0), reference).year == without_year(mo, d, (0, 0, 0, 0), reference).year
-            ):
-                years[mo, d] = moment.year
-        else:
-            moment = datetime(int(text[year]) if width == 4 else full_year(int(text[year])) or 0, mo, d, *clock)
-        return moment.replace(tzinfo=UTC) if zone is UTC else moment.replace(tzinfo=zone).astimezone(UTC)
+        """Date and clock apart: the lines of one day share their date."""
+        clock = clock_of(text)
+        key = text[: hour.start] + text[end:]
+        found = days.get(key)
+        if found is None:
+            if len(days) > _MOST:
+                days.clear()
+            found = day_of(text, clock, key)
+        moment = datetime.combine(found, clock, zone)
+        return moment if zone is UTC else moment.astimezone(UTC)
 
     return read
 
