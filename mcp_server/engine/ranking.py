@@ -19,8 +19,8 @@ from mcp_server.engine.ranking_clues import word_points
 from mcp_server.engine.ranking_data import Candidate, Edge, Part, Past, Ranked, Ranking, Series, Symptom, candidates_of
 from mcp_server.engine.ranking_parts import blast_part, clue_part, context, history_parts, place_part, prior_parts, undone_part
 
-NAMED, SUPPORT = 30.0, 16.0
-"""Score from which a change is named, and how much of it must come from links. About: eight times likelier than a change
+NAMED, SUPPORT = 25.0, 16.0
+"""Score from which a change is named, and how much of it must come from links. About: six times likelier than a change
 picked blindly, and one telling clue, a clear difference between changed and unchanged instances, or several rare words."""
 LINKS = ("clue", "words", "blast", "history")
 ONSET_DOUBT = timedelta(seconds=1)
@@ -74,8 +74,6 @@ def words_part(points: float, words: Sequence[str]) -> Part | None:
 def _ranked(index: int, change: Candidate, parts: Sequence[Part], late: bool) -> Ranked:
     total = sum(part.points for part in parts)
     support = sum(part.points for part in parts if part.name in LINKS)
-    place = sum(part.points for part in parts if part.name == "place")
-    support += max(0.0, min(place, support))  # a place strengthens a link, it is none
     return Ranked(
         index=index, id=change.id, score=round(total, 1), support=round(support, 1), excluded="after" if late else "",
         parts=tuple(parts),

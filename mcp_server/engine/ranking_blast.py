@@ -14,7 +14,18 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from mcp_server.engine.ranking_data import Candidate, Series
-from mcp_server.engine.ranking_series import ENOUGH, Binned, across, binned, error, middle, permuted, spread, step_of
+from mcp_server.engine.ranking_series import (
+    ENOUGH,
+    Binned,
+    across,
+    binned,
+    error,
+    middle,
+    permuted,
+    spread,
+    steadied,
+    step_of,
+)
 
 SENSES: tuple[tuple[str, int, float], ...] = (
     (r"success|availab|apdex|healthy|\bup\b|goodput", -1, 1.0),
@@ -34,9 +45,9 @@ LOOK_BACK, SETTLED = 24 * 3600.0, 600.0
 """Seconds of past that count; and how long before the onset a difference must stand to be called older than it."""
 LOOKS, CHANCE, HALVED = 0.7, 0.1, 0.5
 """Metrics move together, so their looks are not all paid; a p above CHANCE halves what the effect says."""
-ALONE, EXCUSED, SILENT, MOVED = 0.6, 0.7, 6.0, 3.0
-"""Before-after alone says less than a comparison; a dependency's shift excuses this part of one's own; z of instances that
-stopped reporting; z from which unchanged instances count as hit too."""
+ALONE, EXCUSED, SILENT, MOVED, QUIET = 0.6, 1.5, 6.0, 3.0, 300.0
+"""Before-after alone says less than a comparison; a dependency's shift excuses so much of one's own; z of instances that
+stopped reporting; z from which unchanged instances count as hit too; seconds without effect that speak against a change."""
 
 
 @dataclass(frozen=True)
@@ -99,12 +110,22 @@ class Observations:
             found.setdefault(item.component, []).append(item)
         return found
 
+    def below(self, component: str) -> list[str]:
+        """Observed components that this one needs, directly or through others."""
+        found = dict.fromkeys(self.edges.get(component, ()))
+        pending = list(found)
+        for name in pending:
+            new = [item for item in self.edges.get(name, ()) if item not in found]
+            found |= dict.fromkeys(new)
+            pending += new
+        return [name for name in found if name in self.by_component and name != component]
+
     def shift(self, component: str, at: float) -> float:
         """How much a component as a whole got worse at a moment, in units of its noise; 0 where that cannot be told."""
         key = (component, at)
         if key not in self._shifts:
             steps = [
-                metric.weight * (_step(metric, across(list(metric.bins.values())), 0) or (0.0, 0.0, 0.0))[0]
+                metric.weight * (_step(metric, across(list(metric.bins.values()), few=True), 0) or (0.0, 0.0, 0.0))[0]
                 for metric in _metrics(self.by_component.get(component, []), at, None)
                 if metric.sense
             ]
@@ -200,6 +221,7 @@ def _compare(metric: _Metric, names: set[str], first: int, change: Candidate, ob
 
 def _against(metric: _Metric, changed: Sequence[Binned], unchanged: Sequence[Binned], first: int) -> Blast | None:
     """Changed with unchanged instances, bin by bin; with the difference they had before, where the changed ones have a past."""
+    changed, unchanged = _levelled(metric, changed, unchanged)
     with_it, without = across(changed), across(unchanged)
     gap = {index: with_it[index] - without[index] for index in sorted(with_it.keys() & without.keys())}
     after, before = _part(gap, first, None), _part(gap, None, 0)
@@ -213,7 +235,7 @@ def _against(metric: _Metric, changed: Sequence[Binned], unchanged: Sequence[Bin
     between = spread(theirs) if len(theirs) > 2 else 0.0 if past else max(spread(theirs), STRANGERS * usual)
     effect = middle(after) - (middle(before) if past else 0.0)
     noise = math.sqrt(
-        error(after) ** 2 + (error(before) ** 2 if past else 0.0) + metric.floor(level) ** 2
+        _noise(before if past else [], after) ** 2 + metric.floor(level) ** 2
         + between**2 * (1 / len(changed) + 1 / len(unchanged))
     )  # fmt: skip
     sign = metric.sense or (1 if effect >= 0 else -1)
@@ -229,6 +251,21 @@ def _against(metric: _Metric, changed: Sequence[Binned], unchanged: Sequence[Bin
     return Blast(z, metric.label, how, len(changed), len(unchanged), *levels, p, hit, earlier)
 
 
+def _levelled(
+    metric: _Metric, changed: Sequence[Binned], unchanged: Sequence[Binned]
+) -> tuple[Sequence[Binned], Sequence[Binned]]:  # fmt: skip
+    """All instances brought to one past level, where all have a past: what hits all alike does so in proportion."""
+    levels = [middle(past) if len(past := _part(bins, None, 0)) >= ENOUGH else 0.0 for bins in (*changed, *unchanged)]
+    usual = statistics.median(levels)
+    if min(levels) <= max(usual / 5, metric.floor(levels)):
+        return changed, unchanged
+    scaled = [
+        {index: value * usual / level for index, value in bins.items()}
+        for bins, level in zip((*changed, *unchanged), levels, strict=True)
+    ]
+    return scaled[: len(changed)], scaled[len(changed) :]
+
+
 def _alone(metric: _Metric, changed: Sequence[Binned], first: int, change: Candidate, observed: Observations) -> Blast | None:
     """Every instance has the change: its own past, against what moved all components and what its dependencies did."""
     moved = _step(metric, across(changed), first)
@@ -238,8 +275,12 @@ def _alone(metric: _Metric, changed: Sequence[Binned], first: int, change: Candi
     own = moved[0] * metric.weight
     others = [observed.shift(name, at) for name in observed.by_component if name != change.component]
     everywhere = max(0.0, statistics.median(others)) if others else 0.0
-    below = max((observed.shift(name, at) for name in observed.edges.get(change.component, ())), default=0.0)
-    left = own - max(everywhere, EXCUSED * min(below, own))
+    below = max((observed.shift(name, at) for name in observed.below(change.component)), default=0.0)
+    left = own - max(everywhere, EXCUSED * below)
+    whole = across(changed)
+    wait, quiet = first * metric.step, _step(metric, {index: value for index, value in whole.items() if index < first}, 0)
+    if wait > QUIET and quiet is not None and quiet[0] * metric.weight < left / 5:
+        left *= HALVED  # it ran quietly until the onset, and there is no instance without it to compare with
     how = "all instances have it: before against after" + (", less what moved the others" if others else "")
     return Blast(max(0.0, left) * ALONE * (0.6 if metric.toward else 1.0), metric.label, how, len(changed), 0, *moved[1:])
 
@@ -250,8 +291,13 @@ def _step(metric: _Metric, bins: Binned, first: int) -> tuple[float, float, floa
     if len(before) < ENOUGH or len(after) < ENOUGH:
         return None
     was, became = middle(before), middle(after)
-    noise = math.sqrt(error(before) ** 2 + error(after) ** 2 + metric.floor(before) ** 2)
+    noise = math.hypot(_noise(before, after), metric.floor(before))
     return metric.bad(became - was) / noise, was, became
+
+
+def _noise(before: Sequence[float], after: Sequence[float]) -> float:
+    """Standard error of the difference. The noise afterwards may be larger (it grows with the level), never taken as smaller."""
+    return math.hypot(error(before), max(error(before, len(after)), error(steadied(after))))
 
 
 def _own(bins: Binned, first: int, past: bool) -> float | None:

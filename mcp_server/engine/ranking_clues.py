@@ -20,7 +20,7 @@ WEIGHT = {"module": 100, "package": 90, "unit": 60, "port": 60, "pid": 60, "path
 _INSIDE, _AROUND, _COMPONENT = 35, 10, 15
 _RIGHTS, _NAMED, _START = 25, 25, 30
 """Taken off when only rights changed, when a port only stands in a file that changed, when a process merely started."""
-_HOW_INSIDE = "inside the folder concerned"
+_HOW_INSIDE, HOW_AROUND = "inside the folder concerned", "somewhere in the folder changed"
 _LENT, _LENT_LESS = ("module", "package", "path"), 10
 """Kinds of clue that a mere consequence lends to the search for the cause, and how much less they say."""
 
@@ -55,17 +55,27 @@ def shared_clues(symptom: Finding | Symptom, change: Change | Candidate) -> tupl
         found.append(Shared(kind="component", value=symptom.component, how="the same component", weight=_COMPONENT))
     best: dict[tuple[str, str], Shared] = {}
     less = round(2.5 * math.log2(max(1, len(theirs)))) + (_RIGHTS if change.kind == "attributes" else 0)
+    less -= _RIGHTS if change.kind == "attributes" and _REFUSED.search(_said(symptom)) else 0
     less += _START if "runtime" in change.kinds() else 0
     whole = any(_holds(clue.removeprefix("path:"), top) for clue in clues for top in around)
     for item in found:
-        own = _AROUND if whole and item.how == _HOW_INSIDE else item.weight  # every commit of a checkout lies inside it
-        weight = own - less - (_NAMED if item.kind == "port" and change.source == "files" else 0)
+        if whole and item.how == _HOW_INSIDE:  # every commit of a checkout lies inside it
+            item = Shared(kind=item.kind, value=item.value, how=HOW_AROUND, weight=_AROUND)  # noqa: PLW2901 -- weighed anew
+        weight = item.weight - less - (_NAMED if item.kind == "port" and change.source == "files" else 0)
         if item.kind == "path" and item.value in around:
             weight = _AROUND - less  # the checkout a commit lies in, not a file that it touched
         known = best.get((item.kind, item.value))
         if weight > 0 and (known is None or known.weight < weight):
             best[item.kind, item.value] = item.model_copy(update={"weight": weight})
     return tuple(sorted(best.values(), key=lambda item: -item.weight))
+
+
+_REFUSED = re.compile(r"(?i)permission|denied|not permitted|EACCES|EPERM|forbidden")
+"""Where access is refused, a change of rights is as telling as one of content."""
+
+
+def _said(symptom: Finding | Symptom) -> str:
+    return symptom.text if isinstance(symptom, Symptom) else " ".join((symptom.text, *symptom.quotes))
 
 
 def all_shared(symptoms: Iterable[Symptom], change: Candidate) -> tuple[Shared, ...]:
@@ -88,8 +98,8 @@ def all_shared(symptoms: Iterable[Symptom], change: Candidate) -> tuple[Shared, 
 
 # --- words -----------------------------------------------------------------------------------------------------------
 
-_NAME, _PLAIN, _WORDS_CAP = 16.0, 8.0, 36.0
-"""Points of a rare name (`pool_size`, `QueuePool`, `db.internal`), of a rare plain word, and of all words together."""
+_OWN, _NAME, _PLAIN, _WORDS_CAP = 24.0, 16.0, 8.0, 36.0
+"""Points of a package's own name, of a rare name (`pool_size`, `QueuePool`), of a rare plain word, and of all together."""
 _TOKEN = re.compile(r"[A-Za-z_][A-Za-z0-9_]{1,60}(?:[.-][A-Za-z0-9_]{1,60}){0,6}")
 _PATHS = re.compile(r"(?:^|(?<=[\s'\"(=,]))/[^\s'\",;]+")
 _CAMEL = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+")
@@ -131,20 +141,44 @@ def word_points(symptoms: Sequence[Symptom], changes: Sequence[Candidate]) -> li
     wanted: dict[str, bool] = {}
     for symptom in symptoms:
         if not symptom.indirect:
-            wanted |= words_of(symptom.text)
+            message = _message(symptom.text)
+            quoted = words_of(" ".join(match[1] for match in _QUOTED.finditer(message)))
+            wanted |= words_of(message) | dict.fromkeys(quoted, True)  # what an error quotes is a name
     theirs = [_words(change) for change in changes]
     frequency = Counter(word for words in theirs for word in words)
-    return [_points(wanted, words, frequency, len(changes)) for words in theirs]
+    return [
+        _points(wanted, words, frequency, len(changes), _own_names(change))
+        for change, words in zip(changes, theirs, strict=True)
+    ]
 
 
-def _points(wanted: Mapping[str, bool], words: set[str], frequency: Counter[str], total: int) -> tuple[float, list[str]]:
-    scored = sorted(
-        (
-            ((_NAME if wanted[word] else _PLAIN) * math.log2((total + 1) / frequency[word]) / math.log2(total + 1), word)
-            for word in words & wanted.keys()
-        ),
-        key=lambda item: (-item[0], item[1]),
-    )  # fmt: skip
+def _message(text: str) -> str:
+    """What an error says, without its trace (frames are matched as paths) and without what a visitor asked for."""
+    lines = [line.split(", client: ", 1)[0] for line in text.splitlines()]
+    return "\n".join(line for number, line in enumerate(lines) if number == 0 or not line[:1].isspace())
+
+
+_QUOTED = re.compile(r"['\"]([^'\"\n]{2,80})['\"]")
+_DRESS = re.compile(r"^(?:python3?-|lib|php-|node-|golang-|ruby-)|(?:-dev|-common|-core|-bin|\d[\d.]*)$")
+
+
+def _own_names(change: Candidate) -> set[str]:
+    """What a package is called without the distribution's dress: `python3-psycopg2` is psycopg."""
+    names = [clue.removeprefix("package:") for clue in change.clues if clue.startswith("package:")]
+    if change.source == "git" or len(names) > 3:
+        return set()
+    bare = {_DRESS.sub("", _DRESS.sub("", name)) for name in names}
+    return {piece for name in (*names, *bare) for piece in words_of(name) if len(piece) >= 4}
+
+
+def _points(
+    wanted: Mapping[str, bool], words: set[str], frequency: Counter[str], total: int, own: set[str]
+) -> tuple[float, list[str]]:  # fmt: skip
+    found = []
+    for word in words & wanted.keys():
+        rarity = math.log2((total + 1) / frequency[word]) / math.log2(total + 1)
+        found.append(((_OWN if word in own else _NAME if wanted[word] else _PLAIN) * rarity, word))
+    scored = sorted(found, key=lambda item: (-item[0], item[1]))
     scored = [item for item in scored if item[0] >= 1]
     points = sum(value if index == 0 else value / 2 for index, (value, _) in enumerate(scored))
     return min(_WORDS_CAP, round(points, 1)), [word for _, word in scored[:3]]
@@ -154,7 +188,10 @@ def _words(change: Candidate) -> set[str]:
     """Its words; a diff's whole tokens count as names too, so that `pool_size` meets `pool_size`."""
     if "runtime" in change.kinds() or change.kind == "attributes":
         return set()
-    return set(words_of(" ".join(change.all_words())))
+    files = [
+        clue.rpartition("/")[2] for clue in change.all_clues()[:60] if clue.startswith("path:") and change.source != "files"
+    ]
+    return set(words_of(" ".join((*change.all_words(), *files))))
 
 
 def _stem(word: str) -> str:
@@ -185,7 +222,7 @@ def _paths(found: str, changed: str) -> Shared | None:
     if found.endswith(f"/{changed}") and not changed.startswith("/"):
         return Shared(kind="path", value=found, how="ends in the file changed", weight=WEIGHT["path"])
     for folder, item, how, weight in (
-        (found, changed, _HOW_INSIDE, _INSIDE), (changed, found, "somewhere in the folder changed", _AROUND),
+        (found, changed, _HOW_INSIDE, _INSIDE), (changed, found, HOW_AROUND, _AROUND),
     ):  # fmt: skip
         top = folder.rstrip("/")
         if top.count("/") >= 2 and item.startswith(top + "/"):

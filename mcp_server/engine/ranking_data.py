@@ -1,5 +1,6 @@
 """What the ranker takes and gives: plain records, all of them also readable from JSON (`ranking` documents the shapes)."""
 
+import re
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Literal
@@ -160,16 +161,18 @@ def candidate_of(change: Change, index: int = 0) -> Candidate:
     )  # fmt: skip
 
 
+_QUOTED = re.compile(r"['\"](/[^'\"\n]{1,300})['\"]")
 _NO_WORDS = ("path", "first", "last", "target", "since", "until")
 
 
 def symptom_of(finding: Finding, *, indirect: bool = False) -> Symptom:
-    """A finding as a symptom: its quotes and values are the words, its clues the traces."""
+    """A finding as a symptom: its quotes (without any, its values) are the words, its clues the traces."""
     said = [str(value) for key, value in finding.values.items() if key not in _NO_WORDS and isinstance(value, str)]
-    last = finding.values.get("last")
+    ends = [quote.rstrip().rpartition("\n")[2][-1_000:] for quote in finding.quotes]  # what a trace ends in
+    named = [f"path:{match[1]}" for end in ends for match in _QUOTED.finditer(end) if not end.lstrip().startswith("File ")]
     return Symptom(
-        text=" ".join((*said, *finding.quotes))[:8_000], clues=finding.clues, component=finding.component, at=finding.at,
-        last=_last(last), indirect=indirect,
+        text=" ".join(finding.quotes or said)[:8_000], clues=tuple(dict.fromkeys((*finding.clues, *named[:5]))),
+        component=finding.component, at=finding.at, last=_last(finding.values.get("last")), indirect=indirect,
     )  # fmt: skip
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from mcp_server.engine.ranking_blast import Blast, Observations, blast
-from mcp_server.engine.ranking_clues import all_shared
+from mcp_server.engine.ranking_clues import HOW_AROUND, all_shared
 from mcp_server.engine.ranking_data import Candidate, Edge, Part, Past, Symptom
 
 NEAR_S, NEAREST, PER_FOURFOLD, FARTHEST = 60.0, 12.0, 4.0, -18.0
@@ -129,15 +129,15 @@ def span(seconds: float) -> str:
 
 
 def clue_part(change: Candidate, symptoms: Sequence[Symptom]) -> Part | None:
-    """The most telling clue shared with the symptoms; further ones add a little."""
-    shared = all_shared(symptoms, change)
+    """The most telling clue shared with the symptoms; further ones add a little. The same checkout is a place, no link."""
+    shared = [item for item in all_shared(symptoms, change) if item.kind != "component"]  # that is the place's to say
     if not shared:
         return None
-    best, rest = shared[0], sum(item.weight for item in shared[1:])
-    points = best.weight + min(REST_CAP, REST * rest)
-    return Part(
-        name="clue", points=round(points, 1), text=f"shares {best.kind} {{value}} ({best.how})", values={"value": best.value}
-    )
+    best, rest = shared[0], sum(item.weight for item in shared[1:] if item.how != HOW_AROUND)
+    text, values = f"shares {best.kind} {{value}} ({best.how})", {"value": best.value}
+    if best.how == HOW_AROUND:
+        return Part(name="place", points=best.weight, text=text, values=values)
+    return Part(name="clue", points=round(best.weight + min(REST_CAP, REST * rest), 1), text=text, values=values)
 
 
 def place_part(change: Candidate, known: Context) -> Part | None:

@@ -35,14 +35,18 @@ def binned(points: Sequence[tuple[float, float]], origin: float, step: float) ->
     return {index: statistics.fmean(values) for index, values in heaps.items()}
 
 
-def across(series: Sequence[Binned]) -> dict[int, float]:
-    """The middle of several instances, bin by bin; the median from three on: one odd instance does not speak for all."""
+def across(series: Sequence[Binned], *, few: bool = False) -> dict[int, float]:
+    """The middle of several instances, bin by bin; the median from three on: one odd instance does not speak for all.
+
+    With `few` the mean, in which a few sick instances show.
+    """
     heaps: dict[int, list[float]] = {}
     for item in series:
         for index, value in item.items():
             heaps.setdefault(index, []).append(value)
     return {
-        index: statistics.median(values) if len(values) > 2 else statistics.fmean(values) for index, values in heaps.items()
+        index: statistics.median(values) if len(values) > 2 and not few else statistics.fmean(values)
+        for index, values in heaps.items()
     }
 
 
@@ -57,8 +61,12 @@ def middle(values: Sequence[float]) -> float:
     return statistics.fmean(ordered[cut : len(ordered) - cut] if cut else ordered)
 
 
-def error(values: Sequence[float]) -> float:
-    """Standard error of the middle, from means of blocks in time: neighbours resemble each other, blocks hardly do."""
+def error(values: Sequence[float], length: int | None = None) -> float:
+    """Standard error of the middle of `length` such values (default: of these), from means of blocks in time.
+
+    Neighbours resemble each other, blocks hardly do. Half of the estimate is robust, half sees outliers: neither noise nor one
+    spike decides.
+    """
     if len(values) < ENOUGH:
         return 0.0
     count = min(BLOCKS, max(2, len(values) // 3))
@@ -66,13 +74,18 @@ def error(values: Sequence[float]) -> float:
     blocks = [statistics.fmean(values[left:right]) for left, right in pairwise(edges) if right > left]
     if len(blocks) < 2:
         return 0.0
-    usual = 1.4826 * statistics.median([abs(block - statistics.median(blocks)) for block in blocks])
-    # the plain deviation sees the outliers, the robust one does not: between them, so that neither noise nor one spike decides
-    return (
-        math.sqrt(usual * statistics.stdev(blocks) / len(blocks))
-        if usual
-        else statistics.stdev(blocks) / math.sqrt(len(blocks))
-    )
+    wide, center = statistics.stdev(blocks), statistics.median(blocks)
+    robust = 1.4826 * statistics.median([abs(block - center) for block in blocks])
+    whole = max(1.0, (length or len(values)) * len(blocks) / len(values))
+    return (math.sqrt(robust * wide) if robust else wide) / math.sqrt(whole)
+
+
+def steadied(values: Sequence[float]) -> list[float]:
+    """The values without their straight trend: an effect that grows is an effect, not noise."""
+    if len(values) < ENOUGH:
+        return list(values)
+    slope, intercept = statistics.linear_regression(range(len(values)), values)
+    return [value - slope * index - intercept for index, value in enumerate(values)]
 
 
 def spread(values: Sequence[float]) -> float:

@@ -1,4 +1,4 @@
-"""What changed: every source of change over one window, on one clock, nearest to the onset first.
+"""What changed: every source of change over one window, on one clock, the most probable cause first, each with its reasons.
 
 A change is no finding: it is `ok` to have changes, and `unknown` when any source could not be looked at in full.
 """
@@ -14,9 +14,11 @@ from mcp_server.core.change import Change, Window
 from mcp_server.core.clock import now, stamp
 from mcp_server.core.declare import ChangeUnit, Scope
 from mcp_server.core.errors import Cancelled, CouldNotLook, NotApplicable
-from mcp_server.core.outcome import BlindSpot, Coverage, Outcome, Statement, verdict_of
+from mcp_server.core.outcome import BlindSpot, Coverage, Outcome, Statement, Value, verdict_of
 from mcp_server.core.settings import ServiceSettings
 from mcp_server.engine.places import Place, resolve
+from mcp_server.engine.ranking import rank, reasons
+from mcp_server.engine.ranking_data import Past, Ranked, Ranking, Symptom
 from mcp_server.engine.run import door, preflight, record
 from mcp_server.engine.session import Asking, Session
 from mcp_server.engine.together import together
@@ -54,9 +56,13 @@ def scope_of(service: ServiceSettings | None, name: str | None, folders: Sequenc
 
 
 def what_changed(
-    session: Session, target: str, window: Window, scope: Scope, onset: datetime | None, asking: Asking, *, limit: int = 40
-) -> Outcome:
-    """Ask every source at once; the answer is in the ledger. Raises BadInput for a target that does not exist, Cancelled."""
+    session: Session, target: str, window: Window, scope: Scope, onset: datetime | None, asking: Asking, *, limit: int = 40,
+    symptoms: Sequence[Symptom] = (), history: Sequence[Past] = (),
+) -> Outcome:  # fmt: skip
+    """Ask every source at once; the answer is in the ledger. Raises BadInput for a target that does not exist, Cancelled.
+
+    `symptoms` are what is known to be wrong; without any the order rests on time and kind alone, and nobody is named.
+    """
     place = resolve(target, session.settings.read)
     arguments = {
         "since": stamp(window.since), "until": stamp(window.until), "folders": list(scope.folders),
@@ -75,7 +81,11 @@ def what_changed(
         raise
     coverage = _together([item.coverage for item in seen])
     verdict = verdict_of((), coverage)
-    changes = order(bursts(merge(change for item in seen for change in item.changes)), onset or window.until, place.now())
+    told = bursts(merge(change for item in seen for change in item.changes))
+    ranking = rank(
+        told, onset or window.until, symptoms=symptoms, history=history, unseen=[spot.what for spot in coverage.blind]
+    )
+    changes, scores = ordered(told, ranking, onset or window.until, place.now())
     evidence = tuple(dict.fromkeys(name for item in seen for name in item.evidence))
     shown = changes[:limit]
     if len(changes) > limit:
@@ -84,7 +94,9 @@ def what_changed(
             remedy=f"ask with limit={min(len(changes), KEPT)}, or a narrower window with since=… until=…",
         )  # fmt: skip
         coverage = coverage.model_copy(update={"cut": (*coverage.cut, rest)})
-    statements = tuple(_said(change, onset, place.now()) for change in shown)
+    statements = tuple(_said(change, scores[index], onset, place.now()) for index, change in enumerate(shown))
+    if symptoms and changes:
+        statements = (_concluded(ranking, told, evidence), *statements)
     outcome = Outcome(
         name="what_changed", target=place.address, verdict=verdict, at=at,
         took_ms=round((time.monotonic() - started) * 1000, 1), incident=asking.incident,
@@ -92,6 +104,8 @@ def what_changed(
         data={
             "window": window.model_dump(mode="json"), "onset": stamp(onset) if onset else None, "seen": len(changes),
             "changes": [change.model_dump(mode="json") for change in changes[:KEPT]],
+            "ranking": [item.model_dump(mode="json", exclude={"index", "id"}) for item in scores[:KEPT]],
+            "named": next((n for n, item in enumerate(scores[:KEPT]) if ranking.named == item.id), None),
         },
     )  # fmt: skip
     return record(session, outcome, call)
@@ -191,10 +205,31 @@ def _burst(members: Sequence[Change]) -> Change:
     )  # fmt: skip
 
 
-def order(changes: Iterable[Change], onset: datetime, present: datetime) -> list[Change]:
-    """Before the onset, the nearest first; then after it, the nearest first; last what is dated in the future."""
+def ordered(
+    changes: Sequence[Change], ranking: Ranking, onset: datetime, present: datetime
+) -> tuple[list[Change], list[Ranked]]:  # fmt: skip
+    """Before the onset by rank; then after it, the nearest first; last what is dated in the future. With their scores."""
     ranks = {"before": 0, "after": 1, "future": 2}
-    return sorted(changes, key=lambda change: (ranks[_side(change, onset, present)], abs(change.at - onset), change.component))
+    found = sorted(ranking.changes, key=lambda item: ranks[_side(changes[item.index], onset, present)])
+    return [changes[item.index] for item in found], found
+
+
+def order(changes: Iterable[Change], onset: datetime, present: datetime) -> list[Change]:
+    """The order when nothing is known of the symptom: by time and kind."""
+    given = list(changes)
+    return ordered(given, rank(given, onset), onset, present)[0]
+
+
+def _concluded(ranking: Ranking, changes: Sequence[Change], evidence: tuple[str, ...]) -> Statement:
+    """Which change explains what is wrong, or that none does."""
+    best = ranking.best()
+    if best is None:
+        asked = [item for item in ranking.unseen if not item.endswith("(no observations)")]
+        unseen = "; not looked at: {unseen}" if asked else ""
+        values: dict[str, Value] = {"unseen": ", ".join(asked)[:300]} if asked else {}
+        return Statement(text="no observed change explains this" + unseen, values=values, evidence=evidence[:6])
+    summary = changes[best.index].summary
+    return summary.model_copy(update={"text": "the change that explains it best: " + summary.text, "quotes": ()})
 
 
 def _side(change: Change, onset: datetime, present: datetime) -> Side:
@@ -204,7 +239,7 @@ def _side(change: Change, onset: datetime, present: datetime) -> Side:
     return "after" if change.at - timedelta(milliseconds=change.doubt_ms) > onset else "before"
 
 
-def _said(change: Change, onset: datetime | None, present: datetime) -> Statement:
+def _said(change: Change, ranked: Ranked, onset: datetime | None, present: datetime) -> Statement:
     summary = change.summary
     side = _side(change, onset, present) if onset else "future" if change.at > present + AHEAD else "before"
     mark = {
@@ -213,7 +248,11 @@ def _said(change: Change, onset: datetime | None, present: datetime) -> Statemen
     }[side]  # fmt: skip
     doubt = " (time in doubt by {doubt_s} s)" if change.doubt_ms > 60_000 and side != "future" else ""
     values = summary.values | ({"doubt_s": change.doubt_ms // 1000} if doubt else {})
-    return summary.model_copy(update={"text": mark + summary.text + doubt, "values": values, "at": change.at})
+    scored = ""
+    if side == "before" and onset and ranked.parts:
+        told, more = reasons(ranked)
+        scored, values = " — score {score}: " + told, {**values, "score": ranked.score, **more}
+    return summary.model_copy(update={"text": mark + summary.text + doubt + scored, "values": values, "at": change.at})
 
 
 def _nothing(window: Window, certain: bool, evidence: tuple[str, ...]) -> Statement:

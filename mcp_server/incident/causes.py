@@ -222,7 +222,7 @@ def _ranked(hypotheses: Iterable[Hypothesis]) -> list[Hypothesis]:
     """Most probable first: explains most, is heaviest, has the strongest link; then the earliest."""
 
     def weight(item: Hypothesis) -> float:
-        link = min(item.trigger.ranked.support, 100) / 2 if item.trigger else 0
+        link = max(15, min(item.trigger.ranked.support, 100) / 2) if item.trigger else 0
         return 15 * len(item.symptoms) + 10 * len(item.agreeing) + _WEIGHT[item.root.severity] + link
 
     return sorted(hypotheses, key=lambda item: (-weight(item), item.onset, item.root.code))

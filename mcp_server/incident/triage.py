@@ -60,7 +60,7 @@ def triage(session: Session, doing: Plan, asking: Asking) -> tuple[Outcome, Diag
     unasked, questions = _questions(session, steps)
     try:
         outcomes = ask_all(session, questions, doing.target, asking)
-        changes = _changes(session, doing, declared, asking)
+        changes = _changes(session, doing, declared, asking, outcomes)
     except Cancelled:
         session.ended(call, "cancelled")
         raise
@@ -102,13 +102,19 @@ def compact(outcome: Outcome) -> Outcome:
     return outcome.model_copy(update={"statements": (), "data": None, "next": (), "notice": ""})
 
 
-def _changes(session: Session, doing: Plan, declared: ServiceSettings | None, asking: Asking) -> Outcome:
-    """Every change source over the day before the onset and up to now."""
+def _changes(
+    session: Session, doing: Plan, declared: ServiceSettings | None, asking: Asking, outcomes: Sequence[Outcome]
+) -> Outcome:  # fmt: skip
+    """Every change source over the day before the onset and up to now, ranked by what the answers so far found."""
+    from mcp_server.engine.ranking_data import symptom_of
     from mcp_server.engine.what_changed import KEPT, scope_of, what_changed
 
     onset = doing.incident.onset
     window = Window(since=onset - CHANGES_BEFORE, until=max(resolve(doing.target, session.settings.read).now(), onset))
-    return what_changed(session, doing.target, window, scope_of(declared, doing.service, (), ()), onset, asking, limit=KEPT)
+    symptoms = [symptom_of(finding) for outcome in outcomes for finding in outcome.findings]
+    return what_changed(
+        session, doing.target, window, scope_of(declared, doing.service, (), ()), onset, asking, limit=KEPT, symptoms=symptoms
+    )
 
 
 def _findings(diagnosis: Diagnosis) -> tuple[Finding, ...]:

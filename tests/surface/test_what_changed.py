@@ -35,7 +35,9 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """What the verb hands to the engine."""
     kept: dict[str, Any] = {}
 
-    def ask(session: Any, target: str, window: Any, scope: Any, onset: Any, asking: Any, *, limit: int) -> Outcome:
+    def ask(
+        session: Any, target: str, window: Any, scope: Any, onset: Any, asking: Any, *, limit: int, symptoms: Any
+    ) -> Outcome:
         kept.update(target=target, window=window, scope=scope, onset=onset, incident=asking.incident, limit=limit)
         return Outcome(name="what_changed", target=target, verdict="ok", at=now())
 

@@ -1,4 +1,4 @@
-"""`what_changed`: commits, packages, files and processes over one window, nearest to the onset first."""
+"""`what_changed`: commits, packages, files and processes over one window, the most probable cause first."""
 
 from datetime import timedelta
 from typing import Annotated
@@ -11,14 +11,16 @@ from mcp_server.core.errors import BadInput
 from mcp_server.core.outcome import Outcome
 from mcp_server.core.parameters import Parameters
 from mcp_server.engine.places import resolve
+from mcp_server.engine.ranking_data import symptom_of
 from mcp_server.engine.session import Asking, Session
 from mcp_server.engine.what_changed import scope_of
 from mcp_server.engine.what_changed import what_changed as ask
+from mcp_server.incident.answers import answers
 from mcp_server.incident.record import current, find
 from mcp_server.surface.verb import Verb
 
 VERB = Verb(
-    summary="What changed before the onset: commits, packages, files and processes on one clock, nearest first",
+    summary="What changed before the onset: commits, packages, files and processes on one clock, ranked with reasons",
     group="diagnose",
     examples=({}, {"service": "shop", "since": "2h"}, {"folders": ["/srv/shop"], "onset": "2026-11-20T10:31:07Z"}),
 )
@@ -58,5 +60,8 @@ def run(session: Session, params: Params, asking: Asking) -> Outcome:
     if until - since > LONGEST:
         raise BadInput(f"`since` is `{stamp(since)}`; it should be at most 90 days before `until`, which is {stamp(until)}")
     scope = scope_of(session.settings.services[service] if service else None, service, params.folders, params.pythons)
-    outcome = ask(session, target, Window(since=since, until=until), scope, onset, asking, limit=params.limit)
+    found = answers(session.ledger, incident, session.catalog.diagnostics).findings() if incident else ()
+    symptoms = tuple(symptom_of(finding) for finding in found)
+    window = Window(since=since, until=until)
+    outcome = ask(session, target, window, scope, onset, asking, limit=params.limit, symptoms=symptoms)
     return outcome.model_copy(update={"notice": notice}) if notice else outcome
