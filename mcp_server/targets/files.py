@@ -20,6 +20,8 @@ _CHUNK = 1_048_576
 _FARTHEST = 1 << 53
 _NO_SIZE_BYTES = 67_108_864
 """How far a file that tells no size (/proc) is read in search of its end."""
+_WORDS = re.compile(r"/proc/\d+/(?:task/\d+/)?(?:cmdline|(environ))")
+"""Words of a process, each ended by NUL: shown apart, so that what follows `--password` is seen to belong to it."""
 _UNREADABLE = 1_000
 """Unreadable folders named before a listing stops."""
 
@@ -75,6 +77,8 @@ def _read(call: ReadFile, limits: Limits, policy: ReadSettings) -> FileText:
         raise explain(call.path, error) from None
     finally:
         os.close(handle)
+    if words := _WORDS.fullmatch(real):
+        data = data.replace(b"\0", b"\n" if words[1] else b" ")
     start, data, text = _decode(data, start, mark, more=start + len(data) < size, tail=call.start < 0)
     return FileText(
         path=shown(real), text=text, start=start, end=start + len(data), size=size, modified=moment(found.st_mtime),

@@ -5,6 +5,8 @@ import grp
 import os
 import pwd
 import socket
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -20,6 +22,7 @@ from mcp_server.core.calls import FileStat, FileText, Folder, ListFolder, ReadFi
 from mcp_server.core.clock import from_epoch
 from mcp_server.core.errors import Cancelled, CouldNotLook
 from mcp_server.core.reader import Limits
+from mcp_server.core.redaction import Redactor
 from mcp_server.core.settings import ReadSettings
 from mcp_server.targets import files, opening
 
@@ -453,3 +456,16 @@ def test_names_that_are_no_text_are_shown_escaped(tmp_path: Path) -> None:
     with open(os.fsencode(tmp_path) + b"/bad\xff/line\nbreak", "w"):
         pass
     assert names(listing(tmp_path, depth=2)) == ["bad\\xff", "bad\\xff/line\nbreak"]
+
+
+def test_the_words_of_a_process_stand_apart() -> None:
+    words = [sys.executable, "-c", "print(flush=True); input()", "--db-password", "hunter2"]
+    with subprocess.Popen(words, env={"ONE": "1", "TWO": "2"}, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+        assert child.stdin
+        assert child.stdout
+        child.stdout.readline()  # it is itself by now, no longer a copy of us
+        line, environment = read(f"/proc/{child.pid}/cmdline"), read(f"/proc/{child.pid}/environ")
+        child.stdin.close()
+    assert (line.text.rstrip(), line.binary) == (" ".join(words), False)
+    assert {"ONE=1", "TWO=2"} <= set(environment.text.splitlines())
+    assert "hunter2" not in Redactor(b"k" * 32).text(line.text)
