@@ -296,7 +296,7 @@ def _step(metric: _Metric, bins: Binned, first: int) -> tuple[float, float, floa
 
 
 def _noise(before: Sequence[float], after: Sequence[float]) -> float:
-    """Standard error of the difference. The noise afterwards may be larger (it grows with the level), never taken as smaller."""
+    """Standard error of the difference. The noise afterwards may be larger (it grows with the level), never smaller."""
     return math.hypot(error(before), max(error(before, len(after)), error(steadied(after))))
 
 

@@ -1,0 +1,82 @@
+"""How often the ranking is right, on incidents made for this run: `python -m bench.ranking [SEED] [COUNT]`."""
+
+import random
+import secrets
+import statistics
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+from mcp_server.core.settings import load_settings
+from mcp_server.engine.ranking import rank_json
+from mcp_server.engine.session import Session
+from tests.generator.incidents import make
+from tests.generator.judged import judge
+from tests.generator.releases import case
+
+FOLDERS, NOBODY, RELEASES = 60, 20, 100
+
+
+def rows(seed: str, count: int = FOLDERS) -> Iterator[tuple[str, str, str]]:
+    """(what, figure, promise) of one seed."""
+    yield from _folders(seed, count, max(12, count // 3))
+    yield from _releases(seed, max(20, count * RELEASES // FOLDERS))
+
+
+def _folders(seed: str, guilty: int, innocent: int) -> Iterator[tuple[str, str, str]]:
+    with tempfile.TemporaryDirectory(prefix="bench-") as name:
+        folder = Path(name)
+        session = Session(load_settings({"VETERAN_STATE_DIR": f"{name}/state", "HOME": name}), program="bench")
+        found = [judge(session, make(folder / f"g{index}", f"{seed}-g{index}")) for index in range(guilty)]
+        calm = [judge(session, make(folder / f"i{index}", f"{seed}-i{index}", innocent=True)) for index in range(innocent)]
+        session.close()
+    newest = sum(item.newest_is_guilty() for item in found)
+    yield f"{guilty} incident folders: guilty change first", _share(sum(item.place() == 1 for item in found), guilty), "≥ 85 %"
+    yield "  in the first three", _share(sum((item.place() or 99) <= 3 for item in found), guilty), "≥ 97 %"
+    yield "  named as the trigger of the probable cause", _share(sum(item.right() for item in found), guilty), ""
+    yield "  (the newest change before the onset is guilty)", _share(newest, guilty), ""
+    yield f"{innocent} innocent folders: nobody named", _share(sum(item.right() for item in calm), innocent), "≥ 80 %"
+    missed = Counter(item.folder.story for item in found if item.place() != 1)
+    yield "  not first: " + (", ".join(f"{name} ×{times}" for name, times in missed.most_common()) or "none"), "", ""
+
+
+def _releases(seed: str, count: int) -> Iterator[tuple[str, str, str]]:
+    first = three = named = wrong = newest = guilty = calm = nobody = 0
+    took = []
+    for index in range(count):
+        item = case(random.Random(f"{seed}-{index}"))  # noqa: S311 -- a repeatable case, nothing secret
+        began = time.perf_counter()
+        answer = rank_json(item.data)
+        took.append(time.perf_counter() - began)
+        order = [change["id"] for change in answer["changes"]]  # type: ignore[attr-defined]
+        if item.guilty is None:
+            calm, nobody = calm + 1, nobody + (answer["named"] is None)
+            continue
+        guilty, newest = guilty + 1, newest + (item.newest == item.guilty)
+        first, three = first + (order[0] == item.guilty), three + (item.guilty in order[:3])
+        named, wrong = named + (answer["named"] == item.guilty), wrong + (answer["named"] not in (None, item.guilty))
+    yield f"{guilty} concurrent releases, series only: guilty first", _share(first, guilty), ""
+    yield "  in the first three", _share(three, guilty), ""
+    yield "  named · wrongly named", f"{_share(named, guilty)} · {_share(wrong, guilty)}", ""
+    yield "  (newest first would be right)", _share(newest, guilty), ""
+    yield f"{calm} with no guilty release: nobody named", _share(nobody, calm), ""
+    yield "  time for one ranking, p50", f"{statistics.median(took) * 1000:.0f} ms", ""
+
+
+def _share(part: int, whole: int) -> str:
+    return f"{part / whole:.1%}" if whole else "none made"
+
+
+def main() -> None:
+    """Print the figures of a seed, a fresh one without argument."""
+    seed = sys.argv[1] if len(sys.argv) > 1 else secrets.token_hex(4)
+    print(f"ranking, seed {seed}")
+    for what, figure, promise in rows(seed, int(sys.argv[2]) if len(sys.argv) > 2 else FOLDERS):
+        print(f"{what:<62}{figure:>18}  {promise}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,68 @@
+"""Generated incidents: fixed seeds, and one fresh seed that is printed so that a failure can be repeated."""
+
+import random
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from mcp_server.core.settings import load_settings
+from mcp_server.engine.ranking import rank_json
+from mcp_server.engine.session import Session
+from tests.generator.incidents import make
+from tests.generator.judged import Judged, judge
+from tests.generator.releases import case
+from tests.real_parts import need
+
+FIXED, FRESH = "2026-11", secrets.token_hex(4)
+GUILTY, INNOCENT, RELEASES = 10, 4, 10
+"""A sample; `make bench` measures the whole."""
+
+
+@pytest.fixture
+def session(tmp_path: Path) -> Iterator[Session]:
+    made = Session(load_settings({"VETERAN_STATE_DIR": str(tmp_path / "state"), "HOME": str(tmp_path)}), program="test")
+    yield made
+    made.close()
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("seed", [FIXED, FRESH])
+def test_incident_folders(seed: str, session: Session, tmp_path: Path) -> None:
+    need("git")
+    print(f"seed {seed}")
+    guilty = [judge(session, make(tmp_path / f"g{index}", f"{seed}-g{index}")) for index in range(GUILTY)]
+    innocent = [judge(session, make(tmp_path / f"i{index}", f"{seed}-i{index}", innocent=True)) for index in range(INNOCENT)]
+    # a small sample may fall below the long-run share; these bounds fail by chance less than once in some hundred runs
+    assert sum(item.place() == 1 for item in guilty) >= GUILTY - 3, _told(guilty)
+    assert sum((item.place() or 99) <= 3 for item in guilty) >= GUILTY - 2, _told(guilty)
+    assert sum(item.right() for item in innocent) >= INNOCENT - 2, _told(innocent)
+
+
+def _told(judged: list[Judged]) -> str:
+    return "\n".join(item.told() for item in judged if not item.right() or item.place() != 1)
+
+
+@pytest.mark.parametrize("seed", [FIXED, FRESH])
+def test_concurrent_releases(seed: str) -> None:
+    print(f"seed {seed}")
+    cases = [case(random.Random(f"{seed}-{index}")) for index in range(RELEASES)]
+    answers = [rank_json(item.data) for item in cases]
+    wrong = [
+        (item.guilty, answer["changes"][0]["id"], item.about)  # type: ignore[index]
+        for item, answer in zip(cases, answers, strict=True)
+        if item.guilty and answer["changes"][0]["id"] != item.guilty  # type: ignore[index]
+    ]
+    assert len(wrong) <= 3, wrong
+    accused = [item.about for item, answer in zip(cases, answers, strict=True) if not item.guilty and answer["named"]]
+    assert len(accused) <= 2, accused
+
+
+def test_the_ranker_does_not_know_the_generator() -> None:
+    """No import either way of numbers: the generator reads no weight, the product reads no test."""
+    here = Path(__file__).parent
+    for name in ("incidents.py", "stories.py", "releases.py"):
+        assert "engine.ranking" not in (here / name).read_text()
+    product = here.parents[1] / "mcp_server"
+    assert not [path for path in product.rglob("*.py") if "tests.generator" in path.read_text()]
