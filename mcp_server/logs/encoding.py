@@ -29,7 +29,8 @@ _NUL_RUN = re.compile(rb"\0{4,}")
 _SEQUENCE = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
 _HIGH = re.compile(rb"[\x80-\xff]")
 _STRANGE = re.compile(rb"[\x01-\x08\x0e-\x1a\x1c-\x1f\x7f]")
-_LETTERS = re.compile(rb"[A-Za-z ][\xc0-\xff]|[\xc0-\xff][A-Za-z ]")
+_LETTERS = re.compile(rb"[A-Za-z ][\x80-\xfd]|[\x80-\xfd][A-Za-z \r]")
+_UNDEFINED = re.compile(rb"[\x81\x8d\x8f\x90\x9d\xff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +84,7 @@ def detect(head: bytes) -> Encoding:
         broken = 0 if not _damaged(text[:-3]) else broken
     if not broken:
         return Encoding("utf-8", 0, notes)
-    if broken > valid and broken <= 2 * len(_LETTERS.findall(text)):
+    if broken > valid and broken <= 2 * len(_LETTERS.findall(text)) and not _UNDEFINED.search(text):
         codec = "cp1252" if re.search(rb"[\x80\x82-\x8c\x8e\x91-\x9c\x9e\x9f]", text) else "latin-1"
         return Encoding(codec, 0, f"{'Windows-1252' if codec == 'cp1252' else 'Latin-1'} text (no valid UTF-8) {notes}".strip())
     return Encoding("utf-8", 0, f"UTF-8 with {broken} damaged byte{'s' if broken > 1 else ''} {notes}".strip())

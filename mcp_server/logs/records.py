@@ -15,20 +15,22 @@ MAX_LINE = 8_192
 MAX_LINES = 400
 MAX_RECORD = 65_536
 _SAMPLE = 200
-_TRACE = ("Traceback (", "panic: ", "Exception in thread ", "Unhandled exception", "goroutine ", "Uncaught ", "fatal error: ")
 _GOES_ON = re.compile(
     r"\s|Traceback \(|Caused by: |Suppressed: |During handling of |The above exception |\.\.\. \d+ more|[})\]]"
     r"|--- End of |#\d{1,4} [/{\[]|Stack trace:|\d+: 0x|stack backtrace:|note: run with "
 )
 _GO_ON = re.compile(r"goroutine \d+ \[|created by |exit status \d|\[signal |[\w./*()\[\]{}-]{1,200}\(.{0,400}\)$")
 _TRACE_END = re.compile(r"[A-Za-z_][\w.]{0,120}(?::|$)")
-# a trace that a container runtime or a syslog stamped line by line, and what databases and PHP write below an error
-_CARRIED = re.compile(
-    r"(?:std(?:out|err) [FP]|\]:|[A-Za-z0-9_./-]:|[0-9Z]|\|) "
-    r"(?:\s{1,16}(?:at [\w$.<(/]|File \"|from /|\.\.\. \d+ more|\^|[\w.]{1,80}\()"
-    r"|\tat |Caused by: |PHP Stack trace:|PHP {2,5}\d{1,3}\. |(?:DETAIL|HINT|CONTEXT|STATEMENT|QUERY|LOCATION): {2})"
+# what a container runtime, syslog or `docker logs -t` puts before every line, also before each line of a trace
+_CARRIER = re.compile(
+    r"(?:<\d{1,3}>)?(?:(?P<cri>\S{20,40}) std(?:out|err) [FP] |(?P<syslog>[A-Z][a-z]{2} [ \d]\d [\d:.]{8,15}|\S{19,40})"
+    r" [\w.:-]{1,64} [\w./@-]{1,64}(?:\[\d{1,10}\])?: |(?P<plain>\d{4}-\d\d-\d\dT[\d:.]{8,20}(?:Z|[+-]\d\d:?\d\d)) )"
 )
-_CARRIER = 300
+# what databases and PHP write below an error, stamped as well
+_ADDED = re.compile(r"[\s\]:](?:(?:DETAIL|HINT|CONTEXT|STATEMENT|QUERY|LOCATION): {2}|PHP Stack trace:|PHP {2,5}\d{1,3}\. )")
+_HEAD = 300
+_TOGETHER = 10.0
+"""Seconds within which stamped lines can be parts of one record."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,50 +80,78 @@ def records_of(lines: Iterable[str], reader: StampReader) -> Iterator[Record]:
         yield _record(group, moment, first, backwards=turned)
 
 
+class _Group:
+    """The record that is being read: its lines, and what its first lines say about those that may follow."""
+
+    def __init__(self, number: int, line: str, *, stamped: bool, moment: datetime | None) -> None:
+        self.first, self.stamped, self.moment = number, stamped, moment
+        self.lines: list[str] = []
+        self.head, self.carrier = _message(line) if stamped else (line, "")
+        self._trace = self._go = self._ended = False
+        self.add(line, self.head)
+
+    def add(self, line: str, message: str) -> None:
+        self.lines.append(line if len(line) <= MAX_LINE else line[:MAX_LINE] + f"… ({len(line) - MAX_LINE} more)")
+        self._ended = self._trace and not _GOES_ON.match(message) and bool(_TRACE_END.match(message))
+        self._trace = not self._ended and (self._trace or message.startswith("Traceback ("))
+        self._go = self._go or message.startswith(("panic: ", "fatal error: ", "goroutine "))
+
+    def goes_on(self, message: str) -> bool:
+        """Whether a line that says this looks like a part of the record, judged without times."""
+        if message.startswith("Traceback ("):
+            return self.head.startswith("Traceback (") or level_of(self.head) in ("critical", "error")
+        return (
+            not message
+            or bool(_GOES_ON.match(message))
+            or (self._trace and bool(_TRACE_END.match(message)))
+            or (self._go and bool(_GO_ON.match(message)))
+            or " panicked at " in self.lines[-1]
+        )
+
+    def carries_on(self, line: str, found: datetime | None) -> str | None:
+        """What a stamped line says if it is a part of this record all the same: a line of a carried trace, a DETAIL."""
+        if found is None or self.moment is None or abs((found - self.moment).total_seconds()) > _TOGETHER:
+            return None
+        if (":  " in line[:_HEAD] or "PHP " in line[:_HEAD]) and _ADDED.search(line, 12, _HEAD):
+            return line
+        message, carrier = _message(line)
+        if not carrier or carrier != self.carrier or (not message and not (self._trace or self._ended)):
+            return None
+        return message if self.goes_on(message) else None
+
+
+def _message(line: str) -> tuple[str, str]:
+    """What a stamped line says behind its carrier, and which carrier that is; without one the whole line and ""."""
+    match = _CARRIER.match(line, 0, _HEAD)
+    if match is None:
+        return line, ""
+    return line[match.end() :], line[match.end(match.lastgroup or 0) : match.end()]
+
+
 def _grouped(lines: Iterable[str], reader: StampReader) -> Iterator[tuple[int, list[str], datetime | None]]:
-    group: list[str] = []
-    moment: datetime | None = None
-    stamped = in_trace = in_go = False
-    first = 0
+    group: _Group | None = None
     for number, raw in enumerate(lines):
         line = raw.removesuffix("\r")
-        if not line and not group:
+        if not line and group is None:
             continue
         opens, found = reader.seen(line)
-        if opens and group and stamped and found is not None and _carried(line, group[0], moment, found):
-            opens = False
-        # after a stamped line everything without a stamp belongs to it; in a log without stamps, what looks so
-        ends_trace = in_trace and not stamped and bool(_TRACE_END.match(line))
-        belongs = stamped or not line or ends_trace or bool(_GOES_ON.match(line)) or (in_go and bool(_GO_ON.match(line)))
-        if line.startswith("Traceback (") and group and not stamped:
-            belongs = group[0].startswith("Traceback (") or level_of(group[0]) in ("critical", "error")
-        follows = not opens and bool(group) and belongs
-        if group and (not follows or len(group) >= MAX_LINES):
-            yield first, group, moment
-            group, moment = [], moment if follows else None
-        if not group:
-            first = number
-            if not follows:
-                moment, stamped, in_trace, in_go = found, opens, False, False
-        group.append(line if len(line) <= MAX_LINE else line[:MAX_LINE] + f"… ({len(line) - MAX_LINE} more)")
-        in_go = in_go or line.startswith(("panic: ", "fatal error: ", "goroutine "))
-        in_trace = not ends_trace and (in_trace or line.startswith("Traceback ("))
-    if group:
-        yield first, group, moment
-
-
-def _carried(line: str, head: str, moment: datetime | None, found: datetime) -> bool:
-    """A stamped line that continues the record above: a line of a trace, a DETAIL below an error, within ten seconds."""
-    if (
-        line.find("  ", 18, _CARRIER) < 0
-        and line.find("\tat ", 18, _CARRIER) < 0
-        and line.find("Caused by: ", 18, _CARRIER) < 0
-    ):
-        return line.find("PHP Stack trace:", 18, _CARRIER) > 0
-    if moment is None or abs((found - moment).total_seconds()) > 10:
-        return False
-    match = _CARRIED.search(line, 12, _CARRIER)
-    return bool(match) and line[:1] not in "{" and head[:1] not in "{"
+        message: str | None = line
+        if group is None:
+            message = None
+        elif opens:
+            message = group.carries_on(line, found) if group.stamped else None
+        elif not group.stamped and not group.goes_on(line):  # after a stamped line everything without a stamp belongs to it
+            message = None
+        if group is not None and message is not None and len(group.lines) < MAX_LINES:
+            group.add(line, message)
+            continue
+        if group is not None:
+            yield group.first, group.lines, group.moment
+        follows = group is not None and message is not None
+        stamped, moment = (group.stamped, group.moment) if group is not None and follows else (opens, found)
+        group = _Group(number, line, stamped=stamped, moment=moment)
+    if group is not None:
+        yield group.first, group.lines, group.moment
 
 
 def _record(lines: list[str], at: datetime | None, first: int, *, backwards: bool) -> Record:

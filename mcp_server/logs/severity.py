@@ -31,7 +31,7 @@ _LEVEL = re.compile(
     re.ASCII,
 )
 _NUMBER = re.compile(
-    r"\"(?:level|severity|lvl|log_level|PRIORITY|priority|severity_?number)\" ?: ?\"?([0-9]{1,2})\"?[,}\s]", re.ASCII
+    r"\"(?:level|severity|lvl|log_level|(?i:priority|severity_?number))\" ?: ?\"?([0-9]{1,2})\"?[,}\s]", re.ASCII
 )
 _OTEL = re.compile(r"\"severity_?number\"", re.ASCII | re.I)
 _PRIORITY = re.compile(r"<([0-9]{1,3})>(?=[\w\[:* ])", re.ASCII)

@@ -2,12 +2,14 @@
 
 import time
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcp_server.logs.records import MAX_LINE, MAX_LINES, MAX_RECORD, Record, level_of, split
+from mcp_server.logs.records import MAX_LINE, MAX_LINES, MAX_RECORD, Record, level_of, records_of, split
+from mcp_server.logs.stamps import StampReader
 
 NOW = datetime(2026, 11, 20, 10, 32, tzinfo=UTC)
 TRACE = """Traceback (most recent call last):
@@ -110,3 +112,55 @@ def test_hostile_repetition_takes_linear_time(piece: str) -> None:
         frames(record.text)
         recognise(load(), record)
     assert time.monotonic() - began < 5
+
+
+_TRACES = dict(
+    block.split("\n", 1)
+    for block in (Path(__file__).parent / "traces.txt").read_text(encoding="utf-8").removesuffix("\n").split("=== ")[1:]
+)
+TRACES = {name: text.removesuffix("\n") for name, text in _TRACES.items()}
+
+
+@pytest.mark.parametrize("name", TRACES)
+def test_a_trace_of_any_language_stays_whole_below_a_stamped_line(name: str) -> None:
+    text = f"2026-11-20T10:31:00Z ERROR no\n{TRACES[name]}\n2026-11-20T10:31:01Z INFO on\n"
+    records = split(text, zone=UTC, reference=NOW).records
+    assert [item.text for item in records] == [f"2026-11-20T10:31:00Z ERROR no\n{TRACES[name]}", "2026-11-20T10:31:01Z INFO on"]
+
+
+@pytest.mark.parametrize("name", TRACES)
+def test_a_trace_of_any_language_stays_whole_in_a_log_without_times(name: str) -> None:
+    records = split(f"starting\n{TRACES[name]}\nstopped here\n", reference=NOW).records
+    assert [item.text for item in records] == ["starting", TRACES[name], "stopped here"]
+    assert records[1].level in ("error", "critical")
+
+
+@pytest.mark.parametrize("name", ["python", "java", "node", "ruby", "dotnet"])
+@pytest.mark.parametrize("carrier", ["2026-11-20T10:31:07.412345678Z stderr F ", "Nov 20 10:31:07 host shop[12]: "])
+def test_a_trace_that_a_carrier_stamped_line_by_line_is_one_record(name: str, carrier: str) -> None:
+    lines = [f"{carrier}before", *(carrier + line for line in TRACES[name].split("\n")), f"{carrier}after this"]
+    records = split("\n".join(lines), zone=UTC, reference=NOW).records
+    assert [item.text.count("\n") for item in records] == [0, len(lines) - 3, 0]
+
+
+def test_what_a_database_adds_to_an_error_belongs_to_it() -> None:
+    text = (
+        "2026-11-20 10:31:07.412 UTC [12] ERROR:  duplicate key value\n"
+        "2026-11-20 10:31:07.412 UTC [12] DETAIL:  Key (id)=(1) already exists.\n"
+        "2026-11-20 10:31:07.412 UTC [12] STATEMENT:  insert into t\n\tvalues (1)\n"
+        "2026-11-20 10:31:08.412 UTC [12] LOG:  checkpoint starting: time\n"
+    )
+    records = split(text, reference=NOW).records
+    assert [(item.level, item.text.count("\n")) for item in records] == [("error", 3), ("info", 0)]
+
+
+def test_records_stream_and_name_their_first_line_and_times_that_go_backwards() -> None:
+    lines = ["2026-11-20T10:31:05Z a", " b", "2026-11-20T10:31:04Z c", "2026-11-20T10:31:06Z d"]
+    records = list(records_of(iter(lines), StampReader(reference=NOW)))
+    assert [(item.line, item.backwards) for item in records] == [(0, False), (2, True), (3, False)]
+    assert records[1].at == datetime(2026, 11, 20, 10, 31, 4, tzinfo=UTC)
+
+
+def test_lines_since_boot_are_records_without_an_instant() -> None:
+    records = split("[    1.000000] a\n[    2.000000] b\n", reference=NOW).records
+    assert [(item.text, item.at) for item in records] == [("[    1.000000] a", None), ("[    2.000000] b", None)]
