@@ -2,6 +2,7 @@
 
 import json
 import re
+import secrets
 import statistics
 import tempfile
 import time
@@ -41,7 +42,7 @@ def main() -> None:
     began = time.perf_counter()
     print(f"{'figure':<44}{'ours':>14}{'peer':>14}{'ratio':>9}  promise")
     with tempfile.TemporaryDirectory(prefix="bench-") as state:
-        for part in (starts, calls, listing, triage, redaction):
+        for part in (starts, calls, listing, triage, redaction, ranking):
             for row in part(state):
                 print(f"{row.what:<44}{row.ours:>14}{row.peer:>14}{row.ratio:>9}  {row.promise}", flush=True)
     print(f"peer: a one-tool server of the same SDK, unless the line says otherwise · {time.perf_counter() - began:.0f} s")
@@ -127,6 +128,16 @@ def redaction(state: str) -> Iterator[Row]:
     ours = min(_seconds(lambda: redactor.text(text)) for _ in range(5))
     peer = min(_seconds(lambda: one.sub("x", text)) for _ in range(5))
     yield Row("redaction, lines/s (peer: one regex)", f"{count / ours:,.0f}", f"{count / peer:,.0f}", f"{ours / peer:.1f}×", "")
+
+
+def ranking(state: str) -> Iterator[Row]:
+    """How often the guilty change comes first, on incidents of a fresh seed. Two thirds of these need git."""
+    from bench.ranking import rows
+
+    seed = secrets.token_hex(4)
+    for what, figure, promise in rows(seed):
+        yield Row(what, figure, "", "", promise)
+    yield Row(f"  seed {seed}: python -m bench.ranking {seed}", "", "", "", "")
 
 
 def _seconds(work: Callable[[], object]) -> float:
