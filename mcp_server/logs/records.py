@@ -5,7 +5,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 
-from mcp_server.core.clock import to_utc
 from mcp_server.logs.severity import Level, level_of, weight
 from mcp_server.logs.stamps import StampReader
 
@@ -74,7 +73,7 @@ def records_of(lines: Iterable[str], reader: StampReader) -> Iterator[Record]:
     """Records of a stream of lines, oldest first, as they end; at most one record is held. Never raises, all bounded."""
     before: datetime | None = None
     for first, group, found in _grouped(lines, reader):
-        moment = to_utc(found) if found else None
+        moment = found and found.replace(microsecond=found.microsecond // 1000 * 1000)
         turned = moment is not None and before is not None and moment < before
         before = moment or before
         yield _record(group, moment, first, backwards=turned)
@@ -83,10 +82,10 @@ def records_of(lines: Iterable[str], reader: StampReader) -> Iterator[Record]:
 class _Group:
     """The record that is being read: its lines, and what its first lines say about those that may follow."""
 
-    def __init__(self, number: int, line: str, *, stamped: bool, moment: datetime | None) -> None:
+    def __init__(self, number: int, line: str, said: tuple[str, str], *, stamped: bool, moment: datetime | None) -> None:
         self.first, self.stamped, self.moment = number, stamped, moment
         self.lines: list[str] = []
-        self.head, self.carrier = _message(line) if stamped else (line, "")
+        self.head, self.carrier = said
         self._trace = self._go = self._ended = False
         self.add(line, self.head)
 
@@ -108,13 +107,13 @@ class _Group:
             or " panicked at " in self.lines[-1]
         )
 
-    def carries_on(self, line: str, found: datetime | None) -> str | None:
+    def carries_on(self, line: str, said: tuple[str, str], found: datetime | None) -> str | None:
         """What a stamped line says if it is a part of this record all the same: a line of a carried trace, a DETAIL."""
         if found is None or self.moment is None or abs((found - self.moment).total_seconds()) > _TOGETHER:
             return None
         if (":  " in line[:_HEAD] or "PHP " in line[:_HEAD]) and _ADDED.search(line, 12, _HEAD):
             return line
-        message, carrier = _message(line)
+        message, carrier = said
         if not carrier or carrier != self.carrier or (not message and not (self._trace or self._ended)):
             return None
         return message if self.goes_on(message) else None
@@ -135,11 +134,12 @@ def _grouped(lines: Iterable[str], reader: StampReader) -> Iterator[tuple[int, l
         if not line and group is None:
             continue
         opens, found = reader.seen(line)
+        said = _message(line) if opens else (line, "")
         message: str | None = line
         if group is None:
             message = None
         elif opens:
-            message = group.carries_on(line, found) if group.stamped else None
+            message = group.carries_on(line, said, found) if group.stamped else None
         elif not group.stamped and not group.goes_on(line):  # after a stamped line everything without a stamp belongs to it
             message = None
         if group is not None and message is not None and len(group.lines) < MAX_LINES:
@@ -149,7 +149,7 @@ def _grouped(lines: Iterable[str], reader: StampReader) -> Iterator[tuple[int, l
             yield group.first, group.lines, group.moment
         follows = group is not None and message is not None
         stamped, moment = (group.stamped, group.moment) if group is not None and follows else (opens, found)
-        group = _Group(number, line, stamped=stamped, moment=moment)
+        group = _Group(number, line, said, stamped=stamped, moment=moment)
     if group is not None:
         yield group.first, group.lines, group.moment
 

@@ -48,9 +48,12 @@ _LETTER = re.compile(
 _REDIS = re.compile(r"[0-9]{1,7}:[XCSM] .{10,40}? ([#*.-]) ", re.ASCII)
 _REDIS_LEVELS: dict[str, Level] = {"#": "warning", "*": "info", "-": "info", ".": "debug"}
 _ACCESS = re.compile(r"\" (?P<status>[1-5]\d\d) (?:\d|-)", re.ASCII)
-_TROUBLE = re.compile(
-    r"Traceback \(most recent call last\)|^panic: |^goroutine \d+ \[|^Exception in thread |^Unhandled exception|^Caused by: "
-    r"|\bPHP (?:Fatal|Parse) error:|segfault at|Killed process|Kernel panic|\bBUG: |\bOops: |^\s+at [\w$.<>]{1,200}\("
+_TROUBLES = (
+    "Traceback (most recent call last)", "Exception in thread ", "PHP Fatal error:", "PHP Parse error:", "segfault at",
+    "Killed process", "Kernel panic", "BUG: ", "Oops: ", "' panicked at ", "Uncaught ",
+)  # fmt: skip
+_TRACE = re.compile(
+    r"^(?:panic: |fatal error: |goroutine \d+ \[|Unhandled exception|Caused by: |\s+at [\w$.<>]{1,200}\()"
     r"|^\S{1,200}:\d+:in [`'].{1,200}\(\w*Error\)",
     re.M,
 )
@@ -70,7 +73,7 @@ def level_of(text: str) -> Level | None:
     for line in rest[:_SEEN].split("\n", 50)[:50] if rest else ():
         if match := _LEVEL.search(line, 0, _HEAD):
             found.add(_word(match))
-    if _TROUBLE.search(text, 0, _SEEN):
+    if _TRACE.match(text) or any(word in text for word in _TROUBLES) or (rest and _TRACE.search(text, len(first), _SEEN)):
         found.add("error")
     return min(found, key=_RANK.index) if found else None
 
