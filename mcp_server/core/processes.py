@@ -106,3 +106,35 @@ def owner_clues(port: int, owner: Process | None) -> tuple[str, ...]:
         clues += [f"path:{owner.cwd}"] if owner.cwd and owner.cwd != "/" else []
         clues += [f"unit:{owner.unit}"] if owner.unit else []
     return tuple(clues)
+
+
+_INTERPRETERS = ("python", "node", "ruby", "perl", "java", "php", "bash", "sh")
+
+
+def program(process: Process) -> str:
+    """What it runs, in one word: `gunicorn` for `python -m gunicorn …`, `app.py` for `python3 /srv/app.py`, else its name."""
+    words = process.argv
+    if words and posixpath.basename(words[0]).rstrip("0123456789.") in _INTERPRETERS:
+        rest = words[1:12]
+        for at, word in enumerate(rest):
+            if word == "-m" and at + 1 < len(rest):
+                return rest[at + 1].partition(".")[0]
+            if word == "-jar" and at + 1 < len(rest):
+                return posixpath.basename(rest[at + 1])
+            if not word.startswith("-"):
+                return posixpath.basename(word) or process.name
+    return process.name
+
+
+def heads(processes: Iterable[Process]) -> dict[int, Process]:
+    """For each process the eldest of its family that runs the same program: workers stand for their master."""
+    known = by_pid(processes)
+    found: dict[int, Process] = {}
+    for process in known.values():
+        head, mine = process, program(process)
+        for parent in ancestors(process, known):
+            if program(parent) != mine:
+                break
+            head = parent
+        found[process.pid] = head
+    return found

@@ -91,6 +91,9 @@ class ServiceSettings(_Section):
     unit: str | None = Field(None, description="systemd unit")
     process: str | None = Field(None, description="words found in its command line")
     port: int | None = Field(None, ge=1, le=65535, description="port the application itself listens on")
+    depends_on: tuple[str, ...] = Field(
+        (), description="what it needs: a declared service, unit:NAME, port:N, HOST:PORT or a socket's path"
+    )
 
 
 class Settings(_Section):

@@ -4,7 +4,7 @@ import importlib
 import inspect
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType, ModuleType
@@ -12,6 +12,7 @@ from typing import Any
 
 import mcp_server
 from mcp_server.core.declare import ChangeSource, ChangeUnit, Diagnostic, DiagnosticUnit, Facts
+from mcp_server.core.edge import EdgeSource, EdgeUnit
 from mcp_server.core.errors import BadInput, Broken
 from mcp_server.core.outcome import FindingType, Statement
 from mcp_server.core.parameters import Parameters
@@ -25,6 +26,7 @@ class Catalog:
 
     diagnostics: Mapping[str, DiagnosticUnit]
     changes: Mapping[str, ChangeUnit]
+    edges: Mapping[str, EdgeUnit] = field(default_factory=dict)
 
     def diagnostic(self, name: str) -> DiagnosticUnit:
         """One diagnostic. Raises BadInput with the valid names."""
@@ -43,7 +45,8 @@ def load_catalog() -> Catalog:
     root = Path(mcp_server.__file__).parent
     diagnostics = {unit.name: unit for unit in map(_diagnostic, modules(root / "diagnostics", nested=True))}
     changes = {unit.name: unit for unit in map(_change_source, modules(root / "changes"))}
-    catalog = Catalog(MappingProxyType(diagnostics), MappingProxyType(changes))
+    edges = {unit.name: unit for unit in map(_edge_source, modules(root / "edges"))}
+    catalog = Catalog(MappingProxyType(diagnostics), MappingProxyType(changes), MappingProxyType(edges))
     check_explanations(catalog.finding_types())
     return catalog
 
@@ -141,3 +144,9 @@ def _change_source(module: ModuleType) -> ChangeUnit:
     name = module.__name__.rsplit(".", 1)[-1]
     spec: ChangeSource = member(module, "CHANGE_SOURCE", ChangeSource)
     return ChangeUnit(name=name, spec=spec, collect=function(module, "collect", ("reader", "window", "scope")))
+
+
+def _edge_source(module: ModuleType) -> EdgeUnit:
+    name = module.__name__.rsplit(".", 1)[-1]
+    spec: EdgeSource = member(module, "EDGE_SOURCE", EdgeSource)
+    return EdgeUnit(name=name, spec=spec, collect=function(module, "collect", ("reader", "scope")))

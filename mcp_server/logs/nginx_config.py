@@ -33,7 +33,8 @@ _PASSES = {
 }  # fmt: skip
 _NOTED = frozenset({
     "proxy_connect_timeout", "proxy_read_timeout", "proxy_send_timeout", "fastcgi_read_timeout", "uwsgi_read_timeout",
-    "grpc_read_timeout", "send_timeout", "keepalive_timeout", "client_max_body_size", "error_log", "access_log", "pid", "user",
+    "grpc_read_timeout", "scgi_read_timeout", "memcached_read_timeout", "send_timeout", "keepalive_timeout",
+    "client_max_body_size", "error_log", "access_log", "pid", "user",
     "worker_connections",
 })  # fmt: skip
 _FREE = frozenset({"types", "map", "geo", "split_clients", "charset_map", "match"})
@@ -65,7 +66,8 @@ def read_config(reader: Reader, path: str) -> NginxConfig:
     walk.file(path, _Frame(walk.outside), ())
     # a server_name may stand after the locations it names
     passes = [
-        item.model_copy(update={"names": walk.sites[site].names}) if site is not None else item for item, site in walk.passes
+        item.model_copy(update={"names": walk.sites[site].names, "site": site}) if site is not None else item
+        for item, site in walk.passes
     ]
     return NginxConfig(
         path=path, evidence=first.evidence, files=tuple(walk.texts), fragment=walk.fragment, problems=tuple(walk.problems),
@@ -91,6 +93,7 @@ class _Frame:
     location: str | None = None
     site: int | None = None
     upstream: int | None = None
+    block: tuple[int, ...] = ()
 
 
 class _Enough(Exception):
@@ -104,7 +107,7 @@ class _Walk:
         self._reader = reader
         self.texts: dict[str, Seen[FileText]] = {}
         self._globs: dict[str, tuple[str, ...]] = {}
-        self._bytes = self._statements = self._entered = 0
+        self._bytes = self._statements = self._entered = self._blocks = 0
         self._foreign = False
         self.problems: list[Problem] = []
         self.sites: list[Site] = []
@@ -157,7 +160,8 @@ class _Walk:
         if statement.name in _PASSES and args:
             scheme = "tcp" if frame.context[:1] == ("stream",) else _PASSES[statement.name]
             item = Pass(
-                scheme=scheme, to=args[0], location=frame.location, file=path, line=statement.line, evidence=evidence
+                scheme=scheme, to=args[0], location=frame.location, block=frame.block, file=path, line=statement.line,
+                evidence=evidence,
             )  # fmt: skip
             self.passes.append((item, frame.site))
         elif statement.name in ("server_name", "listen") and frame.site is not None:
@@ -169,7 +173,9 @@ class _Walk:
             servers = (*upstream.servers, " ".join(args))
             self.upstreams[frame.upstream] = upstream.model_copy(update={"servers": servers})
         elif statement.name in _NOTED:
-            self.noted.append(Noted(name=statement.name, value=" ".join(args), file=path, line=statement.line))
+            self.noted.append(
+                Noted(name=statement.name, value=" ".join(args), block=frame.block, file=path, line=statement.line)
+            )
         if statement.term != "{":
             return frame
         return self._block(path, statement, frame)
@@ -178,7 +184,9 @@ class _Walk:
         from crossplane.analyzer import enter_block_ctx
 
         name, args = statement.name, statement.args
-        inner = replace(frame, context=enter_block_ctx({"directive": name}, frame.context), free=name in _FREE)
+        self._blocks += 1
+        block = (*frame.block, self._blocks)
+        inner = replace(frame, block=block, context=enter_block_ctx({"directive": name}, frame.context), free=name in _FREE)
         if name == "location":
             return replace(inner, location=" ".join(args))
         if name == "server":

@@ -3,6 +3,8 @@
 import re
 from collections.abc import Iterator
 
+from pydantic import Field
+
 from mcp_server.core.noun import Noun
 
 
@@ -42,6 +44,8 @@ class Pass(Noun):
     to: str
     location: str | None = None
     names: tuple[str, ...] = ()
+    site: int | None = Field(None, description="place in the configuration's sites")
+    block: tuple[int, ...] = Field((), description="numbers of the blocks it stands in, the outermost first")
     file: str
     line: int
     evidence: str
@@ -52,6 +56,7 @@ class Noted(Noun):
 
     name: str
     value: str
+    block: tuple[int, ...] = ()
     file: str
     line: int
 
@@ -136,3 +141,66 @@ def address_of(text: str, scheme: str) -> str | None:
 def _user(item: Pass) -> str:
     name = item.names[0] if item.names else "(no server_name)"
     return f"{name} {item.location}" if item.location else name
+
+
+class Hop(Noun):
+    """One address that one pass directive leads to, and how long nginx waits there between two reads."""
+
+    address: str | None
+    scheme: str
+    written: str
+    site: int | None
+    location: str | None
+    wait_ms: int | None = Field(description="None where nginx has no such limit or it cannot be read")
+    wait_line: str = Field("", description="file:line where the limit is written; empty for nginx's own default")
+    file: str
+    line: int
+    evidence: str
+
+
+_WAITS = {
+    "http": "proxy_read_timeout", "https": "proxy_read_timeout", "fastcgi": "fastcgi_read_timeout", "scgi": "scgi_read_timeout",
+    "uwsgi": "uwsgi_read_timeout", "grpc": "grpc_read_timeout", "grpcs": "grpc_read_timeout",
+    "memcached": "memcached_read_timeout",
+}  # fmt: skip
+_DEFAULT_WAIT_MS = 60_000
+_UNITS = {"ms": 1, "s": 1_000, "": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 604_800_000}
+_DURATION = re.compile(r"(\d{1,9})(ms|[smhdw]?)", re.ASCII)
+
+
+def duration_ms(text: str) -> int | None:
+    """nginx's notation of a time: `90`, `1m 30s`, `1h30m`, `500ms`; None for anything else."""
+    parts = text.replace(" ", "")
+    found = _DURATION.findall(parts)
+    if not found or "".join(number + unit for number, unit in found) != parts:
+        return None
+    return sum(int(number) * _UNITS[unit] for number, unit in found)
+
+
+def hops(config: NginxConfig) -> Iterator[Hop]:
+    """Every pass directive with each of its addresses; a limit counts for the blocks inside its own, the innermost wins."""
+    upstreams = {upstream.name.lower(): upstream for upstream in config.upstreams}
+    limits: dict[str, list[Noted]] = {}
+    for noted in config.noted:
+        limits.setdefault(noted.name, []).append(noted)
+    for item in config.passes:
+        for target in _of(item, upstreams):
+            name = _WAITS.get(target.scheme)
+            around = [limit for limit in limits.get(name or "", ()) if item.block[: len(limit.block)] == limit.block]
+            limit = max(around, key=lambda found: len(found.block), default=None)
+            wait = (duration_ms(limit.value) if limit else _DEFAULT_WAIT_MS) if name else None
+            yield Hop(
+                address=target.address, scheme=target.scheme, written=target.written, site=item.site, location=item.location,
+                wait_ms=wait, wait_line=f"{limit.file}:{limit.line}" if limit else "", file=item.file, line=item.line,
+                evidence=target.evidence,
+            )  # fmt: skip
+
+
+def listen_address(listen: str) -> str:
+    """`80 default_server` → `*:80`, `[::]:80` and `unix:/x` as they are, `127.0.0.1` → `127.0.0.1:80`."""
+    word = listen.split(" ", 1)[0] or "80"
+    if word.startswith("unix:"):
+        return word
+    if word.isdecimal():
+        return f"*:{word}"
+    return word if re.search(r":\d+$", word) else f"{word}:80"
