@@ -9,6 +9,7 @@ from typing import Any
 from mcp_server.core.calls import Call, StatFile, Which
 from mcp_server.core.clock import now
 from mcp_server.core.declare import ChangeUnit, DiagnosticUnit, Need
+from mcp_server.core.edge import EdgeUnit
 from mcp_server.core.errors import Cancelled, CouldNotLook, NotApplicable
 from mcp_server.core.outcome import BlindSpot, Finding, Outcome, Statement, Suggestion, Verdict, verdict_of
 from mcp_server.core.parameters import Parameters
@@ -50,7 +51,7 @@ def ask_all(session: Session, questions: Sequence[Question], target: str, asking
     )  # fmt: skip
 
 
-def door(session: Session, place: Place, unit: DiagnosticUnit | ChangeUnit, asking: Asking) -> EvidenceReader:
+def door(session: Session, place: Place, unit: DiagnosticUnit | ChangeUnit | EdgeUnit, asking: Asking) -> EvidenceReader:
     """A reader for one unit on one place: its limits and its deadline count from now."""
     limits = session.settings.limits
     own = Limits(limits.look_s, limits.output_bytes, asking.cancel)
