@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable
+from typing import Any
 
 from pydantic import TypeAdapter
 
@@ -9,7 +10,8 @@ from mcp_server.core.change import Change
 from mcp_server.core.ledger import Ledger
 from mcp_server.core.noun import Noun
 from mcp_server.core.outcome import BlindSpot, Finding, Outcome
-from mcp_server.incident.record import Incident
+from mcp_server.engine.ranking_data import Past
+from mcp_server.incident.record import Incident, incidents
 
 CHANGES = "what_changed"
 TRIAGE = "triage"
@@ -68,3 +70,30 @@ def changes_of(outcome: Outcome) -> tuple[Change, ...]:
     """The changes that `what_changed` put into its data."""
     data = outcome.data.get("changes", []) if isinstance(outcome.data, dict) else []
     return tuple(TypeAdapter(list[Change]).validate_python(data))
+
+
+EARLIER = 50
+"""So many earlier incidents are asked for their causes."""
+
+
+def past_causes(ledger: Ledger, incident: Incident) -> tuple[Past, ...]:
+    """The causes of earlier incidents, as their last triage named them: what the change shared with the finding."""
+    found: dict[str, Past] = {}
+    earlier = [item for item in incidents(ledger) if item.id != incident.id and item.onset < incident.onset][-EARLIER:]
+    for other in earlier:
+        for entry in ledger.entries(incident=other.id, kind="outcome"):
+            outcome = entry.body["outcome"]
+            if outcome["name"] == TRIAGE and (cause := _cause(outcome.get("data"))):
+                change, shared = cause
+                clues = tuple(f"{item['kind']}:{item['value']}" for item in shared if item["kind"] != "component")
+                found[other.id] = Past(
+                    at=other.onset, component=change["component"], kind=change["kind"], clues=clues, id=other.id
+                )
+    return tuple(found.values())
+
+
+def _cause(data: Any) -> tuple[dict[str, Any], list[dict[str, Any]]] | None:
+    """The triggering change of a triage's first hypothesis, and the clues it shared."""
+    hypotheses = data.get("diagnosis", {}).get("hypotheses", []) if isinstance(data, dict) else []
+    trigger = hypotheses[0].get("trigger") if hypotheses else None
+    return (trigger["change"], trigger.get("shared", [])) if trigger else None

@@ -14,7 +14,7 @@ from mcp_server.core.noun import Noun
 from mcp_server.core.outcome import Finding, FindingType, Statement, Value
 from mcp_server.engine.ranking import rank, reasons
 from mcp_server.engine.ranking_clues import Shared, all_shared
-from mcp_server.engine.ranking_data import Ranked, candidates_of, symptom_of
+from mcp_server.engine.ranking_data import Past, Ranked, candidates_of, symptom_of
 from mcp_server.incident.answers import Answers
 from mcp_server.incident.clues import same_subject, share_any
 from mcp_server.incident.record import Incident
@@ -120,11 +120,13 @@ class Diagnosis(Noun):
         return self.hypotheses[0] if self.hypotheses else None
 
 
-def diagnose(incident: Incident, known: Answers, types: Mapping[str, FindingType]) -> Diagnosis:
-    """The diagnosis that the answers so far allow. Pure."""
+def diagnose(
+    incident: Incident, known: Answers, types: Mapping[str, FindingType], history: Sequence[Past] = ()
+) -> Diagnosis:  # fmt: skip
+    """The diagnosis that the answers so far allow; `history` are the causes of earlier incidents. Pure."""
     findings = known.findings()
     blind = known.blind()
-    hypotheses = _ranked([_hypothesis(group, known.changes, incident, types) for group in fold(findings, types)])
+    hypotheses = _ranked([_hypothesis(group, known.changes, incident, types, history) for group in fold(findings, types)])
     onsets = [item.onset for item in hypotheses[:1] if item.onset < incident.onset]
     onset = onsets[0] if onsets else incident.onset
     state: Literal["found", "nothing", "unknown"] = (
@@ -179,11 +181,13 @@ def _reach(code: str, explains: Mapping[str, set[str]]) -> set[str]:
     return seen
 
 
-def _hypothesis(group: Group, changes: Sequence[Change], incident: Incident, types: Mapping[str, FindingType]) -> Hypothesis:
+def _hypothesis(
+    group: Group, changes: Sequence[Change], incident: Incident, types: Mapping[str, FindingType], history: Sequence[Past]
+) -> Hypothesis:  # fmt: skip
     onset = _onset(group, incident)
     symptoms = [symptom_of(item) for item in (group.root, *group.agreeing)]
     symptoms += [symptom_of(item, indirect=True) for item in group.symptoms]
-    ranking = rank(changes, onset, symptoms=symptoms, onset_doubt=SLACK)
+    ranking = rank(changes, onset, symptoms=symptoms, onset_doubt=SLACK, history=history)
     candidates, links = candidates_of(changes), []
     for item in ranking.changes:
         change, shared = changes[item.index], all_shared(symptoms, candidates[item.index])

@@ -6,7 +6,7 @@ from types import MappingProxyType
 from mcp_server.core.errors import Broken
 from mcp_server.core.noun import Noun
 from mcp_server.engine.session import Session
-from mcp_server.incident.answers import Answers, answers
+from mcp_server.incident.answers import Answers, answers, past_causes
 from mcp_server.incident.causes import Diagnosis, diagnose
 from mcp_server.incident.playbooks import library
 from mcp_server.incident.record import Incident
@@ -23,7 +23,8 @@ class Standing(Noun):
 def standing(session: Session, incident: Incident) -> Standing:
     """Fold the ledger and diagnose."""
     known = answers(session.ledger, incident, session.catalog.diagnostics)
-    return Standing(incident=incident, known=known, diagnosis=diagnose(incident, known, session.catalog.finding_types()))
+    diagnosis = diagnose(incident, known, session.catalog.finding_types(), past_causes(session.ledger, incident))
+    return Standing(incident=incident, known=known, diagnosis=diagnosis)
 
 
 def _trigger_known(now: Standing) -> bool:

@@ -14,7 +14,7 @@ from mcp_server.core.text import one_line
 from mcp_server.engine.places import resolve
 from mcp_server.engine.run import Question, ask_all, record
 from mcp_server.engine.session import Asking, Session
-from mcp_server.incident.answers import TRIAGE, answers
+from mcp_server.incident.answers import TRIAGE, answers, past_causes
 from mcp_server.incident.causes import Diagnosis, diagnose
 from mcp_server.incident.playbooks import Asked, Playbook, asked, context_of, library, named, route
 from mcp_server.incident.record import Incident
@@ -65,7 +65,8 @@ def triage(session: Session, doing: Plan, asking: Asking) -> tuple[Outcome, Diag
         session.ended(call, "cancelled")
         raise
     known = answers(session.ledger, incident, session.catalog.diagnostics)
-    diagnosis = diagnose(incident, known.model_copy(update={"triage": None}), session.catalog.finding_types())
+    earlier = past_causes(session.ledger, incident)
+    diagnosis = diagnose(incident, known.model_copy(update={"triage": None}), session.catalog.finding_types(), earlier)
     parts = (*map(compact, outcomes), compact(changes))
     findings = _findings(diagnosis)
     coverage = _coverage(parts, unasked)

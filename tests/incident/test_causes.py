@@ -8,7 +8,7 @@ import pytest
 from mcp_server.core.outcome import BlindSpot
 from mcp_server.engine.ranking_clues import shared_clues
 from mcp_server.engine.session import Session
-from mcp_server.incident.answers import answers
+from mcp_server.incident.answers import answers, past_causes
 from mcp_server.incident.causes import Diagnosis, diagnose
 from tests.incident.story import ONSET, Story, at, change, finding, session_in
 
@@ -201,3 +201,22 @@ def test_the_nearest_of_equally_telling_changes_is_the_trigger(tmp_path: Path) -
         result = diagnosed(session, story)
     assert result.probable and result.probable.trigger and result.probable.trigger.change.reference == "b"
     assert result.probable.trigger.before_s == timedelta(seconds=9).total_seconds()
+
+
+def test_the_cause_of_an_earlier_incident_counts_for_the_same_change_now(tmp_path: Path) -> None:
+    with session_in(tmp_path) as session:
+        trigger = {"change": {"component": "shop", "kind": "commit"}, "shared": [{"kind": "path", "value": "/srv/shop/a.py"}]}
+        before = Story(session, onset=at(-864_000))
+        before.answer("triage", data={"diagnosis": {"hypotheses": [{"trigger": trigger}]}, "unasked": []})
+        story = Story(session)
+        (past,) = past_causes(session.ledger, story.incident)
+        assert past_causes(session.ledger, before.incident) == ()
+        story.answer("recent_errors", finding("recent_errors.other_errors", clues=("path:/srv/shop/a.py",), at=at(0)))
+        story.changed(change("a", -60, ("path:/srv/shop/a.py",)))
+        known = answers(session.ledger, story.incident, session.catalog.diagnostics)
+        scores = []
+        for history in ((), (past,)):
+            best = diagnose(story.incident, known, session.catalog.finding_types(), history).probable
+            assert best and best.trigger
+            scores.append(best.trigger.ranked.score)
+    assert scores[1] > scores[0]
