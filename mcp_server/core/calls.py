@@ -4,28 +4,14 @@ A call names what is looked at and nothing else, so that it can be stored, repea
 Adding a way to look means adding a call here and its answer in `targets/`.
 """
 
-from typing import TYPE_CHECKING, Annotated, Generic, Literal, TypeVar
+from typing import Annotated, Literal
 
 from pydantic import Field
 
+from mcp_server.core import log_calls as logs
+from mcp_server.core.call import Call as Call  # noqa: PLC0414 -- everyone imports it from here
 from mcp_server.core.clock import Moment
 from mcp_server.core.noun import Noun
-
-A = TypeVar("A")
-
-
-class Call(Noun, Generic[A]):
-    """One look, without side effects. `A` is the type of its answer."""
-
-    if not TYPE_CHECKING:  # `A` is for the type checker; a model class of its own for every answer would cost start-up time
-
-        def __class_getitem__(cls, answer: object) -> type["Call"]:
-            return cls
-
-    def title(self) -> str:
-        """Short name for coverage lines, such as `df -P` or `/etc/nginx/nginx.conf`."""
-        raise TypeError(f"{type(self).__name__} declares no title")
-
 
 # --- commands -------------------------------------------------------------------------------------------------------
 
@@ -385,7 +371,8 @@ class ReadHistory(Call[History]):
 
 AnyCall = Annotated[
     Command | Which | ReadFile | StatFile | ListFolder | ReadHost | ReadFilesystems | ReadProcesses | ReadSockets
-    | Http | Connect | ReadHistory,
+    | Http | Connect | ReadHistory
+    | logs.TailLog | logs.SearchLog | logs.MergeLogs | logs.LogShapes | logs.LogSummary,
     Field(discriminator="kind"),
 ]  # fmt: skip
 """Any call, for reading one back from the ledger or a recording."""
@@ -393,6 +380,7 @@ AnyCall = Annotated[
 ANSWER_TYPES: dict[str, type[Noun]] = {
     "command": Completed, "which": Found, "file": FileText, "stat": FileStat, "folder": Folder, "host": HostFacts,
     "filesystems": Filesystems, "processes": Processes, "sockets": Sockets, "http": HttpAnswer, "connect": Connected,
-    "history": History,
+    "history": History, "log_tail": logs.LogPage, "log_search": logs.LogHits,
+    "log_merge": logs.LogPage, "log_shapes": logs.ShapesSeen, "log_summary": logs.SummarySeen,
 }  # fmt: skip
 """Answer type per call kind, for reading an answer back."""

@@ -52,6 +52,8 @@ class Diagnostic:
     timeout_s: float = 10.0
     tool: bool = True
     """Listed as a tool of its own; otherwise reached through `run_diagnostic`."""
+    paged: bool = False
+    """Its parameter `budget` is the number of characters its answer may have: it shortens itself and gives a cursor."""
     examples: tuple[Mapping[str, Any], ...] = ({},)
     next: tuple[str, ...] = ()
     """Tools worth calling after a finding."""

@@ -116,6 +116,7 @@ class Outcome(Noun):
     coverage: Coverage = Coverage()
     evidence: tuple[str, ...] = ()
     next: tuple[Suggestion, ...] = ()
+    budget: int | None = Field(None, description="characters its text may have, as asked; quotes are then shown whole")
     notice: str = Field("", description="a remark of the program, such as: not part of an open incident")
     parts: tuple["Outcome", ...] = ()
     data: JsonValue = None

@@ -8,7 +8,8 @@ from mcp_server.core.calls import Call
 from mcp_server.core.clock import now
 from mcp_server.core.errors import BadInput, CouldNotLook
 from mcp_server.core.reader import Limits
-from mcp_server.core.settings import ReadSettings
+from mcp_server.core.redaction import Redactor
+from mcp_server.core.settings import LogSettings, ReadSettings
 from mcp_server.core.text import one_line
 
 A = TypeVar("A")
@@ -16,8 +17,10 @@ A = TypeVar("A")
 _ANSWERS = {
     "command": "command", "which": "command", "file": "files", "stat": "files", "folder": "files", "host": "host",
     "filesystems": "host", "processes": "host", "sockets": "host", "http": "http", "connect": "http", "history": "git",
-}  # fmt: skip
-"""Which module of `targets/` answers a call of this kind on the local host; imported when first needed."""
+} | dict.fromkeys(("log_tail", "log_search", "log_merge", "log_shapes", "log_summary"), "scan")  # fmt: skip
+"""Which module of `targets/` answers a call of this kind on the local host; imported when first needed.
+
+`scan` is our neighbour: it joins the logs that targets open with `logs/`, which understands them."""
 
 
 class Place(Protocol):
@@ -35,8 +38,9 @@ class Local:
 
     address = "local"
 
-    def __init__(self, policy: ReadSettings) -> None:
-        self._policy = policy
+    def __init__(self, policy: ReadSettings, logs: LogSettings | None = None, redactor: Redactor | None = None) -> None:
+        """`redactor` cleans what must be cut or shaped before it leaves; everything is redacted again by the reader."""
+        self._policy, self._logs, self._redactor = policy, logs or LogSettings(), redactor or Redactor()
 
     def now(self) -> datetime:
         """This host's clock."""
@@ -47,15 +51,20 @@ class Local:
         kind: str = getattr(call, "kind", "")
         if kind not in _ANSWERS:
             raise CouldNotLook(call.title(), "missing", f"the local host does not answer {kind!r} calls")
+        if _ANSWERS[kind] == "scan":
+            from mcp_server.engine import scan
+
+            found: A = scan.look(call, limits, self._policy, self._logs, self._redactor.text)
+            return found
         module: Any = importlib.import_module(f"mcp_server.targets.{_ANSWERS[kind]}")
         answer: A = module.look(call, limits, self._policy)
         return answer
 
 
-def resolve(address: str, policy: ReadSettings) -> Place:
+def resolve(address: str, policy: ReadSettings, logs: LogSettings | None = None, redactor: Redactor | None = None) -> Place:
     """The place an address names: `local`, or `recorded:FILE`. Raises BadInput for anything else."""
     if address == "local":
-        return Local(policy)
+        return Local(policy, logs, redactor)
     if address.startswith("recorded:"):
         from mcp_server.targets.recorded import Recorded
 

@@ -44,7 +44,7 @@ def ask_all(session: Session, questions: Sequence[Question], target: str, asking
 
     Raises Cancelled when the caller goes away, BadInput for a target that does not exist.
     """
-    place = resolve(target, session.settings.read)
+    place = resolve(target, session.settings.read, session.settings.logs, session.redactor)
     return together(
         [(question.unit.name, partial(_ask, session, question, place, asking)) for question in questions], asking,
         parallel=session.settings.limits.parallel, what="questions answered",
@@ -92,6 +92,7 @@ def _ask(session: Session, question: Question, place: Place, asking: Asking) -> 
         name=unit.name, target=place.address, verdict=verdict or verdict_of(findings, coverage), at=at,
         took_ms=round((time.monotonic() - started) * 1000, 1), incident=asking.incident, statements=statements,
         findings=findings, coverage=coverage, evidence=tuple(reader.evidence), data=facts,
+        budget=getattr(params, "budget", None) if unit.spec.paged else None,
         next=tuple(Suggestion(tool=name) for name in unit.spec.next) if findings else (),
     )  # fmt: skip
     return record(session, outcome, call)

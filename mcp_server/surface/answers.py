@@ -15,7 +15,7 @@ META_BYTES, UNKEPT_BYTES = 65_536, 2_097_152
 
 def bounded(outcome: Outcome, limit: int) -> str:
     """The rendered outcome, cut at the end of a line when it is longer than `limit`; the last line says how to go on."""
-    text = render(outcome)
+    text, limit = render(outcome), outcome.budget or limit
     if len(text) <= limit:
         return text
     room = max(limit - 120, 200)

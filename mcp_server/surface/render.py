@@ -22,9 +22,9 @@ def render(outcome: Outcome, *, depth: int = 0) -> str:
         lines.append(f"note: {one_line(outcome.notice, 300)}")
     lines += _table(outcome.parts)
     for finding in outcome.findings:
-        lines += _said("- ", finding, mark=f"{finding.severity}: " if finding.severity != "warning" else "")
+        lines += _said("- ", finding, f"{finding.severity}: " if finding.severity != "warning" else "", outcome.budget)
     for statement in outcome.statements:
-        lines += _said("  ", statement)
+        lines += _said("  ", statement, budget=outcome.budget)
     lines += coverage_lines(outcome)
     if line := next_line(outcome.next):
         lines.append(line)
@@ -53,15 +53,20 @@ def _shown(value: object) -> str:
     return "unknown" if value is None else str(value)
 
 
-def _said(lead: str, statement: Statement, mark: str = "") -> list[str]:
+def _said(lead: str, statement: Statement, mark: str = "", budget: int | None = None) -> list[str]:
     when = f" (at {stamp(statement.at)})" if statement.at else ""
     cites = f"  [{' '.join(statement.evidence[:6])}]" if statement.evidence else ""
-    return [f"{lead}{mark}{sentence(statement)}{when}{cites}", *quoted(statement.quotes)]
+    return [f"{lead}{mark}{sentence(statement)}{when}{cites}", *quoted(statement.quotes, budget)]
 
 
-def quoted(quotes: tuple[str, ...]) -> list[str]:
-    """Raw text as marked data: every line begins with a bar, so that none can pass for ours."""
+def quoted(quotes: tuple[str, ...], budget: int | None = None) -> list[str]:
+    """Raw text as marked data: every line begins with a bar, so that none can pass for ours.
+
+    An answer with a budget has shortened its quotes itself: they are shown whole.
+    """
     lines = [line for quote in quotes for line in visible(quote).splitlines() or [""]]
+    if budget is not None:
+        return [f"    │ {line}" for line in lines]
     shown = [f"    │ {line if len(line) <= QUOTE_CHARS else line[:QUOTE_CHARS] + '…'}" for line in lines[:QUOTE_LINES]]
     return [*shown, f"    │ … {len(lines) - QUOTE_LINES} more lines"] if len(lines) > QUOTE_LINES else shown
 

@@ -84,7 +84,8 @@ def stored_text(ledger: Ledger, entry: Entry) -> str:
 
 
 def readable(answer: dict[str, Any]) -> str:
-    """An answer for reading: short fields as JSON, then every long or many-lined text as a block under its name."""
+    """An answer for reading: short fields as JSON, then every long or many-lined text, and records, as blocks of lines."""
+    answer = answer | {key: _records(value) for key, value in answer.items() if isinstance(value, list)}
     blocks = {
         key: value
         for key, value in sorted(answer.items())
@@ -93,6 +94,12 @@ def readable(answer: dict[str, Any]) -> str:
     short = {key: value for key, value in answer.items() if key not in blocks}
     parts = [json.dumps(short, indent=1, ensure_ascii=False, sort_keys=True)] if short else []
     return "\n".join([*parts, *(f"--- {key}\n{value}" for key, value in blocks.items())])
+
+
+def _records(items: list[Any]) -> Any:
+    """The text of log records, one after the other; anything else as it is."""
+    texts = [item.get("text") for item in items if isinstance(item, dict)]
+    return "\n".join([*map(str, texts), ""]) if items and len(texts) == len(items) and all(texts) else items
 
 
 def lines_of(text: str, width: int) -> list[str]:

@@ -439,6 +439,8 @@ journalctl -u nginx --since=-1h --no-pager
 journalctl -u nginx -n 50 -o short-iso
 journalctl -u nginx -n50 -p err
 journalctl -b -k
+journalctl --directory=/mnt/host/var/log/journal -u shop
+journalctl --file=/srv/copies/system.journal -o json
 journalctl _PID=1
 journalctl --disk-usage
 journalctl --list-boots

@@ -45,7 +45,7 @@ def run(session: Session, params: Params, asking: Asking) -> Outcome:
             f"E{entry.seq} cannot be repeated: a secret in its call was redacted and is kept nowhere",
             f"ask {body['asker']} again",
         )
-    call, place = call_of(entry), resolve(body["target"], session.settings.read)
+    call, place = call_of(entry), resolve(body["target"], session.settings.read, session.settings.logs, session.redactor)
     asking.incident = asking.incident or entry.incident
 
     def work() -> Told:

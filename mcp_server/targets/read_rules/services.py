@@ -1,5 +1,7 @@
 """systemd and servers that are asked for their version only."""
 
+from collections.abc import Sequence
+
 from mcp_server.targets.read_rule import Parsed, Rule, refusing, same
 
 _UNITS = Rule(operands="glob")
@@ -33,6 +35,11 @@ def _matches(parsed: Parsed) -> str | None:
     return None
 
 
+def _journals(parsed: Parsed) -> Sequence[tuple[str, bool]]:
+    """Journals named by their files: a folder of them is read with all below it."""
+    return [(value, name != "--file") for name, value in parsed.flags if name in ("--directory", "--file") and value]
+
+
 JOURNALCTL = Rule(
     flags=(
         "-u=glob --unit=glob --user-unit=glob -t=name --identifier=name -p=word --priority=word --facility=word "
@@ -42,10 +49,11 @@ JOURNALCTL = Rule(
         "--reverse -a --all -x --catalog -q --quiet -m --merge --no-pager --no-full -l --full --no-hostname "
         "--no-tail --utc --system --user --list-boots --disk-usage --header --show-cursor -c=text --cursor=text "
         "--after-cursor=text -N --fields -F=word --field=word --list-catalog --verify --truncate-newline -e "
-        "--pager-end --version"
+        "--pager-end --version --directory=absolute --file=absolute"
     ),
     operands="text",
     check=_matches,
+    content=_journals,
     never={
         **refusing(
             "it changes the journal",

@@ -1,0 +1,275 @@
+"""Log sources, opened and understood: every file of a rotated set and every journal as one leaf with a clock of its own.
+
+This floor joins `targets`, which open logs, with `logs/`, which understands them.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, tzinfo
+from zoneinfo import ZoneInfo
+
+from mcp_server.core.clock import from_epoch
+from mcp_server.core.errors import BadInput, CouldNotLook
+from mcp_server.core.log_calls import LogDoubt, LogPart, LogQuestion
+from mcp_server.core.reader import Limits
+from mcp_server.core.settings import LogSettings, ReadSettings
+from mcp_server.core.source import ByteSource, Opened, in_memory
+from mcp_server.core.text import bytes_text, one_line
+from mcp_server.logs.stamps import StampReader
+from mcp_server.logs.tail import readable
+from mcp_server.logs.window import SLACK, At
+from mcp_server.targets import journal
+from mcp_server.targets.inflate import Inflated
+from mcp_server.targets.log_sources import Member, host_zone, members, open_member, unlisted
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_SAMPLE = 65_536
+_LATE = 3_600.0
+"""Seconds by which the last record of a file may be stamped later than the file was written."""
+_WIDE = 67_108_864
+"""Bytes of a UTF-16 file that are turned into UTF-8 to be read."""
+
+
+def nanoseconds(moment: datetime | None) -> int | None:
+    """Since 1970, exactly to the microsecond."""
+    if moment is None:
+        return None
+    delta = moment - _EPOCH
+    return ((delta.days * 86_400 + delta.seconds) * 1_000_000 + delta.microseconds) * 1_000
+
+
+def moment_of(at: int | None) -> datetime | None:
+    """The moment as answers give it: milliseconds."""
+    if at is None:
+        return None
+    try:
+        return from_epoch(at / 1_000_000_000)
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
+@dataclass
+class Leaf:
+    """One file or journal of a question. `at` reads the time of a line; `read` and the stamps are kept up while reading."""
+
+    name: str
+    source: ByteSource
+    at: At
+    stamps: StampReader | None
+    zone: str
+    modified: datetime | None = None
+    read: int = 0
+    records: int | None = None
+    first: int | None = None
+    last: int | None = None
+    raw: Inflated | None = None
+
+    def saw(self, at: int | None) -> None:
+        """Note the time of something that was read."""
+        if at is not None:
+            self.first = at if self.first is None or at < self.first else self.first
+            self.last = at if self.last is None or at > self.last else self.last
+
+    def part(self) -> LogPart:
+        """What is said of it in the answer."""
+        rule = self.stamps.report().zone if self.stamps else "none"
+        return LogPart(
+            name=one_line(self.name, 300), size=self.source.size, modified=self.modified, read=self.read, records=self.records,
+            first=moment_of(self.first), last=moment_of(self.last), zone=self.zone if rule in ("host", "source") else "",
+        )  # fmt: skip
+
+
+@dataclass
+class Leaves:
+    """Everything that a question opened, oldest file of each set first. Close it."""
+
+    leaves: list[Leaf] = field(default_factory=list)
+    outside: list[str] = field(default_factory=list)
+    doubts: list[LogDoubt] = field(default_factory=list)
+
+    def __enter__(self) -> "Leaves":
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        for leaf in self.leaves:
+            leaf.source.close()
+
+    def doubt(self, failure: CouldNotLook) -> None:
+        """Keep what was not seen."""
+        self.doubts.append(
+            LogDoubt(what=failure.what, reason=failure.reason, detail=failure.detail or failure.reason, remedy=failure.remedy)
+        )
+
+    def cut(self, what: str, detail: str, remedy: str = "") -> None:
+        """Keep what was seen in part."""
+        self.doubts.append(LogDoubt(what=one_line(what, 200), reason="cut", detail=detail, remedy=remedy))
+
+    def settle(self) -> None:
+        """After reading: what turned out to end early or to be damaged is said, once."""
+        for leaf in self.leaves:
+            stopped = getattr(leaf.raw or leaf.source, "stopped", None)
+            if stopped:
+                damaged = bool(getattr(leaf.raw, "damaged", False))
+                remedy = "what came before was read" if damaged else "narrow since and until"
+                self.doubts.append(
+                    LogDoubt(
+                        what=one_line(leaf.name, 200), reason="damaged" if damaged else "cut", detail=stopped, remedy=remedy
+                    )
+                )
+
+
+class Opener:
+    """Opens the sources of one question. Raises CouldNotLook only where none of them could be opened."""
+
+    def __init__(
+        self, question: LogQuestion, limits: Limits, policy: ReadSettings, settings: LogSettings,
+        left: Callable[[], float] | None = None,
+    ) -> None:  # fmt: skip
+        self._question, self._limits, self._policy, self._settings = question, limits, policy, settings
+        self.left = left or limits.until()
+        self._since, self._until = nanoseconds(question.since), nanoseconds(question.until)
+        self._host: tuple[tzinfo | None, str] | None = None
+
+    def again(self, question: LogQuestion, share: float = 1.0) -> "Opener":
+        """The same opener for another window, with this share of the time that is left."""
+        end = time.monotonic() + share * self.left()
+        return Opener(question, self._limits, self._policy, self._settings, lambda: max(0.0, end - time.monotonic()))
+
+    def open(self, *, predecessors: bool, **journals: object) -> Leaves:
+        """All leaves that can hold something of the window. `predecessors` opens rotated files too."""
+        opened, failures = Leaves(), []
+        try:
+            for name in self._question.sources:
+                try:
+                    if journal.is_journal(name):
+                        opened.leaves.append(self._journal(name, opened, journals))
+                    else:
+                        self._set(name, opened, predecessors and self._question.rotated)
+                except CouldNotLook as failure:
+                    failures.append(failure)
+                except BadInput as error:
+                    failures.append(CouldNotLook(one_line(name, 120), "refused", error.message))
+            if failures and not opened.leaves and not opened.outside:
+                raise failures[0]
+            for unseen in failures:
+                opened.doubt(unseen)
+        except BaseException:
+            opened.__exit__()
+            raise
+        return opened
+
+    def _journal(self, name: str, opened: Leaves, options: dict[str, object]) -> Leaf:
+        level = self._question.level
+        priority = {"critical": "crit", "error": "err", "warning": "warning", "info": "info"}.get(level or "")
+        source = journal.read(
+            name, Limits(self.left(), self._limits.max_bytes, self._limits.cancel), self._policy, since=self._since,
+            until=self._until, priority=priority, **options,  # type: ignore[arg-type]  # count and cursor, from `tail`
+        )  # fmt: skip
+        for failure in source.doubts:
+            opened.doubt(failure)
+        stamps = StampReader()
+        return Leaf(name, source, clock_of(stamps), None, "")
+
+    def _set(self, path: str, opened: Leaves, rotated: bool) -> None:
+        found = members(path, self._policy, rotated=rotated)
+        if rotated and (hidden := unlisted(path)):
+            opened.doubt(CouldNotLook(f"rotated files of {one_line(path)}", hidden.reason, hidden.detail, hidden.remedy))
+        some = False
+        for member in found:
+            self._limits.check()
+            if self._since is not None and (member.seconds + _LATE) * 1_000_000_000 < self._since and member.path != path:
+                opened.outside.append(member.path)
+                continue
+            try:
+                leaf = self._leaf(member)
+            except CouldNotLook as failure:
+                if failure.reason == "missing" and member.path != path and "zstandard" not in failure.remedy:
+                    continue  # rotated away while we looked: it is there under another name
+                if len(found) == 1:
+                    raise
+                opened.doubt(failure)
+                continue
+            if self._until is not None and (begins := _begins(leaf)) is not None and begins > self._until + SLACK:
+                leaf.source.close()
+                opened.outside.append(member.path)
+                continue
+            some = True
+            opened.leaves.append(leaf)
+        if not some and not opened.outside and opened.doubts:
+            raise CouldNotLook(
+                opened.doubts[-1].what, opened.doubts[-1].reason, opened.doubts[-1].detail, opened.doubts[-1].remedy
+            )
+
+    def _leaf(self, member: Member) -> Leaf:
+        source = open_member(member.path, self._policy, self._limits, self.left)
+        try:
+            raw = source if isinstance(source, Inflated) else None
+            head = source.read_at(0, _SAMPLE)
+            plain: ByteSource = source
+            if head[:2] in (b"\xff\xfe", b"\xfe\xff"):
+                plain, head = _narrow(source, head)
+            _check_text(member.path, plain, head)
+            zone, name = self._zone(member.path)
+            stamps = StampReader(zone=zone, host_zone=self._host_zone()[0] or UTC, reference=member.modified)
+            stamps.learn(line for line in head.split(b"\n")[:400] if line)
+            return Leaf(source.name, plain, clock_of(stamps), stamps, name or self._host_zone()[1], member.modified, raw=raw)
+        except BaseException:
+            source.close()
+            raise
+
+    def _zone(self, path: str) -> tuple[tzinfo | None, str]:
+        name = self._question.zone or self._settings.zone_of(path)
+        return (ZoneInfo(name), name) if name else (None, "")
+
+    def _host_zone(self) -> tuple[tzinfo | None, str]:
+        self._host = self._host or host_zone()
+        return self._host
+
+
+def clock_of(stamps: StampReader) -> At:
+    """The time of a line in nanoseconds."""
+
+    def at(line: bytes) -> int | None:
+        return nanoseconds(stamps.at(line))
+
+    return at
+
+
+def _begins(leaf: Leaf) -> int | None:
+    head = leaf.source.read_at(0, _SAMPLE)
+    return next((at for at in map(leaf.at, lines_of(head)) if at is not None), None)
+
+
+def lines_of(data: bytes) -> Iterator[bytes]:
+    """The lines of some bytes, without their ends."""
+    return iter(data.split(b"\n"))
+
+
+def _check_text(path: str, source: ByteSource, head: bytes) -> None:
+    """Raises CouldNotLook for bytes that are no text, at the head and at the end."""
+    if not head or readable(head.decode("utf8", "replace")) is not None:
+        return
+    if source.size and source.size > _SAMPLE:
+        end = source.read_at(source.size - _SAMPLE, _SAMPLE)
+        if readable(end.decode("utf8", "replace")) is not None:
+            return
+    raise CouldNotLook(one_line(path), "damaged", "binary data, no text", "name a text log")
+
+
+def _narrow(source: ByteSource, head: bytes) -> tuple[Opened, bytes]:
+    """A UTF-16 file as UTF-8, up to _WIDE bytes of it."""
+    data = source.read_at(0, _WIDE)
+    text = data[: len(data) // 2 * 2].decode("utf-16", "replace").encode("utf8")
+    inner = in_memory(source.name, text)
+    narrow = Opened(
+        source.name, len(text), inner.read_at, inode=_same(source), close=source.close
+    )  # fmt: skip
+    if source.size is not None and source.size > _WIDE:
+        narrow.stopped = f"only its first {bytes_text(_WIDE)} were read: it is UTF-16"  # type: ignore[attr-defined]
+    return narrow, text[:_SAMPLE]
+
+
+def _same(source: ByteSource) -> tuple[int, int]:
+    device, inode, *_ = source.identity(1).split(":")
+    return int(device, 16), int(inode, 16)

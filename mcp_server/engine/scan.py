@@ -1,0 +1,429 @@
+"""Questions about logs, answered where the bytes are: only the answer travels. Local host; see `core/log_calls.py`.
+
+Every text is redacted whole, by the caller's redactor, before it is cut to fit: half a secret is not recognised as one.
+"""
+
+import heapq
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from mcp_server.core.errors import BadInput, CouldNotLook
+from mcp_server.core.log_calls import (
+    LogHits,
+    LogPage,
+    LogQuestion,
+    LogRecord,
+    LogSeen,
+    LogShapes,
+    LogSummary,
+    MergeLogs,
+    SearchLog,
+    TailLog,
+)  # fmt: skip
+from mcp_server.core.reader import Limits
+from mcp_server.core.settings import LogSettings, ReadSettings
+from mcp_server.engine.log_leaves import Leaf, Leaves, Opener, moment_of, nanoseconds
+from mcp_server.logs.cursor import Mark, moved, open_cursor, write_cursor
+from mcp_server.logs.merge import merge
+from mcp_server.logs.pages import CURSOR_KEY, Redact, cost, decoded, fits, record, wanted
+from mcp_server.logs.search import Hit, compile_patterns, search
+from mcp_server.logs.tail import last_records
+from mcp_server.logs.window import Piece, Ranges, find_window
+from mcp_server.targets.inflate import Inflated
+
+_STRETCH = 1_048_576
+_TAIL_BYTES = 67_108_864
+"""How far back a tail with filters goes."""
+_BACK = 65_536
+
+
+def look(call: Any, limits: Limits, policy: ReadSettings, settings: LogSettings, redact: Redact) -> Any:
+    """Answer any call of `core/log_calls.py`. Raises CouldNotLook (also where no source can be opened), Cancelled."""
+    limits.check()
+    try:
+        opener = Opener(call, limits, policy, settings)
+        if isinstance(call, TailLog):
+            return _tail(call, opener, limits, redact)
+        if isinstance(call, SearchLog):
+            return _search(call, opener, limits, redact)
+        if isinstance(call, MergeLogs):
+            return _merge(call, opener, limits, redact)
+        from mcp_server.engine import scan_shapes
+
+        if isinstance(call, LogShapes):
+            return scan_shapes.shapes(call, opener, limits, redact)
+        if isinstance(call, LogSummary):
+            return scan_shapes.summary(call, opener, limits, redact)
+    except BadInput as error:  # a pattern that no engine can use: the parameters were checked, so it comes from elsewhere
+        raise CouldNotLook(call.title(), "refused", error.message, error.remedy) from None
+    raise CouldNotLook(call.title(), "missing", "logs answer no such call")
+
+
+def seen_of(leaves: Leaves, call: LogQuestion) -> LogSeen:
+    """What the answer rests on."""
+    leaves.settle()
+    return LogSeen(
+        parts=tuple(leaf.part() for leaf in leaves.leaves), outside=tuple(leaves.outside), doubts=tuple(leaves.doubts),
+        since=call.since, until=call.until,
+    )  # fmt: skip
+
+
+def enough(opener: Opener, limits: Limits, reserve: float = 0.15) -> Callable[[], bool]:
+    """Whether so little time is left that the answer must be made. Raises Cancelled."""
+    least = limits.timeout_s * reserve
+
+    def over() -> bool:
+        limits.check()
+        return opener.left() < least
+
+    return over
+
+
+def window_of(leaf: Leaf, call: LogQuestion, leaves: Leaves) -> Ranges | None:
+    """Where the window lies in a leaf; None for all of it."""
+    since, until = nanoseconds(call.since), nanoseconds(call.until)
+    if (since is None and until is None) or leaf.source.size is None:
+        return None
+    found = find_window(leaf.source, leaf.at, since, until)
+    for doubt in found.doubts:
+        leaves.cut(leaf.name, doubt, "ask without since and until to see all of it")
+    return found
+
+
+def _ranges(leaf: Leaf, ranges: Ranges | None) -> list[tuple[int, int]] | None:
+    return None if ranges is None else [(low, leaf.source.size or 0 if high is None else high) for low, high in ranges.ranges]
+
+
+# --- cursors --------------------------------------------------------------------------------------------------------
+
+
+def _query(call: LogQuestion) -> dict[str, object]:
+    """What a page depends on. The window is not part of it: `since=15m` means another moment at every call."""
+    left = {"cursor", "chars", "count", "limit", "since", "until"}
+    return call.model_dump(mode="json", exclude=left)
+
+
+def _places(call: Any, leaves: list[Leaf]) -> tuple[list[int] | None, str | None]:
+    """Where the cursor goes on in each leaf (0 in a file that came since), or why it leads nowhere.
+
+    Files are told by what they are, not by their names: one that was only renamed is found again.
+    """
+    if not call.cursor:
+        return None, None
+    try:
+        marks = open_cursor(call.cursor, _query(call), CURSOR_KEY)
+    except BadInput as error:
+        return None, error.message
+    offsets = []
+    for leaf in leaves:
+        mark = next((mark for mark in marks if moved(mark, leaf.source) is None), None)
+        offsets.append(mark.offset if mark else 0)
+        marks = tuple(other for other in marks if other is not mark)
+    if marks:
+        named = ", ".join(leaf.name for leaf in leaves[:3])
+        return None, f"a file of {named} was rotated away, truncated or replaced since"
+    return offsets, None
+
+
+def _mark(leaf: Leaf, offset: int) -> Mark:
+    return Mark(max(0, offset), leaf.source.size or 0, leaf.source.identity())
+
+
+# --- tail -----------------------------------------------------------------------------------------------------------
+
+
+def _tail(call: TailLog, opener: Opener, limits: Limits, redact: Redact) -> LogPage:
+    with opener.open(predecessors=True, **_last(call)) as leaves:
+        over, found = enough(opener, limits), list[tuple[Leaf, Piece]]()
+        places, rotated, start = leaves.leaves, None, None
+        if call.cursor:
+            for leaf in leaves.leaves:
+                _seekable(leaf)
+            places, start, rotated = _before(call, leaves.leaves)
+        goes_on: tuple[Leaf, int] | None = None
+        for leaf in () if rotated else reversed(places):
+            at, start = start, None
+            goes_on = None
+            _seekable(leaf)
+            before = _back(leaf, call, leaves, at, call.count - len(found), over, found)
+            if before:
+                goes_on = (leaf, before)
+            if len(found) >= call.count or before:
+                break
+        found.sort(key=lambda item: leaves.leaves.index(item[0]))
+        texts = [(leaf, piece, redact(decoded(piece.data))) for leaf, piece in found]
+        shown = fits([text for *_, text in texts], call.chars, newest=True)
+        used = texts[len(texts) - len(shown) :]
+        if len(used) < len(texts):
+            goes_on = (used[0][0], used[0][1].start) if used else goes_on
+        elif (
+            goes_on is None
+            and used
+            and (older := leaves.leaves[: leaves.leaves.index(used[0][0])])
+            and len(found) >= call.count
+        ):
+            goes_on = (older[-1], older[-1].source.size or 0)
+        records = tuple(
+            record(
+                leaves.leaves.index(leaf), text, moment_of(piece.at), _same, size=piece.end - piece.start,
+                cut=piece.cut or text != whole,
+            )
+            for (leaf, piece, whole), text in zip(used, shown, strict=True)
+        )  # fmt: skip
+        cursor = write_cursor([_mark(*goes_on)], _query(call), CURSOR_KEY) if goes_on else None
+        return LogPage(seen=seen_of(leaves, call), records=records, cursor=cursor, rotated=rotated)
+
+
+def _before(call: TailLog, leaves: list[Leaf]) -> tuple[list[Leaf], int | None, str | None]:
+    """The leaves up to the one in which the cursor goes on, the offset there, or why it leads nowhere."""
+    try:
+        mark = open_cursor(call.cursor or "", _query(call), CURSOR_KEY)[0]
+    except (BadInput, IndexError) as error:
+        return [], None, error.message if isinstance(error, BadInput) else "the cursor names no place"
+    for index, leaf in enumerate(leaves):
+        if moved(mark, leaf.source) is None:
+            return leaves[: index + 1], mark.offset, None
+    return [], None, f"{leaves[-1].name if leaves else call.named()} was rotated away, truncated or replaced since"
+
+
+def _same(text: str) -> str:
+    return text  # already redacted
+
+
+def _last(call: TailLog) -> dict[str, object]:
+    """A journal is asked for its last entries only, where nothing else was asked for."""
+    plain = not (call.match or call.fields or call.cursor or call.since)
+    return {"count": max(call.count, 1_000)} if plain else {}
+
+
+def _seekable(leaf: Leaf) -> None:
+    """A packed file is unpacked once to its end; its last stretch is then at hand."""
+    if isinstance(leaf.source, Inflated):
+        leaf.raw, leaf.source = leaf.source, leaf.source.whole()
+
+
+def _back(
+    leaf: Leaf, call: TailLog, leaves: Leaves, end: int | None, count: int, over: Callable[[], bool],
+    found: list[tuple[Leaf, Piece]],
+) -> int:  # fmt: skip
+    """Prepend wanted records of a leaf before `end`; returns the offset before which it goes on, 0 where it is used up."""
+    since, until = nanoseconds(call.since), nanoseconds(call.until)
+    if end is None and until is not None and (ranges := window_of(leaf, call, leaves)) is not None:
+        end = (_ranges(leaf, ranges) or [(0, 0)])[-1][1]
+    stop, mine = leaf.source.size if end is None else end, list[Piece]()
+    first = stop or 0
+    while stop and len(mine) < count:
+        # one record more than wanted shows where the page before this one ends
+        page = last_records(leaf.source, count - len(mine) if not _filters(call) else 10_000, at=leaf.at, end=stop)
+        leaf.read += page.end - page.start
+        for note in page.notes:
+            leaves.cut(leaf.name, note)
+        kept = [piece for piece in page.pieces if _in(piece.at, since, until) and _wants(call, decoded(piece.data))]
+        mine = [*kept, *mine]
+        for piece in page.pieces:
+            leaf.saw(piece.at)
+        early = since is not None and page.pieces and all(item.at is not None and item.at < since for item in page.pieces)
+        if page.start >= stop or early:
+            stop = 0
+            break
+        stop = page.start
+        if stop and (over() or first - stop > _TAIL_BYTES):
+            leaves.cut(leaf.name, f"{len(mine)} records that fit in the {first - stop:,} bytes read", "go on with the cursor")
+            break
+    if len(mine) > count:
+        mine = mine[-count:]
+        stop = mine[0].start
+    found.extend((leaf, piece) for piece in mine)
+    return stop or 0
+
+
+def _filters(call: TailLog) -> bool:
+    return bool(call.match or call.level or call.fields or call.since or call.until)
+
+
+def _in(at: int | None, since: int | None, until: int | None) -> bool:
+    return at is None or ((since is None or at >= since) and (until is None or at <= until))
+
+
+def _wants(call: TailLog, text: str) -> bool:
+    if call.match:
+        has = call.match.casefold() in text.casefold() if call.ignore_case else call.match in text
+        if not has:
+            return False
+    return wanted(text, call.level, call.fields)
+
+
+# --- search ---------------------------------------------------------------------------------------------------------
+
+
+def _search(call: SearchLog, opener: Opener, limits: Limits, redact: Redact) -> LogHits:
+    matcher = compile_patterns(call.patterns, regex=call.regex, ignore_case=call.ignore_case)
+    with opener.open(predecessors=call.since is not None) as leaves:
+        starts, rotated = _places(call, leaves.leaves)
+        over = enough(opener, limits)
+        found: list[list[tuple[int, int, Hit]]] = []
+        counts, count, nexts = [0] * len(call.patterns), 0, list[int | None]()
+        lasts, ends = list[int | None](), list[int]()
+        for index, leaf in enumerate(leaves.leaves if not rotated else ()):
+            keep = _Keep(leaf, call)
+            ranges = window_of(leaf, call, leaves)
+            seen = search(
+                leaf.source, matcher, ranges=_ranges(leaf, ranges), start=starts[index] if starts else 0, limit=call.limit,
+                before=call.context, after=call.context, enough=over, keep=keep if keep.needed else None,
+            )  # fmt: skip
+            leaf.read += seen.end - seen.start
+            count += seen.count
+            counts = [one + two for one, two in zip(counts, seen.counts, strict=True)]
+            for note in seen.notes:
+                leaves.cut(leaf.name, note)
+            if seen.stopped:
+                leaves.cut(
+                    leaf.name,
+                    f"the time was spent at byte {seen.end:,}; what follows was not searched",
+                    "go on with the cursor",
+                )
+            nexts.append(seen.next if seen.next is not None else seen.end if seen.stopped else None)
+            ends.append(seen.end)
+            found.append(_timed(leaf, seen.hits, index))
+            lasts.append(keep.last)
+        page, offsets = _page(call, leaves, found, nexts, redact)
+        cursor = None
+        if any(offset >= 0 for offset in offsets):
+            cursor = write_cursor(
+                [
+                    _mark(leaf, offset if offset >= 0 else end)
+                    for leaf, offset, end in zip(leaves.leaves, offsets, ends, strict=True)
+                ],
+                _query(call),
+                CURSOR_KEY,
+            )
+        stamps = [at for hits in found for at, _, _ in hits if at >= 0]
+        latest = [at for at in lasts if at is not None] + stamps
+        return LogHits(
+            seen=seen_of(leaves, call), records=page, cursor=cursor, rotated=rotated, count=count, counts=tuple(counts),
+            first=moment_of(min(stamps, default=None)), last=moment_of(max(latest, default=None)),
+        )  # fmt: skip
+
+
+class _Keep:
+    """Decides on the head of each matching line; remembers the time of the last one it kept."""
+
+    def __init__(self, leaf: Leaf, call: SearchLog) -> None:
+        self._leaf, self._call = leaf, call
+        self._since, self._until = nanoseconds(call.since), nanoseconds(call.until)
+        self.needed = self._since is not None or self._until is not None or call.level is not None or bool(call.fields)
+        self.last: int | None = None
+
+    def __call__(self, head: bytes) -> bool:
+        at = self._leaf.at(head)
+        if not _in(at, self._since, self._until):
+            return False
+        if (self._call.level or self._call.fields) and not wanted(decoded(head), self._call.level, self._call.fields):
+            return False
+        self.last = at if at is not None else self.last
+        self._leaf.saw(at)
+        return True
+
+
+def _timed(leaf: Leaf, hits: tuple[Hit, ...], index: int) -> list[tuple[int, int, Hit]]:
+    """Hits with the time of their record: a line inside a trace takes it from the line that began the record."""
+    timed, last = [], -1
+    for hit in hits:
+        at = leaf.at(hit.line[:4_096])
+        if at is None and last < 0 and hit.start and leaf.source.size is not None:
+            low = max(0, hit.start - _BACK)
+            stretch = leaf.source.read_at(low, hit.start - low).split(b"\n")
+            at = next((found for found in map(leaf.at, reversed(stretch[1:])) if found is not None), None)
+        last = at if at is not None else last
+        leaf.saw(at)
+        timed.append((last, index, hit))
+    return timed
+
+
+def _page(
+    call: SearchLog, leaves: Leaves, found: list[list[tuple[int, int, Hit]]], nexts: list[int | None], redact: Redact
+) -> tuple[tuple[LogRecord, ...], list[int]]:
+    """Hits of all leaves by time, as many as fit; and for each leaf the offset to go on at, -1 where it is used up."""
+    merged: list[tuple[int, int, Hit]] = []
+    # a leaf whose hits were cut by the limit says nothing about what comes after its last one
+    horizon = min((hits[-1][0] for hits, more in zip(found, nexts, strict=True) if more is not None and hits), default=None)
+    for item in heapq.merge(*found, key=lambda item: item[0]):
+        if len(merged) >= call.limit or (horizon is not None and item[0] > horizon):
+            break
+        merged.append(item)
+    texts = [_hit_text(leaves.leaves[index], hit, redact) for _, index, hit in merged]
+    shown = fits(texts, call.chars, newest=False)
+    records = []
+    for (at, index, hit), whole, text in zip(merged, texts, shown, strict=False):
+        records.append(
+            record(
+                index, text, moment_of(at) if at >= 0 else None, _same, size=hit.end - hit.start, cut=hit.cut or text != whole
+            )
+        )
+    offsets = []
+    for index in range(len(found)):
+        mine = [hit for _, owner, hit in merged[: len(records)] if owner == index]
+        left = found[index][len(mine) :]
+        more = nexts[index]
+        offsets.append(left[0][2].start if left else more if more is not None else -1)
+    return tuple(records), offsets
+
+
+def _hit_text(leaf: Leaf, hit: Hit, redact: Redact) -> str:
+    """The line, with its neighbours where asked for; of a line too long to keep, its beginning."""
+    line = leaf.source.read_at(hit.start, _STRETCH // 4) if hit.cut and leaf.source.size is not None else hit.line
+    around = [*hit.before, line.split(b"\n", 1)[0], *hit.after]
+    return redact("\n".join(decoded(item) for item in around))
+
+
+# --- merge ----------------------------------------------------------------------------------------------------------
+
+
+def _merge(call: MergeLogs, opener: Opener, limits: Limits, redact: Redact) -> LogPage:
+    with opener.open(predecessors=call.since is not None) as leaves:
+        places, rotated = _places(call, leaves.leaves)
+        if rotated:
+            return LogPage(seen=seen_of(leaves, call), rotated=rotated)
+        starts = places or [0] * len(leaves.leaves)
+        over, room, records = enough(opener, limits), call.chars, list[LogRecord]()
+        ends, more = list(starts), False
+        for item in _merged(call, leaves, starts):
+            leaf, text = leaves.leaves[item.source], decoded(item.data)
+            if over():
+                leaves.cut(
+                    "the merge", f"the time was spent after {len(records)} records", "go on with the cursor, or narrow since"
+                )
+                more = True
+                break
+            if not wanted(text, call.level, call.fields):
+                ends[item.source] = item.start + len(item.data)
+                continue
+            whole = redact(text)
+            short = fits([whole], min(room, max(call.chars // 3, 240)), newest=False)[0]
+            if records and (cost(short) > room or len(records) >= call.limit):
+                more = True
+                break
+            room -= cost(short)
+            leaf.saw(item.at)
+            ends[item.source] = item.start + len(item.data)
+            records.append(
+                record(
+                    item.source,
+                    short,
+                    moment_of(item.at),
+                    _same,
+                    size=len(item.data),
+                    late=item.late,
+                    cut=item.cut or short != whole,
+                )
+            )
+        marks = [_mark(leaf, end) for leaf, end in zip(leaves.leaves, ends, strict=True)]
+        cursor = write_cursor(marks, _query(call), CURSOR_KEY) if more else None
+        return LogPage(seen=seen_of(leaves, call), records=tuple(records), cursor=cursor)
+
+
+def _merged(call: MergeLogs, leaves: Leaves, starts: list[int]) -> Iterator[Any]:
+    return merge(
+        [leaf.source for leaf in leaves.leaves], [leaf.at for leaf in leaves.leaves], since=nanoseconds(call.since),
+        until=nanoseconds(call.until), ranges=[window_of(leaf, call, leaves) for leaf in leaves.leaves], starts=starts,
+    )  # fmt: skip

@@ -1,0 +1,255 @@
+"""Many records → few shapes, and the overview of a window: the other half of `scan`."""
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import islice
+from typing import Literal
+
+from mcp_server.core.log_calls import LogLevel, LogQuestion, LogShape, LogShapes, LogSummary, ShapesSeen, SummarySeen
+from mcp_server.core.reader import Limits
+from mcp_server.core.text import amount, bytes_text
+from mcp_server.engine.log_leaves import Leaf, Leaves, Opener, lines_of, moment_of, nanoseconds
+from mcp_server.engine.scan import enough, seen_of, window_of
+from mcp_server.logs.differences import compare
+from mcp_server.logs.pages import Redact, decoded, kept, wanted
+from mcp_server.logs.records import level_of
+from mcp_server.logs.summary import Summary, summarise
+from mcp_server.logs.templates import Patterns, Shapes
+from mcp_server.logs.trimming import headline
+from mcp_server.logs.window import Ranges, pieces
+
+SMALL = 16_777_216
+"""A log up to this size is summarised whole where no window was named."""
+HOUR = timedelta(hours=1)
+_PROBE = 524_288
+_KEPT = 600
+_EXAMPLE = 4_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    text: str
+    at: datetime | None
+    level: LogLevel | None
+
+
+def summary(call: LogSummary, opener: Opener, limits: Limits, redact: Redact) -> SummarySeen:
+    """Without a window: all of a small log, else the last hour of the log's own clock."""
+    if call.since is None and call.until is None:
+        call = call.model_copy(update={"since": _last_hour(call, opener, limits)})
+        opener = opener.again(call)
+    with opener.open(predecessors=call.since is not None) as leaves:
+        few: list[_Said] | None = []
+        levels: dict[str, int] = {}
+
+        def noted(records: Iterable[_Said]) -> Iterator[_Said]:
+            nonlocal few
+            for item in records:
+                levels[item.level or "none"] = levels.get(item.level or "none", 0) + 1
+                if few is not None:
+                    few = [*few, item] if len(few) < _KEPT else None
+                yield item
+
+        told = summarise(
+            noted(_records(call, leaves, opener, limits)), 3 * call.chars, known=_known(), seconds=max(0.5, opener.left() * 0.8)
+        )
+        small = few is not None and sum(len(item.text) + 60 for item in few) <= call.chars
+        items = [_one(item, redact) for item in few or ()] if small else [*_entries(told, redact)]
+        return SummarySeen(
+            seen=seen_of(leaves, call), records=told.records, levels=levels, items=tuple(items), whole=small,
+            left_out=() if small else told.left_out, degree=told.mode, why=told.why,
+        )  # fmt: skip
+
+
+def _known() -> Callable[[str], str | None]:
+    from mcp_server.logs.troubles import load
+
+    troubles = load()
+
+    def name(text: str) -> str | None:
+        found = troubles.match(text)
+        return found[0].trouble.id if found else None
+
+    return name
+
+
+def _one(item: _Said, redact: Redact) -> LogShape:
+    return LogShape(example=kept(redact(item.text), _EXAMPLE), level=item.level, count=1, first=item.at, last=item.at)
+
+
+def _entries(told: Summary, redact: Redact) -> Iterator[LogShape]:
+    total = max(1, sum(entry.shape.count for entry in told.shown))
+    for entry in told.shown:
+        shape = entry.shape
+        rare = shape.count <= max(3, total // 500)
+        sign: Literal["trouble", "rare", "usual"] = "trouble" if entry.trouble else "rare" if rare else "usual"
+        yield LogShape(
+            example=redact(kept(shape.example, _EXAMPLE)), level=level_of(shape.example), count=shape.count, first=shape.since,
+            last=shape.until, known=entry.known, sign=sign,
+        )  # fmt: skip
+
+
+def _last_hour(call: LogQuestion, opener: Opener, limits: Limits) -> datetime | None:
+    """Where the last hour begins by the newest record of the log; None where the log is small or tells no time."""
+    with opener.open(predecessors=False, count=1) as leaves:
+        newest = [at for at in map(_newest, leaves.leaves) if at is not None]
+        journal = any(getattr(leaf.source, "form", None) == "journal" for leaf in leaves.leaves)
+        if not newest or (sum(leaf.source.size or SMALL for leaf in leaves.leaves) <= SMALL and not journal):
+            return None
+        moment = moment_of(max(newest))
+        return moment - HOUR if moment else None
+
+
+def _newest(leaf: Leaf) -> int | None:
+    size = leaf.source.size
+    if size is None:
+        return None
+    low = max(0, size - _PROBE)
+    lines = [*lines_of(leaf.source.read_at(low, size - low))][1 if low else 0 :]
+    return max((at for at in map(leaf.at, lines) if at is not None), default=None)
+
+
+def _records(call: LogQuestion, leaves: Leaves, opener: Opener, limits: Limits) -> Iterator[_Said]:
+    """Records of the window, oldest first; of more than time allows, the newest part, and that is said."""
+    over = enough(opener, limits, 0.1)
+    plans = [(leaf, window_of(leaf, call, leaves)) for leaf in leaves.leaves]
+    starts = _affordable(plans, opener, leaves)
+    for (leaf, ranges), start in zip(plans, starts, strict=True):
+        if start is None:
+            continue
+        since, until = nanoseconds(call.since), nanoseconds(call.until)
+        leaf.records = 0
+        for count, piece in enumerate(pieces(leaf.source, leaf.at, since, until, start=start, ranges=ranges)):
+            if count % 512 == 0 and over():
+                leaves.cut(leaf.name, f"the time was spent after {amount(count, 'record')}", "narrow since and until")
+                return
+            leaf.read = max(leaf.read, piece.end - start)
+            leaf.saw(piece.at)
+            text = decoded(piece.data)
+            level = level_of(text)
+            if not text or not wanted(text, call.level, call.fields, level):
+                continue
+            leaf.records += 1
+            yield _Said(text, moment_of(piece.at), level)
+
+
+def _affordable(plans: list[tuple[Leaf, Ranges | None]], opener: Opener, leaves: Leaves) -> list[int | None]:
+    """Offsets at which to begin in each leaf so that the newest part is read in time; None for a leaf left out."""
+    sizes = [_span(leaf, ranges) for leaf, ranges in plans]
+    if sum(high - low for low, high in sizes) <= 4 * SMALL // 2:
+        return [low for low, _ in sizes]
+    room = _speed(plans) * max(0.5, opener.left() * 0.5)
+    starts: list[int | None] = []
+    for (leaf, _), (low, high) in zip(reversed(plans), reversed(sizes), strict=True):
+        take = min(high - low, int(room))
+        room -= take
+        if take >= high - low or leaf.source.size is None:
+            starts.append(low)
+        elif take <= 0:
+            starts.append(None)
+            leaves.cut(
+                leaf.name,
+                f"{bytes_text(high - low)} of the window were not read: too much for the time",
+                "narrow since and until",
+            )
+        else:
+            starts.append(_line_start(leaf, high - take))
+            leaves.cut(
+                leaf.name, f"only the newest {bytes_text(take)} of {bytes_text(high - low)} in the window were read",
+                "narrow since and until to see the rest",
+            )  # fmt: skip
+    return starts[::-1]
+
+
+def _span(leaf: Leaf, ranges: Ranges | None) -> tuple[int, int]:
+    if ranges is None:
+        return 0, leaf.source.size or 0
+    if not ranges.ranges:
+        return 0, 0
+    end = ranges.ranges[-1][1]
+    return ranges.ranges[0][0], (leaf.source.size or 0) if end is None else end
+
+
+def _line_start(leaf: Leaf, offset: int) -> int:
+    """The beginning of the next line from `offset` on."""
+    found = leaf.source.read_at(offset, 1_048_576).find(b"\n")
+    return offset + found + 1 if found >= 0 else offset
+
+
+def _speed(plans: list[tuple[Leaf, Ranges | None]]) -> float:
+    """Bytes a second that reading and shaping takes here and now, tried on a stretch."""
+    leaf, ranges = max(plans, key=lambda plan: plan[0].source.size or 0)
+    low, high = _span(leaf, ranges)
+    start = _line_start(leaf, max(low, high - 2 * _PROBE))
+    begun, trial = time.monotonic(), Shapes(1_000)
+    texts = [decoded(piece.data) for piece in islice(pieces(leaf.source, leaf.at, start=start, end=high), 5_000)]
+    for text in texts:
+        level_of(text)
+    trial.add(map(headline, texts))
+    return sum(map(len, texts)) / max(time.monotonic() - begun, 1e-4)
+
+
+# --- shapes ---------------------------------------------------------------------------------------------------------
+
+
+def shapes(call: LogShapes, opener: Opener, limits: Limits, redact: Redact) -> ShapesSeen:
+    """Shapes of the window; where a baseline was named, only those that differ from it, the surest first."""
+    since = call.since
+    if since is None and call.until is None:
+        since = _last_hour(call, opener, limits)
+    window = call.model_copy(update={"since": since})
+    compared = call.baseline_since is not None
+    with opener.again(window, 0.5 if compared else 1.0).open(predecessors=since is not None) as leaves:
+        found, levels = _shapes(window, leaves, opener.again(window, 0.45 if compared else 0.9), limits)
+        seen, span = seen_of(leaves, window), _seconds(window, leaves)
+    result = {
+        "seen": seen, "records": found.lines, "distinct": len(found.shapes), "beyond": found.other.count if found.other else 0,
+        "degree": "basic" if found.other else "full",
+        "why": "more shapes than can be held: the rest is only counted" if found.other else "",
+    }  # fmt: skip
+    if not compared:
+        items = [
+            LogShape(
+                example=redact(kept(item.example, _EXAMPLE)), level=levels.get(item.text), count=item.count, first=item.since,
+                last=item.until,
+            )
+            for item in found.shapes[: call.limit]
+        ]  # fmt: skip
+        return ShapesSeen.model_validate(result | {"shapes": tuple(items)})
+    before = call.model_copy(update={"since": call.baseline_since, "until": call.baseline_until or since})
+    again = opener.again(before)
+    with again.open(predecessors=True) as leaves:
+        other, _ = _shapes(before, leaves, again, limits)
+        base, base_span = seen_of(leaves, before), _seconds(before, leaves)
+    known = {item.text: item for item in (*other.shapes, *found.shapes)}
+    items = []
+    for one in compare(found, other, span, base_span)[: call.limit]:
+        shape = known.get(one.text)
+        items.append(
+            LogShape(
+                example=redact(kept(one.example, _EXAMPLE)), level=level_of(one.example), count=one.window,
+                baseline=one.baseline, first=shape.since if shape else None, last=shape.until if shape else None,
+                kind=one.kind, ratio=one.ratio,
+            )
+        )  # fmt: skip
+    return ShapesSeen.model_validate(result | {"shapes": tuple(items), "baseline": base, "baseline_records": other.lines})
+
+
+def _seconds(call: LogQuestion, leaves: Leaves) -> float:
+    """Length of a window: as asked, else as its records tell."""
+    firsts = [leaf.first for leaf in leaves.leaves if leaf.first is not None]
+    lasts = [leaf.last for leaf in leaves.leaves if leaf.last is not None]
+    since = nanoseconds(call.since) if call.since else min(firsts, default=0)
+    until = min(nanoseconds(call.until) or 0, max(lasts, default=0)) if call.until else max(lasts, default=0)
+    return max(1.0, ((until or 0) - (since or 0)) / 1_000_000_000)
+
+
+def _shapes(call: LogQuestion, leaves: Leaves, opener: Opener, limits: Limits) -> tuple[Patterns, dict[str, LogLevel | None]]:
+    found = Shapes()
+    records = _records(call, leaves, opener, limits)
+    while chunk := list(islice(records, 5_000)):
+        found.add([headline(item.text) for item in chunk], [item.at for item in chunk], examples=[item.text for item in chunk])
+    result = found.result()
+    return result, {item.text: level_of(item.example) for item in result.shapes}
