@@ -104,9 +104,12 @@ def fails(error: BaseException) -> Callable[[Call[Any], Limits], Any]:
 
 
 def test_ok_is_earned_by_a_look_without_findings(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
-    result = outcome(session, monkeypatch, says("fine"))
+    result = outcome(session, monkeypatch, says("fine"), spec={"next": ("disk_space",)})
     assert (result.verdict, result.coverage.looked) == ("ok", ("cat /x",))
     assert result.id
+    assert not result.next, "health suggests nothing"
+    result = outcome(session, monkeypatch, says("bad"), spec={"next": ("disk_space",)})
+    assert [item.tool for item in result.next] == ["disk_space"]
 
 
 def test_a_finding_cites_evidence_that_exists(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:

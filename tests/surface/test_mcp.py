@@ -185,11 +185,15 @@ def test_leaving_ends_children_and_the_session(tmp_path: Path, end: str) -> None
     ledger.close()
 
 
+NAP = f"299.{os.getpid()}"
+"""Ours alone, when several test runs share a machine."""
+
+
 def _slow_look(folder: Path) -> tuple[str, str]:
     """A search path on which `df` never ends, and evidence whose replay runs it."""
     shim = folder / "bin" / "df"
     shim.parent.mkdir()
-    shim.write_text("#!/bin/sh\nexec sleep 299.125\n")
+    shim.write_text(f"#!/bin/sh\nexec sleep {NAP}\n")
     shim.chmod(0o755)
     ledger = Ledger(folder / "state")
     call = Command(argv=("df", "-P")).model_dump(mode="json")
@@ -203,7 +207,7 @@ def _sleepers() -> list[str]:
     found = []
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         try:
-            if b"sleep\x00299.125" in path.read_bytes():
+            if f"sleep\0{NAP}".encode() in path.read_bytes():
                 found.append(path.parent.name)
         except OSError:
             continue
