@@ -88,7 +88,7 @@ def session(settings: Settings) -> Iterator[Session]:
 def outcome(
     session: Session, monkeypatch: pytest.MonkeyPatch, answer: Callable[[Call[Any], Limits], Any], **changes: Any
 ) -> Outcome:
-    monkeypatch.setattr(run_module, "resolve", lambda address, policy: Place(answer))
+    monkeypatch.setattr(run_module, "resolve", lambda address, *more: Place(answer))
     return ask(session, Question(unit(**changes), Params()), "local", Asking())
 
 
@@ -178,7 +178,7 @@ def test_not_applicable_is_said_with_its_reason(session: Session, monkeypatch: p
 
 def test_a_program_that_was_not_declared_is_not_run(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
     place = Place(says("fine"))
-    monkeypatch.setattr(run_module, "resolve", lambda address, policy: place)
+    monkeypatch.setattr(run_module, "resolve", lambda address, *more: place)
     result = ask(session, Question(unit(spec={"commands": ("df",)}), Params()), "local", Asking())
     assert (result.verdict, place.calls) == ("unknown", [])
     assert "does not declare the program cat" in result.coverage.blind[0].reason
@@ -247,7 +247,7 @@ def test_several_questions_run_at_once_and_keep_their_order(session: Session, mo
         both.wait()
         return Completed(exit=0, out="fine")
 
-    monkeypatch.setattr(run_module, "resolve", lambda address, policy: Place(answer))
+    monkeypatch.setattr(run_module, "resolve", lambda address, *more: Place(answer))
     progress: list[float] = []
     asking = Asking(progress=lambda done, total, what: progress.append(done))
     results = ask_all(session, [Question(unit(name="a"), Params()), Question(unit(name="b"), Params())], "local", asking)
@@ -263,7 +263,7 @@ def test_cancelling_stops_the_looks_and_is_no_answer(session: Session, monkeypat
         assert limits.cancel.wait(5)
         raise Cancelled("as told")
 
-    monkeypatch.setattr(run_module, "resolve", lambda address, policy: Place(answer))
+    monkeypatch.setattr(run_module, "resolve", lambda address, *more: Place(answer))
     asking = Asking()
     threading.Thread(target=lambda: (looking.wait(5), asking.cancel.set())).start()
     with pytest.raises(Cancelled):
