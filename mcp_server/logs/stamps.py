@@ -12,18 +12,16 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta, tzinfo
 
 from mcp_server.logs.dialects import HEAD, JSON_HEAD, JSON_TAIL, Raw, plain, scan
-from mcp_server.logs.layouts import Layout, Place, place_of
+from mcp_server.logs.layouts import Layout
 from mcp_server.logs.order import Order, settle
+from mcp_server.logs.ownership import Ownership
+from mcp_server.logs.places import Place, place_of
 from mcp_server.logs.time import Stamp, ZoneRule, build
 
-# what may stand before a stamp that opens a line: priority, brackets, a level word, a key
-_LIGHT = re.compile(r"(?:<[0-9]{1,3}>)?[\W_]{0,6}(?:[A-Za-z]{1,9}[0-9]?[\W_]{1,4})?(?:[A-Za-z@_]{1,12}=[\"']?)?")
 _INDENT = (" ", "\t")
-_TRUSTED = re.compile(r"JSON|audit|CMTrace|UPID|logfmt")
 _MOST_PLACES = 6
 _MOST_TRIPLES = 400
 _ENOUGH = 64
-_MOST_PREFIXES = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +63,7 @@ class StampReader:
         self._triples: list[tuple[int, int, int | None]] = []
         self._signs: tuple[str, int] = ("/", 4)
         self._utc_by_format = False
-        self._head = self._indented = self._calendar = 0
-        self._embedded: set[str] = set()
+        self._owner = Ownership()
         self._day: date | None = None
         self._clock: timedelta | None = None
         self._last: datetime | None = None
@@ -95,7 +92,7 @@ class StampReader:
             moment = place.moment(text)
             if moment is not None:
                 return True, self._count(moment)
-        if text[:1] in _INDENT and self._head > self._indented and "{" not in text[:HEAD]:
+        if text[:1] in _INDENT and self._owner.flush and "{" not in text[:HEAD]:
             self._unstamped += 1
             return False, None
         return self._cold(text)
@@ -104,7 +101,7 @@ class StampReader:
         """Everything the stamp of a line says, as this source is read; slower than `at`. Counts nothing."""
         line = plain(line)
         raw = scan(line)
-        if raw is None or not self._own(line, raw):
+        if raw is None or not self._owner.owns(line, raw):
             return None
         found = build(line, self._ordered(raw), self._reference, self._zone)
         if found is None or found.moment is None or found.moment.tzinfo is not None:
@@ -131,7 +128,7 @@ class StampReader:
         if line.startswith("#") and line.startswith(("#Fields:", "#Date:", "#Software:")):
             self._directive(line)
         raw = scan(line)
-        if raw is None or not self._own(line, raw):
+        if raw is None or not self._owner.owns(line, raw):
             self._unstamped += 1
             return False, None
         if raw.order:
@@ -141,7 +138,9 @@ class StampReader:
         if stamp is None:
             self._unstamped += 1
             return False, None
-        self._note(line, raw, stamp)
+        self._owner.note(line, raw)
+        self._dialects[stamp.dialect] += 1
+        self._assumed |= stamp.assumed
         moment = self._instant(stamp)
         if moment is None:
             self._stamped += 1
@@ -184,33 +183,6 @@ class StampReader:
         self._utc_by_format = True
         if line.startswith("#Date:") and (raw := scan(line)) and (found := build(line, raw)) and found.moment:
             self._day, self._clock = found.moment.date(), None
-
-    def _own(self, line: str, raw: Raw) -> bool:
-        """Whether the stamp is the line's own and not a date inside a message."""
-        if raw.dialect.endswith("epoch seconds"):
-            return self._calendar == 0
-        if _TRUSTED.match(raw.dialect):
-            return True
-        prefix = line[: raw.start]
-        indented = prefix[:1] in (" ", "\t") and not prefix.strip()
-        if indented:
-            return self._head == self._indented
-        if raw.start == 0 or _LIGHT.fullmatch(prefix):
-            return True
-        if prefix.endswith("[") and raw.dialect == "day, month name" and prefix.count(" ") >= 2:
-            return True
-        return self._head == 0 or _shape(prefix) in self._embedded
-
-    def _note(self, line: str, raw: Raw, stamp: Stamp) -> None:
-        prefix = line[: raw.start]
-        self._dialects[stamp.dialect] += 1
-        self._assumed |= stamp.assumed
-        self._calendar += raw.kind == "date"
-        if raw.start == 0 or _LIGHT.fullmatch(prefix):
-            self._head += 1
-            self._indented += prefix[:1] in (" ", "\t")
-        elif len(self._embedded) < _MOST_PREFIXES:
-            self._embedded.add(_shape(prefix))
 
     def _note_order(self, raw: Raw, line: str) -> None:
         if raw.order and len(self._triples) < _MOST_TRIPLES:
@@ -261,11 +233,6 @@ def _decoded(line: bytes) -> str:
     if line[:1] != b"{" or len(line) <= JSON_HEAD:
         return line[:JSON_HEAD].decode("utf-8", "replace")
     return (line[:JSON_HEAD] + line[-JSON_TAIL:]).decode("utf-8", "replace")
-
-
-def _shape(prefix: str) -> str:
-    """A prefix without what varies: numbers, quoted or bracketed text stay as they are, digits become one."""
-    return re.sub("[0-9]+", "0", prefix[-80:])
 
 
 def _shifted(moment: datetime, zone: tzinfo) -> datetime | None:
