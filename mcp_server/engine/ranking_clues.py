@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pydantic import Field
 
 from mcp_server.core.change import Change
+from mcp_server.core.clues import class_of
 from mcp_server.core.noun import Noun
 from mcp_server.core.outcome import Finding
 from mcp_server.engine.ranking_data import Candidate, Symptom, candidate_of
@@ -21,6 +22,8 @@ _INSIDE, _AROUND, _COMPONENT = 35, 10, 15
 _RIGHTS, _NAMED, _START = 25, 25, 30
 """Taken off when only rights changed, when a port only stands in a file that changed, when a process merely started."""
 _HOW_INSIDE, HOW_AROUND = "inside the folder concerned", "somewhere in the folder changed"
+_FRAME, _FRAMES, _ELSEWHERE = 6, 18, 25
+"""Taken off per frame of a trace outwards, at most; and where the error says that something outside failed."""
 _LENT, _LENT_LESS = ("module", "package", "path"), 10
 """Kinds of clue that a mere consequence lends to the search for the cause, and how much less they say."""
 
@@ -53,6 +56,8 @@ def shared_clues(symptom: Finding | Symptom, change: Change | Candidate) -> tupl
     ]
     if symptom.component and symptom.component == change.component:
         found.append(Shared(kind="component", value=symptom.component, how="the same component", weight=_COMPONENT))
+    frames = [value for kind, value in map(_split, clues) if kind == "path" and class_of(value) == "code"]
+    outside = _OUTSIDE.search(_said(symptom)) is not None
     best: dict[tuple[str, str], Shared] = {}
     less = round(2.5 * math.log2(max(1, len(theirs)))) + (_RIGHTS if change.kind == "attributes" else 0)
     less -= _RIGHTS if change.kind == "attributes" and _REFUSED.search(_said(symptom)) else 0
@@ -61,6 +66,9 @@ def shared_clues(symptom: Finding | Symptom, change: Change | Candidate) -> tupl
     for item in found:
         if whole and item.how == _HOW_INSIDE:  # every commit of a checkout lies inside it
             item = Shared(kind=item.kind, value=item.value, how=HOW_AROUND, weight=_AROUND)  # noqa: PLW2901 -- weighed anew
+        if item.kind == "path" and item.value in frames and item.weight >= _INSIDE:
+            further = min(_FRAME * frames.index(item.value), _FRAMES)  # the innermost comes first
+            item = item.model_copy(update={"weight": item.weight - further - (_ELSEWHERE if outside else 0)})  # noqa: PLW2901
         weight = item.weight - less - (_NAMED if item.kind == "port" and change.source == "files" else 0)
         if item.kind == "path" and item.value in around:
             weight = _AROUND - less  # the checkout a commit lies in, not a file that it touched
@@ -70,6 +78,13 @@ def shared_clues(symptom: Finding | Symptom, change: Change | Candidate) -> tupl
     return tuple(sorted(best.values(), key=lambda item: -item.weight))
 
 
+_OUTSIDE = re.compile(
+    r"(?i)connection (?:refused|reset|timed out)|connect ?timeout|read timed out|max retries exceeded|no route to host"
+    r"|network is unreachable|name resolution|name or service not known|could not translate host|no space left|ENOSPC|quota"
+    r"|out of memory|cannot allocate memory|certificate (?:has )?expired|certificate verify failed|service unavailable"
+    r"|\b50[234] server error|too many requests|bad gateway|gateway time-?out|server closed the connection"
+)
+"""Something outside the program did not do its part: where in the code that surfaced says little about the cause."""
 _REFUSED = re.compile(r"(?i)permission|denied|not permitted|EACCES|EPERM|forbidden")
 """Where access is refused, a change of rights is as telling as one of content."""
 
@@ -98,7 +113,7 @@ def all_shared(symptoms: Iterable[Symptom], change: Candidate) -> tuple[Shared, 
 
 # --- words -----------------------------------------------------------------------------------------------------------
 
-_OWN, _NAME, _PLAIN, _WORDS_CAP = 24.0, 16.0, 8.0, 36.0
+_OWN, _NAME, _PLAIN, _WORDS_CAP = 45.0, 16.0, 8.0, 45.0
 """Points of a package's own name, of a rare name (`pool_size`, `QueuePool`), of a rare plain word, and of all together."""
 _TOKEN = re.compile(r"[A-Za-z_][A-Za-z0-9_]{1,60}(?:[.-][A-Za-z0-9_]{1,60}){0,6}")
 _PATHS = re.compile(r"(?:^|(?<=[\s'\"(=,]))/[^\s'\",;]+")
@@ -142,8 +157,8 @@ def word_points(symptoms: Sequence[Symptom], changes: Sequence[Candidate]) -> li
     for symptom in symptoms:
         if not symptom.indirect:
             message = _message(symptom.text)
-            quoted = words_of(" ".join(match[1] for match in _QUOTED.finditer(message)))
-            wanted |= words_of(message) | dict.fromkeys(quoted, True)  # what an error quotes is a name
+            wanted |= words_of(message)
+            wanted |= dict.fromkeys((_stem(match[1].lower()) for match in _QUOTED.finditer(message)), True)
     theirs = [_words(change) for change in changes]
     frequency = Counter(word for words in theirs for word in words)
     return [
@@ -158,7 +173,8 @@ def _message(text: str) -> str:
     return "\n".join(line for number, line in enumerate(lines) if number == 0 or not line[:1].isspace())
 
 
-_QUOTED = re.compile(r"['\"]([^'\"\n]{2,80})['\"]")
+_QUOTED = re.compile(r"['\"]([A-Za-z_]\w{2,60})['\"]")
+"""What an error quotes is a name."""
 _DRESS = re.compile(r"^(?:python3?-|lib|php-|node-|golang-|ruby-)|(?:-dev|-common|-core|-bin|\d[\d.]*)$")
 
 

@@ -417,6 +417,12 @@ NOISE: list[Told] = [
     _grown("admin: list the newest first", "admin.py", "import json\n\nORDER = '-created'\n"),
     _grown("reports: count per week", "reports.py", "from datetime import date\n\n\ndef weeks():\n    return date.today()\n"),
     _grown("log a line per order", "audit.py", "import logging\n\nlog = logging.getLogger('audit')\n"),
+    # these lie in the path of the failing request, and are innocent all the same
+    _grown("orders: say what total means", "orders.py", "^# the sum of what was ordered\n"),
+    _grown("payments: reuse connections", "payments.py", "$\nSESSION = requests.Session()\n"),
+    _grown("views: sort imports", "views.py", "^# views\n"),
+    lambda n, c: Story("noise", ("commit", "see the handbook", {f"{n.package}/{n.feature}.py": "^# see the handbook\n"})),
+    _grown("settings: explain the pool", "settings.py", "$# pool: see the wiki\n"),
     _noise("commit", "requirements: newer rich", {"requirements.txt": "$rich==13.9\n"}),
     _noise("commit", "nginx: compress answers", {"deploy/nginx.conf": "^gzip on;\n"}),
     _noise("upgrade", "tzdata", "2026a-0", "2026b-0"), _noise("upgrade", "curl", "8.5.0-2", "8.5.0-3"),
