@@ -85,7 +85,7 @@ class _Group:
     def __init__(self, number: int, line: str, said: tuple[str, str], *, stamped: bool, moment: datetime | None) -> None:
         self.first, self.stamped, self.moment = number, stamped, moment
         self.lines: list[str] = []
-        self.head, self.carrier = said
+        self.head, self.carrier = said[0][:MAX_LINE], said[1]
         self._trace = self._go = self._ended = False
         self.add(line, self.head)
 

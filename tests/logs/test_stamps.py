@@ -225,3 +225,27 @@ def test_a_learned_source_is_read_several_times_faster_than_cold() -> None:
         cold._places.clear()
         cold.at(line)
     assert (time.process_time() - middle) > 2 * (middle - began)
+
+
+@pytest.mark.parametrize(
+    "piece",
+    ["1", "10:", "2026-11-20 ", "Nov ", "[", '{"time":', '{"a', " ", "\x1b[0m", "20/Nov/2026:", "at x(", "key=", 'a="', "é"],
+)
+def test_hostile_lines_cost_a_bounded_head_everywhere(piece: str) -> None:
+    from mcp_server.logs.encoding import detect
+    from mcp_server.logs.fields import fields_of
+    from mcp_server.logs.severity import level_of
+
+    line = piece * (2_000_000 // len(piece))
+    reader = StampReader(reference=NOW)
+    reader.learn(
+        ["2026-11-20T10:31:07Z INFO x", '{"time":"2026-11-20T10:31:07Z"}', "10.0.0.1 - - [20/Nov/2026:10:31:07 +0000] x"]
+    )
+    began = time.process_time()
+    for _ in range(5):
+        reader.seen(line)
+        reader.read(line)
+        level_of(line[:65_536])
+        fields_of(line)
+        detect(line.encode())
+    assert time.process_time() - began < 5
