@@ -38,7 +38,9 @@ class Params(Parameters):
     """At least one of the three."""
 
     unit: str | None = Field(
-        None, max_length=251, pattern=r"^[A-Za-z0-9_][A-Za-z0-9:_.\\@-]*$",
+        None,
+        max_length=251,
+        pattern=r"^[A-Za-z0-9_][A-Za-z0-9:_.\\@-]*$",
         description="systemd unit, such as shop or shop.service",
     )
     process: str | None = Field(None, min_length=1, max_length=200, description="Words that its command line holds")
