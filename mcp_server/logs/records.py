@@ -18,6 +18,7 @@ _GOES_ON = re.compile(
     r"\s|Traceback \(|Caused by: |Suppressed: |During handling of |The above exception |\.\.\. \d+ more|[})\]]"
     r"|--- End of |#\d{1,4} [/{\[]|Stack trace:|\d+: 0x|stack backtrace:|note: run with "
 )
+_TRACE_LINE = re.compile(r"\s{1,16}(?:at [\w$.<(/]|File \"|from \S|\.\.\. \d+ more|[~^]+$|--->? )")
 _GO_ON = re.compile(r"goroutine \d+ \[|created by |exit status \d|\[signal |[\w./*()\[\]{}-]{1,200}\(.{0,400}\)$")
 _TRACE_END = re.compile(r"[A-Za-z_][\w.]{0,120}(?::|$)")
 # what a container runtime, syslog or `docker logs -t` puts before every line, also before each line of a trace
@@ -86,13 +87,14 @@ class _Group:
         self.first, self.stamped, self.moment = number, stamped, moment
         self.lines: list[str] = []
         self.head, self.carrier = said[0][:MAX_LINE], said[1]
-        self._trace = self._go = self._ended = False
+        self._trace = self._go = self._ended = self._open = False
         self.add(line, self.head)
 
     def add(self, line: str, message: str) -> None:
         self.lines.append(line if len(line) <= MAX_LINE else line[:MAX_LINE] + f"… ({len(line) - MAX_LINE} more)")
         self._ended = self._trace and not _GOES_ON.match(message) and bool(_TRACE_END.match(message))
         self._trace = not self._ended and (self._trace or message.startswith("Traceback ("))
+        self._open = self._open or self._trace or bool(_TRACE_LINE.match(message))
         self._go = self._go or message.startswith(("panic: ", "fatal error: ", "goroutine "))
 
     def goes_on(self, message: str) -> bool:
@@ -116,6 +118,8 @@ class _Group:
         message, carrier = said
         if not carrier or carrier != self.carrier or (not message and not (self._trace or self._ended)):
             return None
+        if message[:1] in (" ", "\t"):  # many programs put a blank more before their level
+            return message if _TRACE_LINE.match(message) or (self._open and message.startswith(("  ", "\t"))) else None
         return message if self.goes_on(message) else None
 
 

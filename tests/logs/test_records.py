@@ -164,3 +164,14 @@ def test_records_stream_and_name_their_first_line_and_times_that_go_backwards() 
 def test_lines_since_boot_are_records_without_an_instant() -> None:
     records = split("[    1.000000] a\n[    2.000000] b\n", reference=NOW).records
     assert [(item.text, item.at) for item in records] == [("[    1.000000] a", None), ("[    2.000000] b", None)]
+
+
+@pytest.mark.parametrize("gap", [" ", "  ", "   "])
+def test_levels_behind_more_than_one_blank_begin_records(gap: str) -> None:
+    text = "\n".join(f"2026-11-20T10:31:0{n}.412Z{gap}INFO 1 --- [main] c.s.App : line {n}" for n in range(4))
+    assert len(split(text, reference=NOW).records) == 4
+
+
+def test_lines_of_two_programs_in_one_syslog_are_not_mixed() -> None:
+    text = 'Nov 20 10:31:07 host a[1]: Traceback (most recent call last):\nNov 20 10:31:07 host b[2]:   File "x", line 1'
+    assert len(split(text, zone=UTC, reference=NOW).records) == 2
