@@ -1,7 +1,8 @@
 """How one source writes its stamps: learned from one line, read from the next ones by position, without searching.
 
 A learned layout gives exactly what the cold reading gives, or nothing: digits must stand where digits stood, every other
-character must be the same, and what follows must not be able to belong to the stamp.
+character must be the same, and what follows must not be able to belong to the stamp. (In JSON lines the member learned
+is read, though a line may have another one that names a time before it.)
 """
 
 import re

@@ -28,6 +28,7 @@ _CARRIER = re.compile(
 )
 # what databases and PHP write below an error, stamped as well
 _ADDED = re.compile(r"[\s\]:](?:(?:DETAIL|HINT|CONTEXT|STATEMENT|QUERY|LOCATION): {2}|PHP Stack trace:|PHP {2,5}\d{1,3}\. )")
+_PROCESS = re.compile(r"\[\d{1,10}\]")
 _HEAD = 300
 _TOGETHER = 10.0
 """Seconds within which stamped lines can be parts of one record."""
@@ -114,7 +115,8 @@ class _Group:
         if found is None or self.moment is None or abs((found - self.moment).total_seconds()) > _TOGETHER:
             return None
         if (":  " in line[:_HEAD] or "PHP " in line[:_HEAD]) and _ADDED.search(line, 12, _HEAD):
-            return line
+            mine, other = _PROCESS.search(self.lines[0], 0, _HEAD), _PROCESS.search(line, 0, _HEAD)
+            return line if mine is None or other is None or mine[0] == other[0] else None
         message, carrier = said
         if not carrier or carrier != self.carrier or (not message and not (self._trace or self._ended)):
             return None

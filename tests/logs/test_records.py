@@ -175,3 +175,8 @@ def test_levels_behind_more_than_one_blank_begin_records(gap: str) -> None:
 def test_lines_of_two_programs_in_one_syslog_are_not_mixed() -> None:
     text = 'Nov 20 10:31:07 host a[1]: Traceback (most recent call last):\nNov 20 10:31:07 host b[2]:   File "x", line 1'
     assert len(split(text, zone=UTC, reference=NOW).records) == 2
+
+
+def test_what_another_process_adds_is_no_part_of_an_error() -> None:
+    text = "2026-11-20 10:31:07 UTC [12] ERROR:  no\n2026-11-20 10:31:07 UTC [13] STATEMENT:  select 1\n"
+    assert len(split(text, reference=NOW).records) == 2
