@@ -64,6 +64,7 @@ class Leaf:
     first: int | None = None
     last: int | None = None
     raw: Inflated | None = None
+    path: str = ""
 
     def saw(self, at: int | None) -> None:
         """Note the time of something that was read."""
@@ -135,6 +136,10 @@ class Opener:
         """The same opener for another window, with this share of the time that is left."""
         end = time.monotonic() + share * self.left()
         return Opener(question, self._limits, self._policy, self._settings, lambda: max(0.0, end - time.monotonic()))
+
+    def rotated(self, leaf: Leaf) -> bool:
+        """Whether older files of the leaf's set are there."""
+        return leaf.stamps is not None and self._question.rotated and len(members(leaf.path, self._policy)) > 1
 
     def open(self, *, predecessors: bool, **journals: object) -> Leaves:
         """All leaves that can hold something of the window. `predecessors` opens rotated files too."""
@@ -213,7 +218,16 @@ class Opener:
             zone, name = self._zone(member.path)
             stamps = StampReader(zone=zone, host_zone=self._host_zone()[0] or UTC, reference=member.modified)
             stamps.learn(line for line in head.split(b"\n")[:400] if line)
-            return Leaf(source.name, plain, clock_of(stamps), stamps, name or self._host_zone()[1], member.modified, raw=raw)
+            return Leaf(
+                source.name,
+                plain,
+                clock_of(stamps),
+                stamps,
+                name or self._host_zone()[1],
+                member.modified,
+                raw=raw,
+                path=member.path,
+            )
         except BaseException:
             source.close()
             raise

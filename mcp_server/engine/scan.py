@@ -4,6 +4,7 @@ Every text is redacted whole, by the caller's redactor, before it is cut to fit:
 """
 
 import heapq
+from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -24,12 +25,13 @@ from mcp_server.core.reader import Limits
 from mcp_server.core.settings import LogSettings, ReadSettings
 from mcp_server.engine.log_leaves import Leaf, Leaves, Opener, moment_of, nanoseconds
 from mcp_server.logs.cursor import Mark, moved, open_cursor, write_cursor
-from mcp_server.logs.merge import merge
+from mcp_server.logs.merge import Merged, merge
 from mcp_server.logs.pages import CURSOR_KEY, Redact, cost, decoded, fits, record, wanted
 from mcp_server.logs.search import Hit, compile_patterns, search
 from mcp_server.logs.tail import last_records
 from mcp_server.logs.window import Piece, Ranges, find_window
 from mcp_server.targets.inflate import Inflated
+from mcp_server.targets.journal import JournalText, is_journal
 
 _STRETCH = 1_048_576
 _TAIL_BYTES = 67_108_864
@@ -103,17 +105,23 @@ def _query(call: LogQuestion) -> dict[str, object]:
     return call.model_dump(mode="json", exclude=left)
 
 
-def _places(call: Any, leaves: list[Leaf]) -> tuple[list[int] | None, str | None]:
-    """Where the cursor goes on in each leaf (0 in a file that came since), or why it leads nowhere.
+_FLOOR = "floor"
+"""Stands for no file: the offset of its mark is the moment up to which a merge has told everything."""
+
+
+def _places(call: Any, leaves: list[Leaf]) -> tuple[list[int] | None, str | None, int | None]:
+    """Where the cursor goes on in each leaf (0 in a file that came since), or why it leads nowhere; and the floor.
 
     Files are told by what they are, not by their names: one that was only renamed is found again.
     """
     if not call.cursor:
-        return None, None
+        return None, None, None
     try:
         marks = open_cursor(call.cursor, _query(call), CURSOR_KEY)
     except BadInput as error:
-        return None, error.message
+        return None, error.message, None
+    floor = next((mark.offset for mark in marks if mark.identity == _FLOOR), None)
+    marks = tuple(mark for mark in marks if mark.identity != _FLOOR)
     offsets = []
     for leaf in leaves:
         mark = next((mark for mark in marks if moved(mark, leaf.source) is None), None)
@@ -121,8 +129,8 @@ def _places(call: Any, leaves: list[Leaf]) -> tuple[list[int] | None, str | None
         marks = tuple(other for other in marks if other is not mark)
     if marks:
         named = ", ".join(leaf.name for leaf in leaves[:3])
-        return None, f"a file of {named} was rotated away, truncated or replaced since"
-    return offsets, None
+        return None, f"a file of {named} was rotated away, truncated or replaced since", None
+    return offsets, None, floor
 
 
 def _mark(leaf: Leaf, offset: int) -> Mark:
@@ -133,36 +141,44 @@ def _mark(leaf: Leaf, offset: int) -> Mark:
 
 
 def _tail(call: TailLog, opener: Opener, limits: Limits, redact: Redact) -> LogPage:
-    with opener.open(predecessors=True, **_last(call)) as leaves:
+    """Of a rotated set the newest file alone is opened, unless its records are not enough."""
+    try:
+        mark = open_cursor(call.cursor, _query(call), CURSOR_KEY)[0] if call.cursor else None
+    except (BadInput, IndexError) as error:
+        return LogPage(seen=LogSeen(), rotated=error.message if isinstance(error, BadInput) else "the cursor names no place")
+    page = None if mark else _tail_page(call, opener, limits, redact, None, False)
+    if page is None or (len(page.records) < call.count and page.cursor is None and call.rotated):
+        page = _tail_page(call, opener, limits, redact, mark, True)
+    return page
+
+
+def _tail_page(
+    call: TailLog, opener: Opener, limits: Limits, redact: Redact, mark: Mark | None, predecessors: bool
+) -> LogPage:  # fmt: skip
+    with opener.open(predecessors=predecessors, **_last(call, mark)) as leaves:
         over, found = enough(opener, limits), list[tuple[Leaf, Piece]]()
         places, rotated, start = leaves.leaves, None, None
-        if call.cursor:
+        if mark:
             for leaf in leaves.leaves:
                 _seekable(leaf)
-            places, start, rotated = _before(call, leaves.leaves)
+            places, start, rotated = _before(mark, leaves.leaves)
         goes_on: tuple[Leaf, int] | None = None
         for leaf in () if rotated else reversed(places):
             at, start = start, None
-            goes_on = None
             _seekable(leaf)
             before = _back(leaf, call, leaves, at, call.count - len(found), over, found)
-            if before:
-                goes_on = (leaf, before)
-            if len(found) >= call.count or before:
+            if before or len(found) >= call.count:
+                older = places.index(leaf) > 0 or (not predecessors and opener.rotated(leaf)) or _limited(leaf)
+                goes_on = (leaf, before) if before or older else None
                 break
+            if _limited(leaf):
+                goes_on = (leaf, 0)
         found.sort(key=lambda item: leaves.leaves.index(item[0]))
         texts = [(leaf, piece, redact(decoded(piece.data))) for leaf, piece in found]
         shown = fits([text for *_, text in texts], call.chars, newest=True)
         used = texts[len(texts) - len(shown) :]
         if len(used) < len(texts):
-            goes_on = (used[0][0], used[0][1].start) if used else goes_on
-        elif (
-            goes_on is None
-            and used
-            and (older := leaves.leaves[: leaves.leaves.index(used[0][0])])
-            and len(found) >= call.count
-        ):
-            goes_on = (older[-1], older[-1].source.size or 0)
+            goes_on = (used[0][0], used[0][1].start)
         records = tuple(
             record(
                 leaves.leaves.index(leaf), text, moment_of(piece.at), _same, size=piece.end - piece.start,
@@ -170,30 +186,43 @@ def _tail(call: TailLog, opener: Opener, limits: Limits, redact: Redact) -> LogP
             )
             for (leaf, piece, whole), text in zip(used, shown, strict=True)
         )  # fmt: skip
-        cursor = write_cursor([_mark(*goes_on)], _query(call), CURSOR_KEY) if goes_on else None
+        cursor = write_cursor([_place(*goes_on)], _query(call), CURSOR_KEY) if goes_on else None
         return LogPage(seen=seen_of(leaves, call), records=records, cursor=cursor, rotated=rotated)
 
 
-def _before(call: TailLog, leaves: list[Leaf]) -> tuple[list[Leaf], int | None, str | None]:
+def _before(mark: Mark, leaves: list[Leaf]) -> tuple[list[Leaf], int | None, str | None]:
     """The leaves up to the one in which the cursor goes on, the offset there, or why it leads nowhere."""
-    try:
-        mark = open_cursor(call.cursor or "", _query(call), CURSOR_KEY)[0]
-    except (BadInput, IndexError) as error:
-        return [], None, error.message if isinstance(error, BadInput) else "the cursor names no place"
     for index, leaf in enumerate(leaves):
-        if moved(mark, leaf.source) is None:
+        if isinstance(leaf.source, JournalText):
+            if leaf.source.cursors and leaf.source.cursors[-1][1] == mark.identity:
+                return leaves[: index + 1], leaf.source.cursors[-1][0], None
+        elif moved(mark, leaf.source) is None:
             return leaves[: index + 1], mark.offset, None
-    return [], None, f"{leaves[-1].name if leaves else call.named()} was rotated away, truncated or replaced since"
+    return [], None, f"{leaves[-1].name if leaves else 'the log'} was rotated away, truncated or replaced since"
+
+
+def _place(leaf: Leaf, offset: int) -> Mark:
+    """Where a tail goes on: in the journal, before the entry that stands there, by the journal's own cursor."""
+    if isinstance(leaf.source, JournalText):
+        index = max(0, bisect_right(leaf.source.cursors, (offset, "\U0010ffff")) - 1)
+        return Mark(0, 0, leaf.source.cursors[index][1])
+    return _mark(leaf, offset)
+
+
+def _limited(leaf: Leaf) -> bool:
+    """Whether a journal was asked for its last entries only, and gave as many."""
+    return isinstance(leaf.source, JournalText) and bool(leaf.source.cursors) and leaf.source.limited
 
 
 def _same(text: str) -> str:
     return text  # already redacted
 
 
-def _last(call: TailLog) -> dict[str, object]:
-    """A journal is asked for its last entries only, where nothing else was asked for."""
-    plain = not (call.match or call.fields or call.cursor or call.since)
-    return {"count": max(call.count, 1_000)} if plain else {}
+def _last(call: TailLog, mark: Mark | None) -> dict[str, object]:
+    """A journal is asked for its last entries only, where nothing else was asked for; a cursor goes back from its entry."""
+    plain = not (call.match or call.fields)
+    options: dict[str, object] = {"count": max(call.count + 1, 1_000)} if plain else {}
+    return options | ({"cursor": mark.identity} if mark and any(map(is_journal, call.sources)) else {})
 
 
 def _seekable(leaf: Leaf) -> None:
@@ -259,7 +288,7 @@ def _wants(call: TailLog, text: str) -> bool:
 def _search(call: SearchLog, opener: Opener, limits: Limits, redact: Redact) -> LogHits:
     matcher = compile_patterns(call.patterns, regex=call.regex, ignore_case=call.ignore_case)
     with opener.open(predecessors=call.since is not None) as leaves:
-        starts, rotated = _places(call, leaves.leaves)
+        starts, rotated, _ = _places(call, leaves.leaves)
         over = enough(opener, limits)
         found: list[list[tuple[int, int, Hit]]] = []
         counts, count, nexts = [0] * len(call.patterns), 0, list[int | None]()
@@ -299,9 +328,10 @@ def _search(call: SearchLog, opener: Opener, limits: Limits, redact: Redact) -> 
             )
         stamps = [at for hits in found for at, _, _ in hits if at >= 0]
         latest = [at for at in lasts if at is not None] + stamps
+        known = all(more is None for more in nexts) or len(lasts) == len([at for at in lasts if at is not None])
         return LogHits(
             seen=seen_of(leaves, call), records=page, cursor=cursor, rotated=rotated, count=count, counts=tuple(counts),
-            first=moment_of(min(stamps, default=None)), last=moment_of(max(latest, default=None)),
+            first=moment_of(min(stamps, default=None)), last=moment_of(max(latest, default=None)) if known else None,
         )  # fmt: skip
 
 
@@ -330,7 +360,7 @@ def _timed(leaf: Leaf, hits: tuple[Hit, ...], index: int) -> list[tuple[int, int
     timed, last = [], -1
     for hit in hits:
         at = leaf.at(hit.line[:4_096])
-        if at is None and last < 0 and hit.start and leaf.source.size is not None:
+        if at is None and last < 0 and hit.start:
             low = max(0, hit.start - _BACK)
             stretch = leaf.source.read_at(low, hit.start - low).split(b"\n")
             at = next((found for found in map(leaf.at, reversed(stretch[1:])) if found is not None), None)
@@ -381,49 +411,44 @@ def _hit_text(leaf: Leaf, hit: Hit, redact: Redact) -> str:
 
 def _merge(call: MergeLogs, opener: Opener, limits: Limits, redact: Redact) -> LogPage:
     with opener.open(predecessors=call.since is not None) as leaves:
-        places, rotated = _places(call, leaves.leaves)
+        places, rotated, floor = _places(call, leaves.leaves)
         if rotated:
             return LogPage(seen=seen_of(leaves, call), rotated=rotated)
         starts = places or [0] * len(leaves.leaves)
-        over, room, records = enough(opener, limits), call.chars, list[LogRecord]()
+        over, room, records, notes = enough(opener, limits), call.chars, list[LogRecord](), list[str]()
         ends, more = list(starts), False
-        for item in _merged(call, leaves, starts):
+        for passed, item in enumerate(_merged(call, leaves, starts, floor, notes), start=1):
+            if passed % 256 == 0 and over():
+                detail = f"the time was spent after {len(records)} records"
+                leaves.cut("the merge", detail, "go on with the cursor, or narrow since")
+                more = True
+                break
             leaf, text = leaves.leaves[item.source], decoded(item.data)
-            if over():
-                leaves.cut(
-                    "the merge", f"the time was spent after {len(records)} records", "go on with the cursor, or narrow since"
-                )
-                more = True
-                break
-            if not wanted(text, call.level, call.fields):
-                ends[item.source] = item.start + len(item.data)
-                continue
-            whole = redact(text)
-            short = fits([whole], min(room, max(call.chars // 3, 240)), newest=False)[0]
-            if records and (cost(short) > room or len(records) >= call.limit):
-                more = True
-                break
-            room -= cost(short)
-            leaf.saw(item.at)
-            ends[item.source] = item.start + len(item.data)
-            records.append(
-                record(
-                    item.source,
-                    short,
-                    moment_of(item.at),
-                    _same,
-                    size=len(item.data),
-                    late=item.late,
-                    cut=item.cut or short != whole,
-                )
-            )
+            if wanted(text, call.level, call.fields):
+                whole = redact(text)
+                short = fits([whole], call.chars, newest=False)[0]
+                if records and (cost(short) > room or len(records) >= call.limit):
+                    more = True
+                    break
+                room -= cost(short)
+                leaf.saw(item.at)
+                cut = item.cut or short != whole
+                told = record(
+                    item.source, short, moment_of(item.at), _same, size=item.end - item.start, late=item.late, cut=cut
+                )  # fmt: skip
+                records.append(told)
+            ends[item.source], floor = item.end, item.key
+        for note in dict.fromkeys(notes):
+            leaves.cut(call.named(), note)
         marks = [_mark(leaf, end) for leaf, end in zip(leaves.leaves, ends, strict=True)]
+        marks += [Mark(floor, 0, _FLOOR)] if floor is not None and floor >= 0 else []
         cursor = write_cursor(marks, _query(call), CURSOR_KEY) if more else None
         return LogPage(seen=seen_of(leaves, call), records=tuple(records), cursor=cursor)
 
 
-def _merged(call: MergeLogs, leaves: Leaves, starts: list[int]) -> Iterator[Any]:
+def _merged(call: MergeLogs, leaves: Leaves, starts: list[int], floor: int | None, notes: list[str]) -> Iterator[Merged]:
     return merge(
         [leaf.source for leaf in leaves.leaves], [leaf.at for leaf in leaves.leaves], since=nanoseconds(call.since),
         until=nanoseconds(call.until), ranges=[window_of(leaf, call, leaves) for leaf in leaves.leaves], starts=starts,
+        floor=floor, notes=notes,
     )  # fmt: skip

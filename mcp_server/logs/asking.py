@@ -137,7 +137,10 @@ def not_opened(seen: LogSeen, params: LogParameters, evidence: str) -> Iterator[
 def goes_on(cursor: str | None, what: str = "more") -> Iterator[Statement]:
     """How to go on."""
     if cursor:
-        yield Statement(text=what + ": the same call with cursor={cursor}", values={"cursor": cursor})
+        if len(cursor) <= 150:  # longer values are shortened where they stand in a sentence
+            yield Statement(text=what + ": the same call with cursor={cursor}", values={"cursor": cursor})
+        else:
+            yield Statement(text=what + ": the same call with this cursor, whole", quotes=(cursor,))
 
 
 def looked_at(parts: Iterable[LogPart]) -> str:

@@ -83,7 +83,7 @@ def fits(texts: Sequence[str], room: int, *, newest: bool) -> list[str]:
     share = max(LEAST, room // 3)
     for text in reversed(texts) if newest else texts:
         short = text
-        limit = min(share, room - _COST)
+        limit = share if found else min(share, room)  # only the first is squeezed into what there is
         while cost(short) > limit > 0:  # what is made visible grows
             short = shortened(text, max(20, min(len(short) - 1, limit - cost(short) + len(short))))
             if len(short) <= 60:

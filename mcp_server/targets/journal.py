@@ -36,6 +36,8 @@ class JournalText(Opened):
 
     form = "journal"
     damaged = False
+    limited = False
+    """Only the last entries were asked for, and older ones may be there."""
 
     def __init__(self, name: str, data: bytes, cursors: list[tuple[int, str]], stopped: str | None) -> None:
         """`stopped` says why older entries of the window are missing; None when all are there."""
@@ -83,7 +85,8 @@ def read(
     if doubts and not done.out:
         raise doubts[0]
     source = _text(address, done.out, done.cut)
-    source.doubts = doubts
+    source.doubts = [*doubts, *source.doubts]
+    source.limited = count is not None and len(source.cursors) >= count
     return source
 
 
