@@ -1,4 +1,4 @@
-"""What a symptom and a change share: typed clues (`module:stripe`, `path:/etc/nginx/nginx.conf`), and words.
+"""What a symptom and a change share: typed clues such as `module:stripe` or `path:/etc/nginx/nginx.conf`.
 
 The weights are points as everywhere in the ranking: ten double the odds. A module's name in a diff says more than a folder
 that both lie in.
@@ -6,8 +6,9 @@ that both lie in.
 
 import math
 import re
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
 
 from pydantic import Field
 
@@ -37,31 +38,69 @@ class Shared(Noun):
     weight: int
 
 
-def shared_clues(symptom: Finding | Symptom, change: Change | Candidate) -> tuple[Shared, ...]:
+@dataclass(frozen=True)
+class Traces:
+    """A change's clues, arranged so that each clue of a symptom finds its like without going through all of them."""
+
+    change: Candidate
+    texts: tuple[str, ...]
+    exact: frozenset[tuple[str, str]]
+    names: Mapping[str, Sequence[tuple[str, str]]]
+    """Modules and packages by their normal name."""
+    inside: Mapping[str, Sequence[str]]
+    """Paths by every folder they lie in."""
+    relative: tuple[str, ...]
+    around: frozenset[str]
+    """Paths that hold others of the same change: the checkout a commit lies in, not a file that it touched."""
+
+    def less(self, refused: bool) -> int:
+        """What every clue loses: many clues, only rights (unless access is refused), a mere start."""
+        rights = _RIGHTS if self.change.kind == "attributes" and not refused else 0
+        return round(2.5 * math.log2(max(1, len(self.exact)))) + rights + (_START if "runtime" in self.change.kinds() else 0)
+
+
+def traces(change: Change | Candidate) -> Traces:
+    """The arrangement of one change."""
+    texts = tuple(_texts(change))
+    change = change if isinstance(change, Candidate) else candidate_of(change)
+    names: dict[str, list[tuple[str, str]]] = {}
+    inside: dict[str, list[str]] = {}
+    exact = dict.fromkeys(map(_split, change.all_clues()))
+    for kind, value in exact:
+        if kind in ("module", "package"):
+            names.setdefault(_normal(value), []).append((kind, value))
+        for folder in _folders(value) if kind == "path" else ():
+            inside.setdefault(folder, []).append(value)
+    paths = [value for kind, value in exact if kind == "path"]
+    return Traces(
+        change, texts, frozenset(exact), names, inside, tuple(path for path in paths if not path.startswith("/")),
+        frozenset(path for path in paths if path.rstrip("/") in inside),
+    )  # fmt: skip
+
+
+def _folders(path: str) -> list[str]:
+    parts = path.rstrip("/").split("/")
+    return ["/".join(parts[:count]) for count in range(2, len(parts))]
+
+
+def shared_clues(symptom: Finding | Symptom, change: Change | Candidate | Traces) -> tuple[Shared, ...]:
     """What they share, the most telling first; empty when only the time connects them.
 
     A change with many clues (a row of files told as one) says less with each of them; a change of rights says little; a
     file names all its ports, changed or not; the start of a process is how other changes take effect.
     """
-    texts = _texts(change)
-    change = change if isinstance(change, Candidate) else candidate_of(change)
-    clues, theirs = symptom.clues, [_split(clue) for clue in change.all_clues()]
-    paths = [value for kind, value in theirs if kind == "path"]
-    around = {path for path in paths if any(other.startswith(path.rstrip("/") + "/") for other in paths)}
-    found = [shared for clue in clues for other in theirs if (shared := _match(*_split(clue), *other))]
-    found += [
-        Shared(kind="word", value=value, how="stands in the change", weight=WEIGHT["word"])
-        for kind, value in map(_split, clues)
-        if kind == "word" and len(value) >= 3 and any(value in text for text in texts)
-    ]
+    theirs = change if isinstance(change, Traces) else traces(change)
+    change, clues, around = theirs.change, symptom.clues, theirs.around
+    found = [shared for clue in clues for shared in _matches(*_split(clue), theirs)]
     if symptom.component and symptom.component == change.component:
         found.append(Shared(kind="component", value=symptom.component, how="the same component", weight=_COMPONENT))
-    frames = [value for kind, value in map(_split, clues) if kind == "path" and class_of(value) == "code"]
-    outside = _OUTSIDE.search(_said(symptom)) is not None
+    if not found:
+        return ()
+    frames = [value for kind, value in map(_split, clues) if kind == "path" and _is_code(value)]
+    said = symptom.text if isinstance(symptom, Symptom) else " ".join((symptom.text, *symptom.quotes))
+    outside, refused = _nature(said)
+    less = theirs.less(refused)
     best: dict[tuple[str, str], Shared] = {}
-    less = round(2.5 * math.log2(max(1, len(theirs)))) + (_RIGHTS if change.kind == "attributes" else 0)
-    less -= _RIGHTS if change.kind == "attributes" and _REFUSED.search(_said(symptom)) else 0
-    less += _START if "runtime" in change.kinds() else 0
     whole = any(_holds(clue.removeprefix("path:"), top) for clue in clues for top in around)
     for item in found:
         if whole and item.how == _HOW_INSIDE:  # every commit of a checkout lies inside it
@@ -89,15 +128,23 @@ _REFUSED = re.compile(r"(?i)permission|denied|not permitted|EACCES|EPERM|forbidd
 """Where access is refused, a change of rights is as telling as one of content."""
 
 
-def _said(symptom: Finding | Symptom) -> str:
-    return symptom.text if isinstance(symptom, Symptom) else " ".join((symptom.text, *symptom.quotes))
+@lru_cache(maxsize=4_096)
+def _is_code(path: str) -> bool:
+    return class_of(path) == "code"
+
+
+@lru_cache(maxsize=256)
+def _nature(said: str) -> tuple[bool, bool]:
+    """Whether an error speaks of something outside, and of refused access."""
+    return _OUTSIDE.search(said) is not None, _REFUSED.search(said) is not None
 
 
 def all_shared(symptoms: Iterable[Symptom], change: Candidate) -> tuple[Shared, ...]:
     """Over several symptoms, each clue once with its highest weight; consequences lend only their telling clues."""
     found: list[Shared] = []
+    theirs = traces(change)
     for symptom in symptoms:
-        shared = shared_clues(symptom, change)
+        shared = shared_clues(symptom, theirs)
         if symptom.indirect:
             lent = [item for item in shared if item.kind in _LENT and item.how == "exact"]
             shared = tuple(
@@ -111,139 +158,35 @@ def all_shared(symptoms: Iterable[Symptom], change: Candidate) -> tuple[Shared, 
     return tuple(sorted(once.values(), key=lambda item: -item.weight))
 
 
-# --- words -----------------------------------------------------------------------------------------------------------
-
-_OWN, _NAME, _PLAIN, _WORDS_CAP = 45.0, 16.0, 8.0, 45.0
-"""Points of a package's own name, of a rare name (`pool_size`, `QueuePool`), of a rare plain word, and of all together."""
-_TOKEN = re.compile(r"[A-Za-z_][A-Za-z0-9_]{1,60}(?:[.-][A-Za-z0-9_]{1,60}){0,6}")
-_PATHS = re.compile(r"(?:^|(?<=[\s'\"(=,]))/[^\s'\",;]+")
-_CAMEL = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+")
-_SAID = """
-the and for with from this that not are was were has have had will would can could been being its into than then them
-error errors err failed failure fail failing exception traceback most recent call last file line lines module modules
-import imports request requests response responses server servers client clients host hosts http https get post put head
-status code info warn warning critical debug fatal log logs logger logging level message msg name names value values
-none null true false self return def class raise raised try except while when where what which data type types object
-objects str int float bool list dict key keys set add added remove removed update updated change changed new old use
-used using make main init test tests conf config configuration settings setting option options default service services
-app apps application web page pages user users system process processes worker workers thread threads start started stop
-stopped run running time times second seconds date day run root home var etc usr lib bin srv python python3 gunicorn
-nginx site packages com org net www local localhost index utf utf8 src one two all any more less only after before
-during over under out off per cannot could does did doing done about because upstream connection connect address port
-path let const function await async handle handler base core common util utils helper helpers also now same other some
-such very just like even exit pid src via but you your our their there here
-"""
-COMMON = frozenset(_SAID.split())
-"""Words that stand in every error and every diff, and therefore say nothing."""
+def _matches(kind: str, value: str, theirs: Traces) -> Iterator[Shared]:
+    """Everything that one clue of a symptom meets in a change."""
+    if kind == "path":
+        yield from _paths(value, theirs)
+    elif kind in ("module", "package"):
+        for other_kind, _ in theirs.names.get(_normal(value), ()):
+            how = "exact" if kind == other_kind else f"{kind} and {other_kind} of one name"
+            yield Shared(kind=kind, value=value, how=how, weight=WEIGHT[kind] - (0 if kind == other_kind else 15))
+    elif kind == "word":
+        if len(value) >= 3 and any(value in text for text in theirs.texts):
+            yield Shared(kind="word", value=value, how="stands in the change", weight=WEIGHT["word"])
+    elif kind in WEIGHT and (kind, value) in theirs.exact:
+        yield Shared(kind=kind, value=value, how="exact", weight=WEIGHT[kind])
 
 
-def words_of(text: str) -> dict[str, bool]:
-    """Words of an error or a diff in lower case, and whether each is a name rather than a plain word. Paths are left out."""
-    found: dict[str, bool] = {}
-    for token in _TOKEN.findall(_PATHS.sub(" ", text)):
-        pieces = [piece.lower() for part in re.split(r"[_.-]", token) for piece in _CAMEL.findall(part)]
-        whole = token.lower().strip("_.-")
-        if len(pieces) > 1 and not all(piece in COMMON for piece in pieces):
-            found[_stem(whole.replace("-", "_"))] = True
-        for piece in pieces:
-            if len(piece) >= 3 and piece not in COMMON and _stem(piece) not in COMMON:
-                found.setdefault(_stem(piece), False)
-    return found
-
-
-def word_points(symptoms: Sequence[Symptom], changes: Sequence[Candidate]) -> list[tuple[float, list[str]]]:
-    """For each change the points of the words it shares with the symptoms; words that stand in every change say nothing."""
-    wanted: dict[str, bool] = {}
-    for symptom in symptoms:
-        if not symptom.indirect:
-            message = _message(symptom.text)
-            wanted |= words_of(message)
-            wanted |= dict.fromkeys((_stem(match[1].lower()) for match in _QUOTED.finditer(message)), True)
-    theirs = [_words(change) for change in changes]
-    frequency = Counter(word for words in theirs for word in words)
-    return [
-        _points(wanted, words, frequency, len(changes), _own_names(change))
-        for change, words in zip(changes, theirs, strict=True)
-    ]
-
-
-def _message(text: str) -> str:
-    """What an error says, without its trace (frames are matched as paths) and without what a visitor asked for."""
-    lines = [line.split(", client: ", 1)[0] for line in text.splitlines()]
-    return "\n".join(line for number, line in enumerate(lines) if number == 0 or not line[:1].isspace())
-
-
-_QUOTED = re.compile(r"['\"]([A-Za-z_]\w{2,60})['\"]")
-"""What an error quotes is a name."""
-_DRESS = re.compile(r"^(?:python3?-|lib|php-|node-|golang-|ruby-)|(?:-dev|-common|-core|-bin|\d[\d.]*)$")
-
-
-def _own_names(change: Candidate) -> set[str]:
-    """What a package is called without the distribution's dress: `python3-psycopg2` is psycopg."""
-    names = [clue.removeprefix("package:") for clue in change.clues if clue.startswith("package:")]
-    if change.source == "git" or len(names) > 3:
-        return set()
-    bare = {_DRESS.sub("", _DRESS.sub("", name)) for name in names}
-    return {piece for name in (*names, *bare) for piece in words_of(name) if len(piece) >= 4}
-
-
-def _points(
-    wanted: Mapping[str, bool], words: set[str], frequency: Counter[str], total: int, own: set[str]
-) -> tuple[float, list[str]]:  # fmt: skip
-    found = []
-    for word in words & wanted.keys():
-        rarity = math.log2((total + 1) / frequency[word]) / math.log2(total + 1)
-        found.append(((_OWN if word in own else _NAME if wanted[word] else _PLAIN) * rarity, word))
-    scored = sorted(found, key=lambda item: (-item[0], item[1]))
-    scored = [item for item in scored if item[0] >= 1]
-    points = sum(value if index == 0 else value / 2 for index, (value, _) in enumerate(scored))
-    return min(_WORDS_CAP, round(points, 1)), [word for _, word in scored[:3]]
-
-
-def _words(change: Candidate) -> set[str]:
-    """Its words; a diff's whole tokens count as names too, so that `pool_size` meets `pool_size`."""
-    if "runtime" in change.kinds() or change.kind == "attributes":
-        return set()
-    files = [
-        clue.rpartition("/")[2] for clue in change.all_clues()[:60] if clue.startswith("path:") and change.source != "files"
-    ]
-    return set(words_of(" ".join((*change.all_words(), *files))))
-
-
-def _stem(word: str) -> str:
-    return word[:-1] if len(word) > 3 and word.endswith("s") and not word.endswith("ss") else word
-
-
-# --- clues -----------------------------------------------------------------------------------------------------------
-
-
-def _match(kind: str, value: str, other_kind: str, other: str) -> Shared | None:
-    if kind == other_kind == "path":
-        return _paths(value, other)
-    if kind in ("module", "package") and other_kind in ("module", "package") and _normal(value) == _normal(other):
-        how = "exact" if kind == other_kind else f"{kind} and {other_kind} of one name"
-        return Shared(kind=kind, value=value, how=how, weight=WEIGHT[kind] - (0 if kind == other_kind else 15))
-    if kind == other_kind and value == other and kind in WEIGHT and kind != "word":
-        return Shared(kind=kind, value=value, how="exact", weight=WEIGHT[kind])
-    return None
-
-
-def _paths(found: str, changed: str) -> Shared | None:
+def _paths(found: str, theirs: Traces) -> Iterator[Shared]:
     """Equal paths, or one inside the other. `/` and folders just below it contain everything and say nothing.
 
     A file that changed inside the folder or mount found says more than a change of the whole folder a found file lies in.
     """
-    if found == changed:
-        return Shared(kind="path", value=found, how="exact", weight=WEIGHT["path"])
-    if found.endswith(f"/{changed}") and not changed.startswith("/"):
-        return Shared(kind="path", value=found, how="ends in the file changed", weight=WEIGHT["path"])
-    for folder, item, how, weight in (
-        (found, changed, _HOW_INSIDE, _INSIDE), (changed, found, HOW_AROUND, _AROUND),
-    ):  # fmt: skip
-        top = folder.rstrip("/")
-        if top.count("/") >= 2 and item.startswith(top + "/"):
-            return Shared(kind="path", value=item, how=how, weight=weight)
-    return None
+    if ("path", found) in theirs.exact:
+        yield Shared(kind="path", value=found, how="exact", weight=WEIGHT["path"])
+    elif any(found.endswith(f"/{path}") for path in theirs.relative):
+        yield Shared(kind="path", value=found, how="ends in the file changed", weight=WEIGHT["path"])
+    top = found.rstrip("/")
+    for item in theirs.inside.get(top, ()) if top.count("/") >= 2 else ():
+        yield Shared(kind="path", value=item, how=_HOW_INSIDE, weight=_INSIDE)
+    if any(folder.count("/") >= 2 and (("path", folder) in theirs.exact) for folder in _folders(found)):
+        yield Shared(kind="path", value=found, how=HOW_AROUND, weight=_AROUND)
 
 
 def _holds(folder: str, top: str) -> bool:
