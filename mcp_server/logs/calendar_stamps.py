@@ -28,6 +28,8 @@ _MONTH_DAY = re.compile(_MONTH + _AFTER_MONTH)
 _DAY_MONTH = re.compile(_BEFORE_MONTH + _MONTH + _SINCE_MONTH)
 _YEAR_MONTH = re.compile(r"([12][90][0-9]{2})[ \t/-]" + _MONTH + r"[ \t/-]{1,2}([0-9]{1,2})[ \tT:]{1,2}" + CLOCK)
 _NUMBERS = re.compile(r"([0-9][0-9]?)([/.-])([0-9]{1,2})(?:\2([0-9]{4}|[0-9]{2}))?" + _GAP + CLOCK)
+_EARLIER = re.compile(r"[0-9][:./时時-][0-9]|[0-9]{6}")
+"""What every stamp holds; where it is missing, no other stamp stands before one that was found."""
 _APART = frozenset(' \t[(<{"=|')
 
 
@@ -43,12 +45,12 @@ def calendar(head: str, families: "Families | None" = None) -> Raw | None:
             found = build(head, match) if start == 0 or _free(head, start) else None
             if found is not None:
                 if best is None or found.start < best.start:
+                    if found.start < 9 or not _EARLIER.search(head, 0, found.start):
+                        return found
                     best, limit = found, found.start + 4  # only what stands before can be better
                 break
             tries -= 1
             match = expression.search(head, start + 1, limit) if tries else None
-        if best is not None and best.start < 9:  # no room for another stamp before it
-            break
     return best
 
 
