@@ -29,8 +29,8 @@ from mcp_server.engine.ranking_series import (
 
 SENSES: tuple[tuple[str, int, float], ...] = (
     (r"success|availab|apdex|healthy|\bup\b|goodput", -1, 1.0),
-    (r"err|fail|5xx|4xx|exception|timeout|drop|reject|refus|abort|retr|crash|restart|lost|panic", 1, 1.0),
-    (r"latenc|duration|response|elapsed|delay|rtt?\b|p\d\d|percentile|slow|_ms\b|wait", 1, 1.0),
+    (r"err|fail|5xx|4xx|exception|timeout|drop|reject|refus|abort|retr(?:y|ies|ans)|crash|restart|lost|panic", 1, 1.0),
+    (r"latenc|duration|response|elapsed|delay|(?:\b|_)rtt?(?:\b|_)|p\d\d|percentile|slow|_ms\b|wait", 1, 1.0),
     (r"queue|lag|backlog|pending|saturat|throttl|block|depth", 1, 0.8),
     (r"cpu|mem|rss|heap|gc\b|disk|swap|\bfd|thread|connection|socket|\bio|load", 1, 0.6),
     (r"rps|qps|tps|throughput|request|calls|traffic|workload|count|rate|bytes|network", 0, 0.4),

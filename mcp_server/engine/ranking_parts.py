@@ -2,6 +2,7 @@
 
 import math
 import re
+from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -50,7 +51,10 @@ RECURRING = re.compile(r"cert|tls|ssl|cron|timer|rotat|batch|backup|token|lease|
 class Context:
     """What the parts need to know of the whole."""
 
-    candidates: Sequence[Candidate]
+    alike: Mapping[tuple[str, ...], Sequence[datetime]]
+    """Times of changes that are the same thing happening again, in order."""
+    undoing: Mapping[str, Sequence[Candidate]]
+    """Changes that take something back, by component."""
     callees: Mapping[str, tuple[str, ...]]
     mapped: frozenset[str]
     failing: tuple[str, ...]
@@ -69,9 +73,15 @@ def context(candidates: Sequence[Candidate], edges: Sequence[Edge], symptoms: Se
         callees.setdefault(edge.caller, []).append(edge.callee)
         callers.setdefault(edge.callee, []).append(edge.caller)
     failing = tuple(dict.fromkeys(item.component for item in symptoms if item.component))
+    alike: dict[tuple[str, ...], list[datetime]] = {}
+    undoing: dict[str, list[Candidate]] = {}
+    for item in sorted(candidates, key=lambda item: item.at):
+        alike.setdefault(_same(item), []).append(item.at)
+        if item.kind == "downgrade" or item.text.startswith("Revert "):
+            undoing.setdefault(item.component, []).append(item)
     last = [item.last for item in symptoms if item.last]
     return Context(
-        candidates, {name: tuple(found) for name, found in callees.items()}, frozenset({*callees, *callers}), failing,
+        alike, undoing, {name: tuple(found) for name, found in callees.items()}, frozenset({*callees, *callers}), failing,
         max(last, default=None), _steps(failing, callees), frozenset(_steps(failing, callers)),
     )  # fmt: skip
 
@@ -186,7 +196,7 @@ def _blast_points(seen: Blast) -> Part:
 
 def undone_part(change: Candidate, known: Context, onset: datetime) -> Part | None:
     """Reverted or replaced since: before the onset it can hardly be the cause; after it, what happened then tells."""
-    reverted = change.reverted_at or _reverted(change, known.candidates)
+    reverted = change.reverted_at or _reverted(change, known.undoing.get(change.component, ()))
     if reverted is None:
         if change.superseded_at and change.superseded_at < onset:
             return Part(name="undone", points=SUPERSEDED, text="replaced before the onset")
@@ -200,16 +210,25 @@ def undone_part(change: Candidate, known: Context, onset: datetime) -> Part | No
     return Part(name="undone", points=UNDONE_ENDED, text="the trouble ended when it was undone")
 
 
-def _reverted(change: Candidate, candidates: Sequence[Candidate]) -> datetime | None:
+def _reverted(change: Candidate, undoing: Sequence[Candidate]) -> datetime | None:
     """When a later change of the same component took it back: a revert commit by its subject, a package back to its version."""
-    for other in candidates:
-        if other.component != change.component or other.at < change.at or other is change:
+    for other in undoing:
+        if other.at < change.at or other is change:
             continue
         if change.text and other.text.startswith(f'Revert "{change.text}'[:70]):
             return other.at
         if other.kind == "downgrade" and change.kind == "upgrade":
             return other.at
     return None
+
+
+def _same(change: Candidate) -> tuple[str, ...]:
+    return (change.source, change.kind, change.component, change.text)
+
+
+def _again(times: Sequence[datetime], moment: datetime, exact: timedelta) -> datetime | None:
+    place = bisect_left(times, moment - exact)
+    return times[place] if place < len(times) and times[place] <= moment + exact else None
 
 
 def history_parts(change: Candidate, known: Context, history: Sequence[Past], onset: datetime) -> Iterator[Part]:
@@ -221,14 +240,10 @@ def history_parts(change: Candidate, known: Context, history: Sequence[Past], on
             text = "an earlier incident had this cause" if clue else "an earlier incident came from this component"
             yield Part(name="history", points=HISTORY_CLUE if clue else HISTORY_COMPONENT, text=text)
             break
-    same = (change.source, change.kind, change.component, change.text)
     for period, exact in ECHOES:
-        echo = next(
-            (o for o in known.candidates if o is not change and (o.source, o.kind, o.component, o.text) == same
-             and abs(change.at - o.at - period) <= exact), None
-        )  # fmt: skip
+        echo = _again(known.alike[_same(change)], change.at - period, exact)
         if echo is not None:
-            trouble = any(abs(past.at - echo.at) <= exact + timedelta(minutes=30) for past in history)
+            trouble = any(abs(past.at - echo) <= exact + timedelta(minutes=30) for past in history)
             text = "the same happened {ago} earlier, " + ("with trouble too" if trouble else "without trouble that is known")
             yield Part(
                 name="echo",
