@@ -90,6 +90,9 @@ def _month_day(head: str, match: re.Match[str]) -> Raw | None:
     month = MONTHS.get(groups[0].lower())
     if month is None:
         return None
+    start = match.start()
+    if start > 4 and head[start - 5 : start - 1].isdigit() and (whole := _YEAR_MONTH.match(head, start - 5)):
+        return _year_month(head, whole)
     clock = clock_of(groups[3:])
     return finish(head, match, (int(groups[2]) if groups[2] else None, month, int(groups[1])), clock, "month name")
 
@@ -144,7 +147,6 @@ def orders(
 Families: TypeAlias = Sequence[tuple[re.Pattern[str], Callable[[str, re.Match[str]], Raw | None]]]
 _FAMILIES: Families = (
     (_YEAR_FIRST, _year_first),
-    (_YEAR_MONTH, _year_month),
     (_MONTH_DAY, _month_day),
     (_DAY_MONTH, _day_month),
     (_PACKED, _packed),

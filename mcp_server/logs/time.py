@@ -96,7 +96,9 @@ def moment_of(raw: Raw, reference: datetime | None, zone: tzinfo | None) -> tupl
         moment += timedelta(days=hour // 24, seconds=second // 60)
     if raw.zone is None:
         return moment, False
-    named, doubtful = zone_of(raw.zone, moment, zone)
+    named, doubtful = offset_zone(raw.zone), False
+    if named is None:
+        named, doubtful = zone_of(raw.zone, moment, zone)
     if named is None:
         return moment, True
     moment = moment.replace(tzinfo=named)
