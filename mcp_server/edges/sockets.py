@@ -31,10 +31,12 @@ def collect(reader: Reader, scope: EdgeScope) -> Iterator[Edge]:
     used: dict[int, Process] = {}
     edges: dict[tuple[str, str], Edge] = {}
     for item, thing in (*served, *socket_files):
-        if (owner := masters.get(item.pid or 0)) is not None and not owner.ours:
+        if (owner := masters.get(item.pid or 0)) is not None:
             used[owner.pid] = owner
-            edge = _edge(thing, process_of(owner), "listens", seen)
-            edges.setdefault((edge.dependent.key, edge.dependency.key), edge)
+        # a port without a visible owner is served all the same
+        server = process_of(owner) if owner else Component(kind="process", name=f"unseen owner of {thing.key}"[:500])
+        edge = _edge(thing, server, "listens", seen)
+        edges.setdefault((edge.dependent.key, edge.dependency.key), edge)
     yield from edges.values()
     yield from _connections(reader, sockets.value.sockets, masters, used, seen)
     for process in sorted(used.values(), key=lambda item: item.pid):
@@ -42,8 +44,8 @@ def collect(reader: Reader, scope: EdgeScope) -> Iterator[Edge]:
             unit = Component(kind="unit", name=process.unit)
             yield _edge(unit, process_of(process), "runs", (processes.evidence,))
             yield _edge(process_of(process), unit, "managed", (processes.evidence,))
-    if not used:
-        reader.empty("sockets: none with an owner")
+    if not edges:
+        reader.empty("listening sockets")
 
 
 def process_of(process: Process) -> Component:

@@ -1,6 +1,7 @@
 """The dependency map of a place: every source of edges asked at once, joined into one graph, with what could not be seen."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import partial
 
 from mcp_server.core.declare import Need
@@ -24,8 +25,8 @@ class Mapped:
     graph: Graph
     coverage: Coverage
     evidence: tuple[str, ...]
-    whole: frozenset[str]
-    """Sources without a blind spot: only of these does silence mean something."""
+    by_source: Mapping[str, tuple[Coverage, tuple[str, ...]]] = field(default_factory=dict)
+    """What each source saw, and the evidence for it: only where it looked does silence mean something."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ def dependencies(session: Session, target: str, asking: Asking) -> Mapped:
         graph=Graph(joined(edge for item in told for edge in item.edges)),
         coverage=_together([item.coverage for item in told]),
         evidence=tuple(dict.fromkeys(name for item in told for name in item.evidence)),
-        whole=frozenset(item.name for item in told if not (item.coverage.blind or item.coverage.cut)),
+        by_source={item.name: (item.coverage, item.evidence) for item in told},
     )
 
 

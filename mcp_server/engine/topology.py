@@ -38,9 +38,12 @@ class Graph:
         self._place = {item.key: number for number, item in enumerate(self.components)}
         self._below: list[list[tuple[int, int]]] = [[] for _ in self.components]
         self._above: list[list[tuple[int, int]]] = [[] for _ in self.components]
+        self._touching: list[list[int]] = [[] for _ in self.components]
         for number, edge in enumerate(self.edges):
+            dependent, dependency = self._place[edge.dependent.key], self._place[edge.dependency.key]
+            self._touching[dependent].append(number)
+            self._touching[dependency].append(number)
             if edge.carries:
-                dependent, dependency = self._place[edge.dependent.key], self._place[edge.dependency.key]
                 self._below[dependent].append((dependency, number))
                 self._above[dependency].append((dependent, number))
 
@@ -76,6 +79,11 @@ class Graph:
                         )
                     )  # fmt: skip
         return tuple(sorted(found, key=lambda item: (item.distance, item.component.key)))
+
+    def touching(self, component: Component) -> tuple[Edge, ...]:
+        """Every edge that begins or ends at it, orders of starting included."""
+        place = self._place.get(component.key)
+        return () if place is None else tuple(self.edges[number] for number in self._touching[place])
 
     def users(self, component: Component) -> int:
         """How many components stand on it directly."""

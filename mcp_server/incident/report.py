@@ -154,13 +154,13 @@ def write(session: Session, report: Report) -> dict[str, str]:
     for suffix, text in (("md", as_markdown(report)), ("html", as_html(report))):
         data = text.encode("utf8", "backslashreplace")
         path = folder / f"{report.incident.id}.{suffix}"
-        _replace(path, data)
+        replace_file(path, data)
         paths[suffix], digests[suffix] = str(path), hashlib.sha256(data).hexdigest()
     session.ledger.append("report.written", {"sha256s": digests, "head": report.head}, incident=report.incident.id)
     return paths
 
 
-def _replace(path: Path, data: bytes) -> None:
+def replace_file(path: Path, data: bytes) -> None:
     """A reader sees the old file or the new one, never half of one."""
     try:
         path.parent.mkdir(mode=0o700, exist_ok=True)
