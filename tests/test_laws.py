@@ -14,7 +14,7 @@ from mcp_server.core.clock import now
 from mcp_server.core.declare import DiagnosticUnit
 from mcp_server.core.outcome import Outcome
 from mcp_server.core.parameters import Parameters
-from mcp_server.engine.catalog import load_catalog
+from mcp_server.engine.catalog import check_examples, load_catalog
 from mcp_server.surface.render import render
 from mcp_server.surface.tools import inventory
 from tests.test_cases import CASES, recorded_answer
@@ -60,6 +60,11 @@ def test_every_parameter_is_described_and_bounded(name: str) -> None:
         assert issubclass(fields, Parameters)
         assert fields.model_config["extra"] == "forbid"
         assert [key for key, field in fields.model_fields.items() if not field.description] == []
+
+
+@pytest.mark.parametrize("name", sorted(CATALOG.diagnostics))
+def test_every_example_is_valid(name: str) -> None:
+    check_examples(CATALOG.diagnostics[name])
 
 
 def test_the_law_of_bounds_sees_what_it_should() -> None:

@@ -122,11 +122,6 @@ def _diagnostic(module: ModuleType) -> DiagnosticUnit:
         raise Broken(f"{module.__file__}: area is {spec.area!r} but the file lies in {area!r}")
     member(module, spec.facts.__name__, Facts)
     params: type[Parameters] = member(module, "Params", Parameters)
-    for example in spec.examples:
-        try:
-            params.parse(example)
-        except BadInput as error:
-            raise Broken(f"{module.__file__}: example {dict(example)} is not valid: {error}") from None
     findings = {}
     for kind in vars(module).values():
         if isinstance(kind, FindingType):
@@ -138,6 +133,15 @@ def _diagnostic(module: ModuleType) -> DiagnosticUnit:
         name=name, spec=spec, params=params, collect=function(module, "collect", ("reader", "params")),
         judge=function(module, "judge", ("facts", "params")), show=show, findings=findings,
     )  # fmt: skip
+
+
+def check_examples(unit: DiagnosticUnit) -> None:
+    """Raises Broken for an example that its own parameters refuse. A check of the documents, too dear for every start."""
+    for example in unit.spec.examples:
+        try:
+            unit.params.parse(example)
+        except BadInput as error:
+            raise Broken(f"{unit.name}: example {dict(example)} is not valid: {error}") from None
 
 
 def _change_source(module: ModuleType) -> ChangeUnit:
