@@ -53,6 +53,7 @@ _HALF = re.compile(r"[ \t]?([AaPp])\.?[Mm]\b\.?")
 _YEAR = re.compile(r"[ \t]{1,3}((?:19[7-9]|20[0-9])[0-9])(?![0-9]|[:./-]\w|::)")
 _BLANK = frozenset(" \t")
 _SIGNS = frozenset("+-−‐‑–")
+_DAYS = frozenset(("mon", "tue", "wed", "thu", "fri", "sat", "sun"))
 _WEEKDAY = re.compile(r"(?:^|[^A-Za-z])((?:mon|tue|wed|thu|fri|sat|sun)[a-z]{0,6}[.,]{0,2}[ \t]{1,2})$", re.I)
 
 
@@ -92,13 +93,11 @@ def finish(
         end = found.end()
         if year is None and (named := _YEAR.match(head, end)):
             year, end = int(named[1]), named.end()
-    if (
-        "month" in name
-        and start
-        and head[start - 1] in _BLANK
-        and (weekday := _WEEKDAY.search(head, max(0, start - 14), start))
-    ):
-        start = weekday.start(1)
+    if start > 3 and "month" in name and head[start - 1] in _BLANK:
+        if head[start - 4 : start - 1].lower() in _DAYS and not (start > 4 and head[start - 5].isalpha()):
+            start -= 4
+        elif weekday := _WEEKDAY.search(head, max(0, start - 14), start):
+            start = weekday.start(1)
     if month > 12 or not 1 <= day <= 31 or hour > 24 or minute > 59 or second > 60:
         return None
     return Raw(start, end, year, month, day, hour, minute, second, ns, zone, name)
