@@ -140,6 +140,14 @@ def ranking(state: str) -> Iterator[Row]:
     yield Row(f"  seed {seed}: python -m bench.ranking {seed}", "", "", "", "")
 
 
+def topology(state: str) -> Iterator[Row]:
+    """The dependency map of 10,000 components and 50,000 edges; there is no peer to compare with."""
+    from bench.topology import figures
+
+    for what, seconds, remark in figures():
+        yield Row(f"map 10,000/50,000: {what}"[:44], f"{seconds * 1000:.0f} ms" if seconds else remark, "", "", "")
+
+
 def _seconds(work: Callable[[], object]) -> float:
     began = time.perf_counter()
     work()
