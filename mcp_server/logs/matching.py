@@ -1,17 +1,26 @@
-"""Which lines of a block match. The engine is Vectorscan (package hyperscan): linear time, many patterns at once, and it
-lets other threads run while it scans. Where it is missing fixed strings are found without it; expressions are refused.
+"""Which lines of a block match. Fixed strings are found by `bytes.find`; expressions, any case and many strings by RE2
+(package google-re2): linear time, never a line break inside a match. Where it is missing, expressions are refused.
 
-Measured on 2 GB in the page cache, seconds: rare string grep -F .63, Vectorscan .37, bytes.find .58, re2 .69, re 1.3;
-`(deadlock|panic): [a-z]+` grep -E 2.9, Vectorscan .24, re2 3.3, re 13.6. re2 keeps the interpreter's lock.
+Measured on 2 GB in the page cache, seconds: rare string grep -F .63, bytes.find .58, RE2 .69, re 1.3;
+`(deadlock|panic): [a-z]+` grep -E 2.9, RE2 3.3, re 13.6; `[0-9]{5} ms` grep -E 31, RE2 3.3, re 21.
+Vectorscan (package hyperscan 0.9.1) takes .24 to .5 for any of them, but its 5.4.12 overlooks matches.
 """
 
 from collections.abc import Sequence
+from operator import itemgetter
 from typing import Any, Protocol
 
 from mcp_server.core.errors import BadInput, CouldNotLook
-from mcp_server.logs.expressions import MAX_LENGTH, MAX_PATTERNS, literal, may_break, prepared, refused
+from mcp_server.logs.expressions import MAX_LENGTH, MAX_PATTERNS, literal, prepared, refused
 
-_REST = b")[^\\n]*\\n"
+_BY_END = itemgetter(2, 0)
+_BREAK = 10
+_FEW = 3
+"""Fixed strings that are looked for one after the other."""
+
+
+Report = tuple[int, ...]
+"""(number of the pattern, 0, end of the line, …), as the engine reports a match: kept as it comes, millions may come."""
 
 
 class Matcher(Protocol):
@@ -19,8 +28,8 @@ class Matcher(Protocol):
 
     patterns: tuple[str, ...]
 
-    def lines(self, data: bytes, length: int) -> list[tuple[int, int]]:
-        """(end of the line, number of the pattern) for each matching line of data[:length], ascending, each pair once."""
+    def lines(self, data: bytes, length: int) -> list[Report]:
+        """Each matching line of data[:length] once per pattern, ascending by end."""
         ...
 
     def first_end(self, line: bytes, which: int) -> int:
@@ -36,111 +45,68 @@ def compile_patterns(patterns: Sequence[str], *, regex: bool = False, ignore_cas
     for text in patterns:
         if not text or len(text) > MAX_LENGTH or (not regex and "\n" in text):
             raise BadInput(f"a pattern has {len(text):,} characters; 1 to {MAX_LENGTH:,} in one line are searched for")
+    if not regex and not ignore_case and len(patterns) <= _FEW:
+        return FixedStrings(tuple(patterns))
     try:
-        import hyperscan  # loaded with the first search: it costs some ms
-
-        return _Scanner(hyperscan, tuple(patterns), regex=regex, ignore_case=ignore_case)
+        import re2  # loaded with the first search that needs it
     except ImportError:
         if regex:
             raise CouldNotLook(
-                "regular expressions", "missing", "the package hyperscan is not installed", "search for fixed strings"
+                "regular expressions", "missing", "the package google-re2 is not installed", "search for fixed strings"
             ) from None
         return FixedStrings(tuple(patterns), ignore_case=ignore_case)
+    return Expressions(re2, tuple(patterns), regex=regex, ignore_case=ignore_case)
 
 
-class _Scanner:
-    """Each pattern is followed by the rest of its line, so that a line is reported once however often it matches."""
+class Expressions:
+    """Expressions over bytes, each match followed to the end of its line, so that a line is met once."""
 
     def __init__(self, engine: Any, patterns: tuple[str, ...], *, regex: bool, ignore_case: bool) -> None:
         self.patterns = patterns
-        self._engine = engine
-        flags = engine.HS_FLAG_MULTILINE | engine.HS_FLAG_ALLOWEMPTY | (engine.HS_FLAG_CASELESS if ignore_case else 0)
-        self._one: list[Any] = []
-        whole: list[tuple[int, bytes]] = []
-        self._noisy: list[int] = []
-        self._suspect = {number for number, text in enumerate(patterns) if regex and may_break(text)}
-        for number, text in enumerate(patterns):
-            expression = prepared(text) if regex else literal(text, ignore_case=ignore_case)
+        options = engine.Options()
+        options.encoding = engine.Options.Encoding.LATIN1  # bytes as they are: damaged UTF-8 matches `.` as well
+        options.never_nl = options.never_capture = True
+        options.log_errors = False
+        options.case_sensitive = not ignore_case
+        texts = [prepared(text) if regex else literal(text, ignore_case=ignore_case) for text in patterns]
+        self._one = []
+        for text, expression in zip(patterns, texts, strict=True):
             try:
-                self._one.append(self._database([(0, expression)], flags))
+                self._one.append(engine.compile(b"(?m)" + expression, options))
             except engine.error as error:
-                raise refused(text, str(error)) from None
-            try:
-                wrapped = b"(?:" + expression + _REST
-                self._database([(0, wrapped)], flags)
-                whole.append((number, wrapped))
-            except engine.error:  # an anchor at its end: `$` cannot be followed by the rest of the line
-                self._noisy.append(number)
-        self._all = self._database(whole, flags) if whole else None
+                raise refused(text, _words(error)) from None
+        try:
+            self._any = engine.compile(b"(?m)(?:" + b"|".join(b"(?:%b)" % text for text in texts) + rb")[^\n]*", options)
+        except engine.error as error:
+            raise refused(", ".join(patterns), _words(error)) from None
 
-    def lines(self, data: bytes, length: int) -> list[tuple[int, int]]:
-        """(end of the line, number of the pattern), ascending."""
-        found: list[tuple[int, int]] = []
-        if length and data[length - 1] != 10:
-            found = self.lines(data[:length] + b"\n", length + 1)
-            return [(min(end, length), which) for end, which in found]
-        if self._all is not None:
-            add = found.append
-
-            def hit(which: int, _start: int, end: int, _flags: int, _context: object) -> None:
-                add((end, which))
-
-            self._all.scan(memoryview(data)[:length], match_event_handler=hit)
-        if self._suspect:
-            found = [item for item in found if item[1] not in self._suspect or self._inside(data, *item)]
-        for which in self._noisy:
-            found += [(end, which) for end in self._stepwise(data, length, which)]
-        if len(self.patterns) > 1:
-            found.sort()
-        return found
+    def lines(self, data: bytes, length: int) -> list[Report]:
+        """Each matching line once per pattern, ascending by end."""
+        ends: list[int] = []
+        last = -1
+        for match in self._any.finditer(data, 0, length):
+            end = match.end()
+            if end != last and not (end == length and data[end - 1 : end] == b"\n"):  # nothing follows the last line end
+                ends.append(min(end + 1, length))
+                last = end
+        if len(self.patterns) == 1:
+            return [(0, 0, end) for end in ends]
+        return [
+            (which, 0, end)
+            for end in ends
+            for which, one in enumerate(self._one)
+            if one.search(data, data.rfind(b"\n", 0, end - 1) + 1, end - (data[end - 1] == _BREAK))
+        ]
 
     def first_end(self, line: bytes, which: int) -> int:
         """Where the first match ends."""
-        return self._matches(memoryview(line), which) or 0
+        match = self._one[which].search(line)
+        return match.end() if match else 0
 
-    def _matches(self, line: memoryview, which: int) -> int | None:
-        """Where the first match ends; None when there is none."""
-        ends: list[int] = []
 
-        def hit(_which: int, _start: int, end: int, _flags: int, _context: object) -> bool:
-            ends.append(end)
-            return True
-
-        try:
-            self._one[which].scan(line, match_event_handler=hit)
-        except self._engine.ScanTerminated:
-            return ends[0]
-        return None
-
-    def _inside(self, data: bytes, end: int, which: int) -> bool:
-        """Whether the line itself matches, and not only together with the one before."""
-        begin = data.rfind(b"\n", 0, end - 1) + 1
-        return self._matches(memoryview(data)[begin : end - 1], which) is not None
-
-    def _stepwise(self, data: bytes, length: int, which: int) -> list[int]:
-        """Line ends, found by stopping at each match and going on with the next line: two looks per matching line."""
-        view, begin, ends = memoryview(data), 0, []
-        while begin < length:
-            place = self._matches(view[begin:length], which)
-            if place is None:
-                break
-            if begin + place == length:  # nothing, after the last line end
-                break
-            end = data.find(b"\n", begin + place, length) + 1
-            if self._inside(data, end, which):
-                ends.append(end)
-            begin = end
-        return ends
-
-    def _database(self, expressions: list[tuple[int, bytes]], flags: int) -> Any:
-        database = self._engine.Database(mode=self._engine.HS_MODE_BLOCK)
-        database.compile(
-            expressions=[text for _, text in expressions],
-            ids=[number for number, _ in expressions],
-            elements=len(expressions),
-            flags=[flags] * len(expressions),
-        )
-        return database
+def _words(error: Exception) -> str:
+    said = error.args[0] if error.args else ""
+    return said.decode("utf8", "replace") if isinstance(said, bytes) else str(said)
 
 
 class FixedStrings:
@@ -151,18 +117,18 @@ class FixedStrings:
         self._fold = ignore_case
         self._texts = [(text.lower() if ignore_case else text).encode("utf8", "surrogatepass") for text in patterns]
 
-    def lines(self, data: bytes, length: int) -> list[tuple[int, int]]:
-        """(end of the line, number of the pattern), ascending."""
+    def lines(self, data: bytes, length: int) -> list[Report]:
+        """Each matching line once per pattern, ascending by end."""
         text = data.lower() if self._fold else data
-        found: list[tuple[int, int]] = []
+        found: list[Report] = []
         for which, wanted in enumerate(self._texts):
             place = text.find(wanted, 0, length)
             while place >= 0:
                 end = text.find(b"\n", place + len(wanted), length) + 1 or length
-                found.append((end, which))
+                found.append((which, 0, end))
                 place = text.find(wanted, end, length)
         if len(self._texts) > 1:
-            found.sort()
+            found.sort(key=_BY_END)
         return found
 
     def first_end(self, line: bytes, which: int) -> int:

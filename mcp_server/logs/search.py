@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from mcp_server.core.source import ByteSource, is_same
 from mcp_server.logs.blocks import BLOCK, LONGEST, Block, blocks
-from mcp_server.logs.matching import Matcher, compile_patterns
+from mcp_server.logs.matching import Matcher, Report, compile_patterns
 
 __all__ = ["Found", "Hit", "Matcher", "compile_patterns", "search"]
 
@@ -140,27 +140,27 @@ class _Run:
         if self._before:
             self._tail = (self._tail + block.data[max(0, block.length - _CONTEXT) : block.length])[-_CONTEXT:]
 
-    def _of_one_line(self, block: Block, found: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    def _of_one_line(self, block: Block, found: list[Report]) -> list[Report]:
         """Pieces of one long line count once per pattern."""
         first_end = block.data.find(b"\n", 0, block.length)
         first_end = block.length if first_end < 0 else first_end + 1
         if not block.goes_on:
             self._open = set()
             self._open_head = block.data[:4_096]
-        kept = [(end, which) for end, which in found if end > first_end or which not in self._open]
-        self._open = {which for end, which in found if end <= first_end} | self._open if block.torn else set()
+        kept = [told for told in found if told[2] > first_end or told[0] not in self._open]
+        self._open = {told[0] for told in found if told[2] <= first_end} | self._open if block.torn else set()
         return kept
 
-    def _note(self, block: Block, found: list[tuple[int, int]]) -> None:
+    def _note(self, block: Block, found: list[Report]) -> None:
         if self._keep is None and len(self._hits) >= self._limit and self.next is not None:
             self._count(found)
             return
         data, index = block.data, 0
         while index < len(found):
-            end = found[index][0]
+            end = found[index][2]
             which = []
-            while index < len(found) and found[index][0] == end:
-                which.append(found[index][1])
+            while index < len(found) and found[index][2] == end:
+                which.append(found[index][0])
                 index += 1
             stop = end - 1 if data[end - 1 : end] == b"\n" else end
             begin = data.rfind(b"\n", 0, stop) + 1
@@ -176,14 +176,14 @@ class _Run:
             elif self.next is None:
                 self.next = self._hits[-1].end if self._hits else block.start + begin
 
-    def _count(self, found: list[tuple[int, int]]) -> None:
+    def _count(self, found: list[Report]) -> None:
         if len(self.counts) == 1:
             self.count += len(found)
             self.counts[0] += len(found)
             return
-        self.count += len({end for end, _ in found})
-        for _, which in found:
-            self.counts[which] += 1
+        self.count += len({told[2] for told in found})
+        for told in found:
+            self.counts[told[0]] += 1
 
     def _hit(self, block: Block, begin: int, stop: int, end: int, which: tuple[int, ...]) -> None:
         data = block.data

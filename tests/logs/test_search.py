@@ -141,18 +141,18 @@ def test_fixed_strings_without_the_engine_find_the_same(data: bytes, text: str, 
 
 
 def test_without_the_engine_expressions_are_refused_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "hyperscan", None)
+    monkeypatch.setitem(sys.modules, "re2", None)
     assert isinstance(compile_patterns(["x"]), FixedStrings)
-    with pytest.raises(CouldNotLook, match="hyperscan is not installed"):
+    with pytest.raises(CouldNotLook, match="google-re2 is not installed"):
         compile_patterns(["x+"], regex=True)
 
 
 @pytest.mark.parametrize(
     ("pattern", "told"),
     [
-        ("(a", "parenthes"), ("[a", "Unterminated"), ("a**", "Invalid repeat"), (r"(a)\1", "linear"), ("(?=a)", "linear"),
-        ("(*UTF8)a", "switch"), ("[éa]", "beyond ASCII"), (r"\Qa", "fixed"), ("(?x)a #", "mode"), ("a)|(b", "atched"),
-        ("(.{900}a){900}", "too large"), ("((.{10}a){10}b){100}", "too large"), ("a{99999999999999999999}", "too large"),
+        ("(a", "missing"), ("[a", "missing"), ("a**", "bad repetition"), (r"(a)\1", "linear"), ("(?=a)", "linear"),
+        ("(*UTF8)a", "repetition"), ("[éa]", "beyond ASCII"), (r"\Qa", "fixed"), ("(?x)a #", "mode"), ("a)|(b", "unexpected"),
+        ("(.{900}a){900}", "cannot be used"), ("((.{99}a){99}b){99}", "cannot"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_used_is_refused_in_words(pattern: str, told: str) -> None:
