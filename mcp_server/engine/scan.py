@@ -28,7 +28,7 @@ from mcp_server.logs.cursor import Mark, moved, open_cursor, write_cursor
 from mcp_server.logs.merge import Merged, merge
 from mcp_server.logs.pages import CURSOR_KEY, Redact, cost, decoded, fits, record, wanted
 from mcp_server.logs.search import Hit, compile_patterns, search
-from mcp_server.logs.tail import last_records
+from mcp_server.logs.tail import Page, last_records
 from mcp_server.logs.window import Piece, Ranges, find_window
 from mcp_server.targets.inflate import Inflated
 from mcp_server.targets.journal import JournalText, is_journal
@@ -244,6 +244,8 @@ def _back(
     while stop and len(mine) < count:
         # one record more than wanted shows where the page before this one ends
         page = last_records(leaf.source, count - len(mine) if not _filters(call) else 10_000, at=leaf.at, end=stop)
+        if page.pieces and page.pieces[0].cut:
+            page = _from_its_beginning(leaf, page, leaves)
         leaf.read += page.end - page.start
         for note in page.notes:
             leaves.cut(leaf.name, note)
@@ -264,6 +266,24 @@ def _back(
         stop = mine[0].start
     found.extend((leaf, piece) for piece in mine)
     return stop or 0
+
+
+def _from_its_beginning(leaf: Leaf, page: Page, leaves: Leaves) -> Page:
+    """A record longer than what is read at once, shown by its beginning: its end may be the end of a secret."""
+    start = page.start
+    while start > 0 and page.end - start < _TAIL_BYTES:
+        low = max(0, start - _STRETCH)
+        found = leaf.source.read_at(low, start - low).rfind(b"\n")
+        start = low + found + 1 if found >= 0 else low
+        if found >= 0:
+            break
+    if start > 0 and leaf.source.read_at(start - 1, 1) != b"\n":
+        leaves.cut(
+            leaf.name, f"the {page.end - start:,} bytes read are inside one line; its end is withheld", "go on with the cursor"
+        )
+        return Page((), start, page.end)
+    head = leaf.source.read_at(start, _BACK)
+    return Page((Piece(start, page.end, leaf.at(head[:4_096]), head, True),), start, page.end)
 
 
 def _filters(call: TailLog) -> bool:

@@ -13,7 +13,7 @@ from mcp_server.core.text import amount, bytes_text
 from mcp_server.engine.log_leaves import Leaf, Leaves, Opener, lines_of, moment_of, nanoseconds
 from mcp_server.engine.scan import enough, seen_of, window_of
 from mcp_server.logs.differences import compare
-from mcp_server.logs.pages import Redact, decoded, kept, wanted
+from mcp_server.logs.pages import Redact, cost, decoded, kept, wanted
 from mcp_server.logs.records import level_of
 from mcp_server.logs.summary import Summary, summarise
 from mcp_server.logs.templates import Patterns, Shapes
@@ -55,7 +55,9 @@ def summary(call: LogSummary, opener: Opener, limits: Limits, redact: Redact) ->
         told = summarise(
             noted(_records(call, leaves, opener, limits)), 3 * call.chars, known=_known(), seconds=max(0.5, opener.left() * 0.8)
         )
-        small = few is not None and sum(len(item.text) + 60 for item in few) <= call.chars
+        small = few is not None and sum(cost(item.text) for item in few) <= call.chars
+        if few is not None and not small and not told.shown:  # so few that it gave them back as they are
+            told = summarise(few, sum(len(item.text) for item in few) // 2, known=_known())
         items = [_one(item, redact) for item in few or ()] if small else [*_entries(told, redact)]
         return SummarySeen(
             seen=seen_of(leaves, call), records=told.records, levels=levels, items=tuple(items), whole=small,

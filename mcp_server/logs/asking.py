@@ -178,7 +178,9 @@ def as_quotes(items: Sequence[LogShape], budget: int) -> tuple[list[LogShape], l
     for item in items:
         text = quote(item, _WIDTHS[-1])
         if cost(text) > budget:
-            break
+            if shown:
+                break
+            text = shortened(text, max(budget, 60))  # one at least
         budget -= cost(text)
         shown.append(item)
         quotes.append(text)
