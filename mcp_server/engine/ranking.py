@@ -39,18 +39,20 @@ def rank(
     candidates = candidates_of(changes)
     known = context(candidates, edges or (), symptoms)
     observed = Observations(observations, known.callees) if observations else None
-    words = word_points(symptoms, candidates)
+    clues = [clue_part(change, symptoms) for change in candidates]
+    said = [str(part.values["value"]) if part and part.name == "clue" else "" for part in clues]
+    words = word_points(symptoms, candidates, said)
     missing = dict.fromkeys(unseen)
     ranked = []
     for index, change in enumerate(candidates):
         late = change.at - timedelta(milliseconds=change.doubt_ms) > onset + onset_doubt
         parts: list[Part | None] = [*prior_parts(change, onset, onset_doubt)]
         if not late:
-            parts += [clue_part(change, symptoms), words_part(*words[index]), place_part(change, known)]
+            parts += [clues[index], words_part(*words[index]), place_part(change, known)]
             parts += [undone_part(change, known, onset), *history_parts(change, known, history or (), onset)]
             if observed is not None:
-                said, blind = blast_part(change, observed, onset, onset_doubt)
-                parts += [said]
+                compared, blind = blast_part(change, observed, onset, onset_doubt)
+                parts += [compared]
                 missing |= dict.fromkeys(blind)
         kept = sorted((part for part in parts if part is not None and part.points), key=lambda part: -abs(part.points))
         ranked.append(_ranked(index, change, kept, late))

@@ -45,8 +45,13 @@ def words_of(text: str) -> dict[str, bool]:
     return found
 
 
-def word_points(symptoms: Sequence[Symptom], changes: Sequence[Candidate]) -> list[tuple[float, list[str]]]:
-    """For each change the points of the words it shares with the symptoms; words that stand in every change say nothing."""
+def word_points(
+    symptoms: Sequence[Symptom], changes: Sequence[Candidate], said: Sequence[str] = ()
+) -> list[tuple[float, list[str]]]:  # fmt: skip
+    """For each change the points of the words it shares with the symptoms; words that stand in every change say nothing.
+
+    `said` has for each change the clue that counts already: its words do not count twice.
+    """
     wanted: dict[str, bool] = {}
     for symptom in symptoms:
         if not symptom.indirect:
@@ -56,8 +61,8 @@ def word_points(symptoms: Sequence[Symptom], changes: Sequence[Candidate]) -> li
     theirs = [_words(change) for change in changes]
     frequency = Counter(word for words in theirs for word in words)
     return [
-        _points(wanted, words, frequency, len(changes), _own_names(change))
-        for change, words in zip(changes, theirs, strict=True)
+        _points(wanted, words - set(words_of(counted)), frequency, len(changes), _own_names(change))
+        for change, words, counted in zip(changes, theirs, said or [""] * len(changes), strict=True)
     ]
 
 

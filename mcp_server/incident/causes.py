@@ -39,19 +39,10 @@ class Link(Noun):
     """Seconds between the change and the onset; negative when it came later."""
 
     def why(self) -> Statement:
-        """One sentence: the clue, how long before, and the score with its parts."""
+        """One sentence: the score with its parts, the strongest first."""
         told, values = reasons(self.ranked)
         score: dict[str, Value] = {"score": self.ranked.score, **values}
-        if not self.shared:
-            return Statement(text="score {score}: " + told, values=score, evidence=self.change.summary.evidence)
-        best = self.shared[0]
-        when = "{seconds} s before the onset" if self.before_s >= 1 else "in the second of the onset"
-        if self.before_s < -1:
-            when = "after the onset, but not by more than its time is in doubt"
-        return Statement(
-            text=f"shares {best.kind} {{value}} ({best.how}), {when}; score {{score}}: {told}",
-            values={"value": best.value, "seconds": round(self.before_s, 1), **score}, evidence=self.change.summary.evidence,
-        )  # fmt: skip
+        return Statement(text=told + "; score {score}", values=score, evidence=self.change.summary.evidence)
 
 
 class Group(Noun):
