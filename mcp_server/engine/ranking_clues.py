@@ -122,8 +122,11 @@ _OUTSIDE = re.compile(
     r"|network is unreachable|name resolution|name or service not known|could not translate host|no space left|ENOSPC|quota"
     r"|out of memory|cannot allocate memory|certificate (?:has )?expired|certificate verify failed|service unavailable"
     r"|\b50[234] server error|too many requests|bad gateway|gateway time-?out|server closed the connection"
+    r"|permission denied|cannot open shared object|unknown column|no such (?:table|column)"
+    r"|\b(?:column|table|relation|role|database) \S{1,80} does not exist"
 )
-"""Something outside the program did not do its part: where in the code that surfaced says little about the cause."""
+"""Something outside the program (a peer, the disk, rights, a schema, a library) did not do its part: where in the code that
+surfaced says little about the cause."""
 _REFUSED = re.compile(r"(?i)permission|denied|not permitted|EACCES|EPERM|forbidden")
 """Where access is refused, a change of rights is as telling as one of content."""
 
