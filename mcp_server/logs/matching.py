@@ -15,7 +15,7 @@ from mcp_server.logs.expressions import MAX_LENGTH, MAX_PATTERNS, literal, prepa
 
 _BY_END = itemgetter(2, 0)
 _BREAK = 10
-_FEW = 3
+_FEW = 2
 """Fixed strings that are looked for one after the other."""
 
 
