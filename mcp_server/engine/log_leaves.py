@@ -6,10 +6,9 @@ This floor joins `targets`, which open logs, with `logs/`, which understands the
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from zoneinfo import ZoneInfo
 
-from mcp_server.core.clock import from_epoch
 from mcp_server.core.errors import BadInput, CouldNotLook
 from mcp_server.core.log_calls import LogDoubt, LogPart, LogQuestion
 from mcp_server.core.reader import Limits
@@ -44,8 +43,8 @@ def moment_of(at: int | None) -> datetime | None:
     if at is None:
         return None
     try:
-        return from_epoch(at / 1_000_000_000)
-    except (ValueError, OverflowError, OSError):
+        return _EPOCH + timedelta(milliseconds=at // 1_000_000)
+    except OverflowError:
         return None
 
 

@@ -24,6 +24,8 @@ SMALL = 16_777_216
 """A log up to this size is summarised whole where no window was named."""
 HOUR = timedelta(hours=1)
 _PROBE = 524_288
+_AT_ONCE = 4_194_304
+"""Up to so much is read without a trial of how fast that goes here and now."""
 _KEPT = 600
 _EXAMPLE = 4_000
 
@@ -53,8 +55,13 @@ def summary(call: LogSummary, opener: Opener, limits: Limits, redact: Redact) ->
                 yield item
 
         told = summarise(
-            noted(_records(call, leaves, opener, limits)), 3 * call.chars, known=_known(), seconds=max(0.5, opener.left() * 0.8)
+            noted(_records(call, leaves, opener, limits)),
+            3 * call.chars,
+            known=_known(),
+            seconds=max(0.5, opener.left() * 0.85),
         )
+        if any("not read" in sentence for sentence in told.left_out):
+            leaves.cut(call.named(), told.why, "narrow since and until")
         small = few is not None and sum(cost(item.text) for item in few) <= call.chars
         if few is not None and not small and not told.shown:  # so few that it gave them back as they are
             told = summarise(few, sum(len(item.text) for item in few) // 2, known=_known())
@@ -140,9 +147,9 @@ def _records(call: LogQuestion, leaves: Leaves, opener: Opener, limits: Limits) 
 def _affordable(plans: list[tuple[Leaf, Ranges | None]], opener: Opener, leaves: Leaves) -> list[int | None]:
     """Offsets at which to begin in each leaf so that the newest part is read in time; None for a leaf left out."""
     sizes = [_span(leaf, ranges) for leaf, ranges in plans]
-    if sum(high - low for low, high in sizes) <= 4 * SMALL // 2:
+    if sum(high - low for low, high in sizes) <= _AT_ONCE:
         return [low for low, _ in sizes]
-    room = _speed(plans) * max(0.5, opener.left() * 0.5)
+    room = _speed(plans) * max(0.5, opener.left() * 0.4)
     starts: list[int | None] = []
     for (leaf, _), (low, high) in zip(reversed(plans), reversed(sizes), strict=True):
         take = min(high - low, int(room))

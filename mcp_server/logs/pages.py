@@ -33,7 +33,9 @@ def decoded(data: bytes) -> str:
         text = data.decode("utf8", "replace") if broken or error.start < 0 else data.decode("latin-1")
         if re.search(r"[\x80-\x9f]", text):  # no Latin-1 either
             text = data.decode("utf8", "replace")
-    return re.sub("\0{4,}", "", text.replace("\r\n", "\n")).rstrip("\r\n")
+    if "\0" in text:
+        text = re.sub("\0{4,}", "", text)
+    return text.replace("\r\n", "\n").rstrip("\r\n")
 
 
 def kept(text: str, limit: int = MAX_TEXT) -> str:
