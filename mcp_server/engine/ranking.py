@@ -14,8 +14,8 @@ from datetime import datetime, timedelta
 
 from mcp_server.core.change import Change
 from mcp_server.core.outcome import Statement, Value
-from mcp_server.engine.ranking_blast import Observations
 from mcp_server.engine.ranking_data import Candidate, Edge, Part, Past, Ranked, Ranking, Series, Symptom, candidates_of
+from mcp_server.engine.ranking_metrics import Observations
 from mcp_server.engine.ranking_parts import blast_part, clue_part, context, history_parts, place_part, prior_parts, undone_part
 from mcp_server.engine.ranking_words import word_points
 

@@ -7,42 +7,18 @@ much is excused. Differences count in units of their noise, and a small relative
 """
 
 import math
-import re
 import statistics
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from functools import cached_property
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from mcp_server.engine.ranking_data import Candidate, Series
-from mcp_server.engine.ranking_series import (
-    ENOUGH,
-    Binned,
-    across,
-    binned,
-    error,
-    middle,
-    permuted,
-    spread,
-    steadied,
-    step_of,
-)
+from mcp_server.engine.ranking_metrics import Metric, Observations, metrics, noise_of, part, step_up
+from mcp_server.engine.ranking_series import ENOUGH, Binned, across, middle, permuted, spread
 
-SENSES: tuple[tuple[str, int, float], ...] = (
-    (r"success|availab|apdex|healthy|\bup\b|goodput", -1, 1.0),
-    (r"err|fail|5xx|4xx|exception|timeout|drop|reject|refus|abort|retr(?:y|ies|ans)|crash|restart|lost|panic", 1, 1.0),
-    (r"latenc|duration|response|elapsed|delay|(?:\b|_)rtt?(?:\b|_)|p\d\d|percentile|slow|_ms\b|wait", 1, 1.0),
-    (r"queue|lag|backlog|pending|saturat|throttl|block|depth", 1, 0.8),
-    (r"cpu|mem|rss|heap|gc\b|disk|swap|\bfd|thread|connection|socket|\bio|load", 1, 0.6),
-    (r"rps|qps|tps|throughput|request|calls|traffic|workload|count|rate|bytes|network", 0, 0.4),
-)
-"""Name of a metric → which way is bad (0: either) and how directly users feel it. The first that fits decides."""
-UNKNOWN_SENSE = (0, 0.7)
-RELATIVE, ABSOLUTE = 0.05, 0.01
-"""Differences of this part of the level, or of the metric's range, are no news whatever their noise says."""
 STRANGERS = 0.10
 """Assumed difference between instances, as part of the level, where too few are there to see it."""
-LOOK_BACK, SETTLED = 24 * 3600.0, 600.0
-"""Seconds of past that count; and how long before the onset a difference must stand to be called older than it."""
+SETTLED = 600.0
+"""Seconds before the onset that a difference must stand to be called older than it."""
 LOOKS, CHANCE, HALVED = 0.7, 0.1, 0.5
 """Metrics move together, so their looks are not all paid; a p above CHANCE halves what the effect says."""
 ALONE, EXCUSED, SILENT, MOVED, QUIET = 0.6, 1.5, 6.0, 3.0, 300.0
@@ -68,71 +44,6 @@ class Blast:
     """Whether the difference was there well before the onset."""
 
 
-@dataclass(frozen=True)
-class _Metric:
-    """One metric of one component on a grid whose bin 0 begins at the moment asked about; bins by instance."""
-
-    label: str
-    sense: int
-    weight: float
-    toward: str
-    step: float
-    bins: Mapping[str, Mapping[int, float]]
-
-    def first(self, seconds: float) -> int:
-        """The bin so many seconds after bin 0 began."""
-        return max(0, math.floor(seconds / self.step))
-
-    def floor(self, level: Sequence[float]) -> float:
-        """A difference that is no news: a part of the level, or of the metric's range here."""
-        values = sorted(abs(value) for item in self.bins.values() for value in item.values())
-        usual = statistics.median([abs(value) for value in level]) if level else 0.0
-        return max(RELATIVE * usual, ABSOLUTE * (values[int(len(values) * 0.95)] if values else 0.0), 1e-9)
-
-    def bad(self, difference: float) -> float:
-        """The difference, positive where it is for the worse."""
-        return abs(difference) if self.sense == 0 else self.sense * difference
-
-
-@dataclass
-class Observations:
-    """Series by component, with the shifts that several comparisons need."""
-
-    series: Sequence[Series]
-    edges: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    _shifts: dict[tuple[str, float], float] = field(default_factory=dict)
-
-    @cached_property
-    def by_component(self) -> dict[str, list[Series]]:
-        """Series of each component."""
-        found: dict[str, list[Series]] = {}
-        for item in self.series:
-            found.setdefault(item.component, []).append(item)
-        return found
-
-    def below(self, component: str) -> list[str]:
-        """Observed components that this one needs, directly or through others."""
-        found = dict.fromkeys(self.edges.get(component, ()))
-        pending = list(found)
-        for name in pending:
-            new = [item for item in self.edges.get(name, ()) if item not in found]
-            found |= dict.fromkeys(new)
-            pending += new
-        return [name for name in found if name in self.by_component and name != component]
-
-    def shift(self, component: str, at: float) -> float:
-        """How much a component as a whole got worse at a moment, in units of its noise; 0 where that cannot be told."""
-        key = (component, at)
-        if key not in self._shifts:
-            steps = [
-                metric.weight * (_step(metric, across(list(metric.bins.values()), few=True), 0) or (0.0, 0.0, 0.0))[0]
-                for metric in _metrics(self.by_component.get(component, []), at, None)
-                if metric.sense
-            ]
-            self._shifts[key] = max(steps, default=0.0)
-        return self._shifts[key]
-
-
 def blast(change: Candidate, observed: Observations, onset: float, doubt: float) -> Blast | str:
     """The clearest difference that the change makes, or in words why nothing can be compared."""
     own = observed.by_component.get(change.component)
@@ -144,7 +55,7 @@ def blast(change: Candidate, observed: Observations, onset: float, doubt: float)
         return "no observed instance of {component} has this change"
     found = [
         seen
-        for metric in _metrics(own, at, having)
+        for metric in metrics(own, at, having)
         for start in dict.fromkeys((0, metric.first(onset - doubt - at)))  # with the change, or only with the onset
         if (seen := _compare(metric, {name for name, _ in having}, start, change, observed))
     ]
@@ -177,34 +88,7 @@ def _having(change: Candidate, own: Sequence[Series]) -> set[tuple[str, str]]:
     return everyone
 
 
-def sense_of(metric: str) -> tuple[int, float]:
-    """Which way is bad, and how directly users feel it."""
-    name = metric.lower()
-    return next(((way, weight) for pattern, way, weight in SENSES if re.search(pattern, name)), UNKNOWN_SENSE)
-
-
-def _metrics(own: Sequence[Series], at: float, having: set[tuple[str, str]] | None) -> Iterator[_Metric]:
-    """Each metric on its grid. An instance that gets the change in place keeps its past; what it shows afterwards without the
-    change (it was not its turn yet) is left out."""
-    names = {name for name, _ in having or ()}
-    groups: dict[tuple[str, str], list[Series]] = {}
-    for item in own:
-        groups.setdefault((item.metric, item.toward), []).append(item)
-    for (name, toward), members in groups.items():
-        kept: dict[str, list[tuple[float, float]]] = {}
-        for item in members:
-            late = having is not None and item.instance in names and (item.instance, item.version) not in having
-            kept.setdefault(item.instance, []).extend(
-                point for point in item.points if point[0] >= at - LOOK_BACK and not (late and point[0] >= at)
-            )
-        stamps = [sorted(when for when, _ in points) for points in kept.values() if points]
-        if stamps:
-            step = step_of(stamps, min(times[0] for times in stamps), max(times[-1] for times in stamps))
-            bins = {instance: binned(points, at, step) for instance, points in kept.items() if points}
-            yield _Metric(name + (f" toward {toward}" if toward else ""), *sense_of(name), toward, step, bins)
-
-
-def _compare(metric: _Metric, names: set[str], first: int, change: Candidate, observed: Observations) -> Blast | None:
+def _compare(metric: Metric, names: set[str], first: int, change: Candidate, observed: Observations) -> Blast | None:
     changed = [bins for name, bins in metric.bins.items() if name in names]
     unchanged = [bins for name, bins in metric.bins.items() if name not in names]
     if not changed:
@@ -219,12 +103,12 @@ def _compare(metric: _Metric, names: set[str], first: int, change: Candidate, ob
     return _alone(metric, changed, first, change, observed)
 
 
-def _against(metric: _Metric, changed: Sequence[Binned], unchanged: Sequence[Binned], first: int) -> Blast | None:
+def _against(metric: Metric, changed: Sequence[Binned], unchanged: Sequence[Binned], first: int) -> Blast | None:
     """Changed with unchanged instances, bin by bin; with the difference they had before, where the changed ones have a past."""
     changed, unchanged = _levelled(metric, changed, unchanged)
     with_it, without = across(changed), across(unchanged)
     gap = {index: with_it[index] - without[index] for index in sorted(with_it.keys() & without.keys())}
-    after, before = _part(gap, first, None), _part(gap, None, 0)
+    after, before = part(gap, first, None), part(gap, None, 0)
     if not after or (len(after) < ENOUGH and (len(changed) < 2 or len(unchanged) < 2)):
         return None
     past = len(before) >= ENOUGH
@@ -235,27 +119,27 @@ def _against(metric: _Metric, changed: Sequence[Binned], unchanged: Sequence[Bin
     between = spread(theirs) if len(theirs) > 2 else 0.0 if past else max(spread(theirs), STRANGERS * usual)
     effect = middle(after) - (middle(before) if past else 0.0)
     noise = math.sqrt(
-        _noise(before if past else [], after) ** 2 + metric.floor(level) ** 2
+        noise_of(before if past else [], after) ** 2 + metric.floor(level) ** 2
         + between**2 * (1 / len(changed) + 1 / len(unchanged))
     )  # fmt: skip
     sign = metric.sense or (1 if effect >= 0 else -1)
     p = permuted([sign * value for value in ours], [sign * value for value in theirs])
     z = metric.weight * metric.bad(effect) / noise * (HALVED if p is not None and p > CHANCE else 1.0)
-    moved = _step(metric, without, first)
-    between_times = _part(gap, 0, first)
+    moved = step_up(metric, without, first)
+    between_times = part(gap, 0, first)
     earlier = len(between_times) >= ENOUGH and first * metric.step > SETTLED and effect != 0
     earlier = earlier and (middle(between_times) - (middle(before) if past else 0.0)) / effect >= 0.8
     how = "changed against unchanged instances" + (", each with its past" if past else "")
-    levels = middle(_part(without, first, None)), middle(_part(with_it, first, None))
+    levels = middle(part(without, first, None)), middle(part(with_it, first, None))
     hit = moved is not None and moved[0] * metric.weight >= MOVED
     return Blast(z, metric.label, how, len(changed), len(unchanged), *levels, p, hit, earlier)
 
 
 def _levelled(
-    metric: _Metric, changed: Sequence[Binned], unchanged: Sequence[Binned]
+    metric: Metric, changed: Sequence[Binned], unchanged: Sequence[Binned]
 ) -> tuple[Sequence[Binned], Sequence[Binned]]:  # fmt: skip
     """All instances brought to one past level, where all have a past: what hits all alike does so in proportion."""
-    levels = [middle(past) if len(past := _part(bins, None, 0)) >= ENOUGH else 0.0 for bins in (*changed, *unchanged)]
+    levels = [middle(past) if len(past := part(bins, None, 0)) >= ENOUGH else 0.0 for bins in (*changed, *unchanged)]
     usual = statistics.median(levels)
     if min(levels) <= max(usual / 5, metric.floor(levels)):
         return changed, unchanged
@@ -266,9 +150,9 @@ def _levelled(
     return scaled[: len(changed)], scaled[len(changed) :]
 
 
-def _alone(metric: _Metric, changed: Sequence[Binned], first: int, change: Candidate, observed: Observations) -> Blast | None:
+def _alone(metric: Metric, changed: Sequence[Binned], first: int, change: Candidate, observed: Observations) -> Blast | None:
     """Every instance has the change: its own past, against what moved all components and what its dependencies did."""
-    moved = _step(metric, across(changed), first)
+    moved = step_up(metric, across(changed), first)
     if moved is None:
         return None
     at = change.at.timestamp() + first * metric.step
@@ -278,36 +162,16 @@ def _alone(metric: _Metric, changed: Sequence[Binned], first: int, change: Candi
     below = max((observed.shift(name, at) for name in observed.below(change.component)), default=0.0)
     left = own - max(everywhere, EXCUSED * below)
     whole = across(changed)
-    wait, quiet = first * metric.step, _step(metric, {index: value for index, value in whole.items() if index < first}, 0)
+    wait, quiet = first * metric.step, step_up(metric, {index: value for index, value in whole.items() if index < first}, 0)
     if wait > QUIET and quiet is not None and quiet[0] * metric.weight < left / 5:
         left *= HALVED  # it ran quietly until the onset, and there is no instance without it to compare with
     how = "all instances have it: before against after" + (", less what moved the others" if others else "")
     return Blast(max(0.0, left) * ALONE * (0.6 if metric.toward else 1.0), metric.label, how, len(changed), 0, *moved[1:])
 
 
-def _step(metric: _Metric, bins: Binned, first: int) -> tuple[float, float, float] | None:
-    """(shift for the worse in units of noise, before, after), or None where one side is too short."""
-    before, after = _part(bins, None, 0), _part(bins, first, None)
-    if len(before) < ENOUGH or len(after) < ENOUGH:
-        return None
-    was, became = middle(before), middle(after)
-    noise = math.hypot(_noise(before, after), metric.floor(before))
-    return metric.bad(became - was) / noise, was, became
-
-
-def _noise(before: Sequence[float], after: Sequence[float]) -> float:
-    """Standard error of the difference. The noise afterwards may be larger (it grows with the level), never smaller."""
-    return math.hypot(error(before), max(error(before, len(after)), error(steadied(after))))
-
-
 def _own(bins: Binned, first: int, past: bool) -> float | None:
     """One instance's own after, less its own before where the comparison has one."""
-    after, before = _part(bins, first, None), _part(bins, None, 0)
+    after, before = part(bins, first, None), part(bins, None, 0)
     if not after or (past and not before):
         return None
     return middle(after) - (middle(before) if past else 0.0)
-
-
-def _part(bins: Binned, begin: int | None, end: int | None) -> list[float]:
-    """Values of the bins from `begin` up to, not including, `end`, in order of time."""
-    return [bins[index] for index in sorted(bins) if (begin is None or index >= begin) and (end is None or index < end)]

@@ -7,9 +7,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from mcp_server.engine.ranking_blast import Blast, Observations, blast
+from mcp_server.engine.ranking_blast import Blast, blast
 from mcp_server.engine.ranking_clues import HOW_AROUND, all_shared
 from mcp_server.engine.ranking_data import Candidate, Edge, Part, Past, Symptom
+from mcp_server.engine.ranking_metrics import Observations
 
 NEAR_S, NEAREST, PER_FOURFOLD, FARTHEST = 60.0, 12.0, 4.0, -18.0
 """Within a minute of the onset a change gets 12 points; four times the distance takes four off: 0 at an hour, -8 at a day."""

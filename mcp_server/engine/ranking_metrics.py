@@ -1,0 +1,138 @@
+"""Metrics of a component on a common grid: which way is bad, what is no news, and how far one shifted at a moment."""
+
+import math
+import re
+import statistics
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from mcp_server.engine.ranking_data import Series
+from mcp_server.engine.ranking_series import ENOUGH, Binned, across, binned, error, middle, steadied, step_of
+
+SENSES: tuple[tuple[str, int, float], ...] = (
+    (r"success|availab|apdex|healthy|\bup\b|goodput", -1, 1.0),
+    (r"err|fail|5xx|4xx|exception|timeout|drop|reject|refus|abort|retr(?:y|ies|ans)|crash|restart|lost|panic", 1, 1.0),
+    (r"latenc|duration|response|elapsed|delay|(?:\b|_)rtt?(?:\b|_)|p\d\d|percentile|slow|_ms\b|wait", 1, 1.0),
+    (r"queue|lag|backlog|pending|saturat|throttl|block|depth", 1, 0.8),
+    (r"cpu|mem|rss|heap|gc\b|disk|swap|\bfd|thread|connection|socket|\bio|load", 1, 0.6),
+    (r"rps|qps|tps|throughput|request|calls|traffic|workload|count|rate|bytes|network", 0, 0.4),
+)
+"""Name of a metric → which way is bad (0: either) and how directly users feel it. The first that fits decides."""
+UNKNOWN_SENSE = (0, 0.7)
+RELATIVE, ABSOLUTE = 0.05, 0.01
+"""Differences of this part of the level, or of the metric's range, are no news whatever their noise says."""
+LOOK_BACK = 24 * 3600.0
+"""Seconds of past that count."""
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One metric of one component on a grid whose bin 0 begins at the moment asked about; bins by instance."""
+
+    label: str
+    sense: int
+    weight: float
+    toward: str
+    step: float
+    bins: Mapping[str, Mapping[int, float]]
+
+    def first(self, seconds: float) -> int:
+        """The bin so many seconds after bin 0 began."""
+        return max(0, math.floor(seconds / self.step))
+
+    def floor(self, level: Sequence[float]) -> float:
+        """A difference that is no news: a part of the level, or of the metric's range here."""
+        values = sorted(abs(value) for item in self.bins.values() for value in item.values())
+        usual = statistics.median([abs(value) for value in level]) if level else 0.0
+        return max(RELATIVE * usual, ABSOLUTE * (values[int(len(values) * 0.95)] if values else 0.0), 1e-9)
+
+    def bad(self, difference: float) -> float:
+        """The difference, positive where it is for the worse."""
+        return abs(difference) if self.sense == 0 else self.sense * difference
+
+
+@dataclass
+class Observations:
+    """Series by component, with the shifts that several comparisons need."""
+
+    series: Sequence[Series]
+    edges: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    _shifts: dict[tuple[str, float], float] = field(default_factory=dict)
+
+    @cached_property
+    def by_component(self) -> dict[str, list[Series]]:
+        """Series of each component."""
+        found: dict[str, list[Series]] = {}
+        for item in self.series:
+            found.setdefault(item.component, []).append(item)
+        return found
+
+    def below(self, component: str) -> list[str]:
+        """Observed components that this one needs, directly or through others."""
+        found = dict.fromkeys(self.edges.get(component, ()))
+        pending = list(found)
+        for name in pending:
+            new = [item for item in self.edges.get(name, ()) if item not in found]
+            found |= dict.fromkeys(new)
+            pending += new
+        return [name for name in found if name in self.by_component and name != component]
+
+    def shift(self, component: str, at: float) -> float:
+        """How much a component as a whole got worse at a moment, in units of its noise; 0 where that cannot be told."""
+        key = (component, at)
+        if key not in self._shifts:
+            steps = [
+                metric.weight * (step_up(metric, across(list(metric.bins.values()), few=True), 0) or (0.0, 0.0, 0.0))[0]
+                for metric in metrics(self.by_component.get(component, []), at, None)
+                if metric.sense
+            ]
+            self._shifts[key] = max(steps, default=0.0)
+        return self._shifts[key]
+
+
+def sense_of(metric: str) -> tuple[int, float]:
+    """Which way is bad, and how directly users feel it."""
+    name = metric.lower()
+    return next(((way, weight) for pattern, way, weight in SENSES if re.search(pattern, name)), UNKNOWN_SENSE)
+
+
+def metrics(own: Sequence[Series], at: float, having: set[tuple[str, str]] | None) -> Iterator[Metric]:
+    """Each metric on its grid. An instance that gets the change in place keeps its past; what it shows afterwards without the
+    change (it was not its turn yet) is left out."""
+    names = {name for name, _ in having or ()}
+    groups: dict[tuple[str, str], list[Series]] = {}
+    for item in own:
+        groups.setdefault((item.metric, item.toward), []).append(item)
+    for (name, toward), members in groups.items():
+        kept: dict[str, list[tuple[float, float]]] = {}
+        for item in members:
+            late = having is not None and item.instance in names and (item.instance, item.version) not in having
+            kept.setdefault(item.instance, []).extend(
+                point for point in item.points if point[0] >= at - LOOK_BACK and not (late and point[0] >= at)
+            )
+        stamps = [sorted(when for when, _ in points) for points in kept.values() if points]
+        if stamps:
+            step = step_of(stamps, min(times[0] for times in stamps), max(times[-1] for times in stamps))
+            bins = {instance: binned(points, at, step) for instance, points in kept.items() if points}
+            yield Metric(name + (f" toward {toward}" if toward else ""), *sense_of(name), toward, step, bins)
+
+
+def step_up(metric: Metric, bins: Binned, first: int) -> tuple[float, float, float] | None:
+    """(shift for the worse in units of noise, before, after), or None where one side is too short."""
+    before, after = part(bins, None, 0), part(bins, first, None)
+    if len(before) < ENOUGH or len(after) < ENOUGH:
+        return None
+    was, became = middle(before), middle(after)
+    noise = math.hypot(noise_of(before, after), metric.floor(before))
+    return metric.bad(became - was) / noise, was, became
+
+
+def noise_of(before: Sequence[float], after: Sequence[float]) -> float:
+    """Standard error of the difference. The noise afterwards may be larger (it grows with the level), never smaller."""
+    return math.hypot(error(before), max(error(before, len(after)), error(steadied(after))))
+
+
+def part(bins: Binned, begin: int | None, end: int | None) -> list[float]:
+    """Values of the bins from `begin` up to, not including, `end`, in order of time."""
+    return [bins[index] for index in sorted(bins) if (begin is None or index >= begin) and (end is None or index < end)]
