@@ -6,6 +6,7 @@ Measured on 2 GB in the page cache, seconds: rare string grep -F .63, bytes.find
 Vectorscan (package hyperscan 0.9.1) takes .24 to .5 for any of them, but its 5.4.12 overlooks matches.
 """
 
+import re
 from collections.abc import Sequence
 from operator import itemgetter
 from typing import Any, Protocol
@@ -15,6 +16,7 @@ from mcp_server.logs.expressions import MAX_LENGTH, MAX_PATTERNS, literal, prepa
 
 _BY_END = itemgetter(2, 0)
 _BREAK = 10
+_DENSE = 32
 _FEW = 2
 """Fixed strings that are looked for one after the other."""
 
@@ -116,14 +118,19 @@ class FixedStrings:
         self.patterns = patterns
         self._fold = ignore_case
         self._texts = [(text.lower() if ignore_case else text).encode("utf8", "surrogatepass") for text in patterns]
+        self._lines = [re.compile(re.escape(text) + rb"[^\n]*\n?") for text in self._texts]
 
     def lines(self, data: bytes, length: int) -> list[Report]:
         """Each matching line once per pattern, ascending by end."""
         text = data.lower() if self._fold else data
         found: list[Report] = []
         for which, wanted in enumerate(self._texts):
-            place = text.find(wanted, 0, length)
+            place, hits = text.find(wanted, 0, length), 0
             while place >= 0:
+                hits += 1
+                if hits == _DENSE and place < length // 8:  # one call for all that is left beats two for each line
+                    found += [(which, 0, match.end()) for match in self._lines[which].finditer(text, place, length)]
+                    break
                 end = text.find(b"\n", place + len(wanted), length) + 1 or length
                 found.append((which, 0, end))
                 place = text.find(wanted, end, length)

@@ -140,6 +140,12 @@ def test_fixed_strings_without_the_engine_find_the_same(data: bytes, text: str, 
         assert plain == ours
 
 
+def test_many_matches_are_counted_as_few_are() -> None:
+    data = b"".join(b"hit %d hit\nhithit\n%s\n" % (number, b"miss" * (number % 3)) for number in range(2_000)) + b"a hit"
+    found = find(data, "hit", limit=10_000)
+    assert lines(found) == [line for line in data.split(b"\n") if b"hit" in line] and found.count == 4_001
+
+
 def test_without_the_engine_expressions_are_refused_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "re2", None)
     assert isinstance(compile_patterns(["x"]), FixedStrings)
