@@ -194,7 +194,7 @@ class Opener:
                     raise
                 opened.doubt(failure)
                 continue
-            if self._until is not None and (begins := _begins(leaf)) is not None and begins > self._until + SLACK:
+            if self._until is not None and (first := begins(leaf)) is not None and first > self._until + SLACK:
                 leaf.source.close()
                 opened.outside.append(member.path)
                 continue
@@ -249,7 +249,8 @@ def clock_of(stamps: StampReader) -> At:
     return at
 
 
-def _begins(leaf: Leaf) -> int | None:
+def begins(leaf: Leaf) -> int | None:
+    """The first time that stands in a leaf's head; None for a log without times."""
     head = leaf.source.read_at(0, _SAMPLE)
     return next((at for at in map(leaf.at, lines_of(head)) if at is not None), None)
 

@@ -10,17 +10,17 @@ from typing import Literal
 from mcp_server.core.log_calls import LogLevel, LogQuestion, LogShape, LogShapes, LogSummary, ShapesSeen, SummarySeen
 from mcp_server.core.reader import Limits
 from mcp_server.core.text import amount, bytes_text
-from mcp_server.engine.log_leaves import Leaf, Leaves, Opener, lines_of, moment_of, nanoseconds
+from mcp_server.engine.log_leaves import Leaf, Leaves, Opener, begins, lines_of, moment_of, nanoseconds
 from mcp_server.engine.scan import enough, seen_of, window_of
 from mcp_server.logs.differences import compare
 from mcp_server.logs.pages import Redact, cost, decoded, kept, wanted
-from mcp_server.logs.records import level_of
+from mcp_server.logs.records import level_of, records_of
 from mcp_server.logs.summary import Summary, summarise
 from mcp_server.logs.templates import Patterns, Shapes
 from mcp_server.logs.trimming import headline
-from mcp_server.logs.window import Ranges, pieces
+from mcp_server.logs.window import Piece, Ranges, pieces
 
-SMALL = 16_777_216
+SMALL = 50_331_648
 """A log up to this size is summarised whole where no window was named."""
 HOUR = timedelta(hours=1)
 _PROBE = 524_288
@@ -130,7 +130,10 @@ def _records(call: LogQuestion, leaves: Leaves, opener: Opener, limits: Limits) 
             continue
         since, until = nanoseconds(call.since), nanoseconds(call.until)
         leaf.records = 0
-        for count, piece in enumerate(pieces(leaf.source, leaf.at, since, until, start=start, ranges=ranges)):
+        timeless = leaf.stamps is not None and begins(leaf) is None
+        for count, piece in enumerate(
+            _lines(leaf, start) if timeless else pieces(leaf.source, leaf.at, since, until, start=start, ranges=ranges)
+        ):
             if count % 512 == 0 and over():
                 leaves.cut(leaf.name, f"the time was spent after {amount(count, 'record')}", "narrow since and until")
                 return
@@ -142,6 +145,31 @@ def _records(call: LogQuestion, leaves: Leaves, opener: Opener, limits: Limits) 
                 continue
             leaf.records += 1
             yield _Said(text, moment_of(piece.at), level)
+        if timeless and start + leaf.read + 33_554_432 < (leaf.source.size or 0):
+            leaves.cut(leaf.name, "what follows a line without an end was not read", "look at it with log_tail")
+
+
+def _lines(leaf: Leaf, start: int) -> Iterator[Piece]:
+    """Records of a log without times: lines, with the traces that belong to them by their looks."""
+    assert leaf.stamps is not None
+    place = start
+
+    def lines() -> Iterator[str]:
+        nonlocal place
+        rest = b""
+        while data := leaf.source.read_at(place + len(rest), 1_048_576):
+            *whole, rest = (rest + data).split(b"\n")
+            for line in whole:
+                place += len(line) + 1
+                yield kept(decoded(line[:65_536]), 8_000)
+            if len(rest) > 33_554_432:  # a line without an end: its beginning is told, the rest is passed over
+                yield kept(decoded(rest[:65_536]), 8_000)
+                return
+        if rest:
+            yield kept(decoded(rest[:65_536]), 8_000)
+
+    for item in records_of(lines(), leaf.stamps):
+        yield Piece(place, place, None, item.text.encode("utf8", "replace"))
 
 
 def _affordable(plans: list[tuple[Leaf, Ranges | None]], opener: Opener, leaves: Leaves) -> list[int | None]:
@@ -164,7 +192,7 @@ def _affordable(plans: list[tuple[Leaf, Ranges | None]], opener: Opener, leaves:
                 "narrow since and until",
             )
         else:
-            starts.append(_line_start(leaf, high - take))
+            starts.append(_line_start(leaf, high - take, low, high))
             leaves.cut(
                 leaf.name, f"only the newest {bytes_text(take)} of {bytes_text(high - low)} in the window were read",
                 "narrow since and until to see the rest",
@@ -181,23 +209,24 @@ def _span(leaf: Leaf, ranges: Ranges | None) -> tuple[int, int]:
     return ranges.ranges[0][0], (leaf.source.size or 0) if end is None else end
 
 
-def _line_start(leaf: Leaf, offset: int) -> int:
-    """The beginning of the next line from `offset` on."""
+def _line_start(leaf: Leaf, offset: int, low: int, high: int) -> int:
+    """The beginning of the next line from `offset` on; `low` where there is none before `high`."""
     found = leaf.source.read_at(offset, 1_048_576).find(b"\n")
-    return offset + found + 1 if found >= 0 else offset
+    return offset + found + 1 if found >= 0 and offset + found + 1 < high else low
 
 
 def _speed(plans: list[tuple[Leaf, Ranges | None]]) -> float:
     """Bytes a second that reading and shaping takes here and now, tried on a stretch."""
     leaf, ranges = max(plans, key=lambda plan: plan[0].source.size or 0)
     low, high = _span(leaf, ranges)
-    start = _line_start(leaf, max(low, high - 2 * _PROBE))
+    start = _line_start(leaf, max(low, high - 2 * _PROBE), low, high)
     begun, trial = time.monotonic(), Shapes(1_000)
-    texts = [decoded(piece.data) for piece in islice(pieces(leaf.source, leaf.at, start=start, end=high), 5_000)]
+    tried = list(islice(pieces(leaf.source, leaf.at, start=start, end=high), 5_000))
+    texts = [decoded(piece.data) for piece in tried]
     for text in texts:
         level_of(text)
     trial.add(map(headline, texts))
-    return sum(map(len, texts)) / max(time.monotonic() - begun, 1e-4)
+    return sum(piece.end - piece.start for piece in tried) / max(time.monotonic() - begun, 1e-4)
 
 
 # --- shapes ---------------------------------------------------------------------------------------------------------
