@@ -117,7 +117,7 @@ def _window(path: Path) -> Iterator[Figure]:
     ours = _seconds(tell)
     yield f"  and all its {told:,} records told", _ms(ours), _ms(grep), f"{ours / grep:.2f}", ""
     if shutil.which("lnav"):
-        spent = _run("lnav", "-n", "-c", f":hide-lines-before {since:%Y-%m-%dT%H:%M:%S}", str(path), most=40)
+        spent = _run("lnav", "-n", "-c", f":hide-lines-before {since:%Y-%m-%dT%H:%M:%S}", str(path), most=40, read=False)
         yield "  lnav, until its index is made", "", _ms(spent) if spent < 40 else "> 40 s", "", ""
     source.close()
 
@@ -207,11 +207,12 @@ def _best(ours: Callable[[], object], peer: Callable[[], float], turns: int) -> 
     return min(mine for mine, _ in times), min(other for _, other in times)
 
 
-def _run(*argv: str, most: float = 60, env: dict[str, str] | None = None) -> float:
+def _run(*argv: str, most: float = 60, env: dict[str, str] | None = None, read: bool = True) -> float:
     """Seconds a command took, `most` when it did not end in that time."""
     began = time.perf_counter()
     try:  # its output is read: grep stops at the first match when nobody reads
-        subprocess.run(argv, capture_output=True, stdin=subprocess.DEVNULL, timeout=most, env=env, check=False)
+        out = subprocess.PIPE if read else subprocess.DEVNULL
+        subprocess.run(argv, stdout=out, stderr=out, stdin=subprocess.DEVNULL, timeout=most, env=env, check=False)
     except subprocess.TimeoutExpired:
         return most
     return time.perf_counter() - began
@@ -227,12 +228,20 @@ def _ms(seconds: float) -> str:
     return f"{seconds * 1_000:,.1f} ms" if seconds < 1 else f"{seconds:.2f} s"
 
 
+def _peak() -> int:
+    """Peak memory of this process in KiB. Where /proc tells it: getrusage also counts what the parent held before."""
+    status = Path("/proc/self/status")
+    if status.exists():
+        return int(status.read_text().split("VmHWM:")[1].split()[0])
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // (1024 if sys.platform == "darwin" else 1)
+
+
 def main() -> None:
     """The table of the logs alone; `--memory PATH` is this program's own child, which tells its peak in KiB."""
     if sys.argv[1:2] == ["--memory"]:
         source = _open(Path(sys.argv[2]))
         search(source, compile_patterns([r"id=ff[0-9a-f]+"], regex=True), limit=1_000, before=5, after=5)
-        print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // (1024 if sys.platform == "darwin" else 1))
+        print(_peak())
         return
     for what, ours, peer, ratio, promise in rows(float(sys.argv[1]) if len(sys.argv) > 1 else None):
         print(f"{what:<60}{ours:>12}{peer:>12}{ratio:>9}  {promise}", flush=True)
