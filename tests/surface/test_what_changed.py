@@ -41,7 +41,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         kept.update(target=target, window=window, scope=scope, onset=onset, incident=asking.incident, limit=limit)
         return Outcome(name="what_changed", target=target, verdict="ok", at=now())
 
-    monkeypatch.setattr(verb, "ask", ask)
+    monkeypatch.setattr("mcp_server.engine.what_changed.what_changed", ask)
     return kept
 
 

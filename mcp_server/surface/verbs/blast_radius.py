@@ -2,19 +2,20 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from pydantic import Field
 
 from mcp_server.core.outcome import Outcome, Statement, Suggestion, Value
 from mcp_server.core.parameters import Parameters
 from mcp_server.core.text import amount
-from mcp_server.engine.dependencies import dependencies
 from mcp_server.engine.session import Asking, Session
-from mcp_server.incident.answers import answers
-from mcp_server.incident.blast import NOBODY, Blast, Health, Touched, blast, find_component
 from mcp_server.incident.record import current, find
 from mcp_server.surface.telling import Told, tell
 from mcp_server.surface.verb import Verb
+
+if TYPE_CHECKING:
+    from mcp_server.incident.blast import Blast, Health, Touched
 
 VERB = Verb(
     summary="Who is hurt when a component fails, and who can hurt it, each with its present health or `unknown`",
@@ -40,6 +41,10 @@ class Params(Parameters):
 
 def run(session: Session, params: Params, asking: Asking) -> Outcome:
     """Map the place now, then read it from one component."""
+    from mcp_server.engine.dependencies import dependencies
+    from mcp_server.incident.answers import answers
+    from mcp_server.incident.blast import NOBODY, blast, find_component
+
     asking.incident, notice = current(session.ledger, params.incident)
     incident = find(session.ledger, asking.incident) if asking.incident else None
     target = params.target or (incident.target if incident else "local")
@@ -64,14 +69,14 @@ def run(session: Session, params: Params, asking: Asking) -> Outcome:
     return outcome.model_copy(update={"notice": notice}) if notice else outcome
 
 
-def _said(found: Blast, limit: int) -> Iterator[Statement]:
+def _said(found: "Blast", limit: int) -> Iterator[Statement]:
     text, more = _now(found.health)
     yield Statement(text="{component}: " + text, values={"component": found.centre.key, **more}, evidence=found.health.evidence)
     yield from _side("hurt when it fails: {counted}", "nothing seen stands on it", found.hurt, limit)
     yield from _side("can hurt it: {counted}", "nothing seen below it", found.can_hurt, limit)
 
 
-def _side(head: str, none: str, items: Sequence[Touched], limit: int) -> Iterator[Statement]:
+def _side(head: str, none: str, items: Sequence["Touched"], limit: int) -> Iterator[Statement]:
     if not items:
         yield Statement(text=none)
         return
@@ -98,7 +103,7 @@ def _side(head: str, none: str, items: Sequence[Touched], limit: int) -> Iterato
         yield Statement(text="{count} more; raise `limit`, or see the data", values={"count": len(items) - limit})
 
 
-def _now(health: Health) -> tuple[str, dict[str, Value]]:
+def _now(health: "Health") -> tuple[str, dict[str, Value]]:
     """How it is, as a text with places for values."""
     code = " ({code})" if health.code else ""
     open_now = ", {connections} open connections" if health.connections else ""

@@ -7,7 +7,6 @@ from mcp_server.core.outcome import Outcome, Statement
 from mcp_server.core.parameters import Parameters
 from mcp_server.engine.session import Asking, Session
 from mcp_server.incident import record
-from mcp_server.incident.gates import standing, unmet_checks
 from mcp_server.surface.verb import Verb
 
 
@@ -27,6 +26,8 @@ VERB = Verb(
 
 def run(session: Session, params: Params, asking: Asking) -> Outcome:
     """Close; what the quality gate misses is kept with the closing and said."""
+    from mcp_server.incident.gates import standing, unmet_checks
+
     incident = record.required(session.ledger, params.incident)
     gaps = unmet_checks(session, standing(session, incident))
     closed = record.close_incident(session, incident, params.summary, gaps)

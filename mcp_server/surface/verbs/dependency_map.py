@@ -5,7 +5,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
@@ -13,15 +13,13 @@ from mcp_server.core.edge import Component, Edge
 from mcp_server.core.outcome import Outcome, Statement, Value
 from mcp_server.core.parameters import Parameters
 from mcp_server.core.text import amount
-from mcp_server.engine.dependencies import dependencies
 from mcp_server.engine.session import Asking, Session
-from mcp_server.engine.topology import Graph
-from mcp_server.engine.topology_drawing import chosen, drawn_edges, mermaid, svg
-from mcp_server.incident.blast import find_component
 from mcp_server.incident.record import current, find
-from mcp_server.incident.report import replace_file
 from mcp_server.surface.telling import Told, tell
 from mcp_server.surface.verb import Verb
+
+if TYPE_CHECKING:
+    from mcp_server.engine.topology import Graph
 
 VERB = Verb(
     summary="Who stands on whom: sockets, units, nginx, configuration, names and declarations as one map",
@@ -46,6 +44,10 @@ class Params(Parameters):
 
 def run(session: Session, params: Params, asking: Asking) -> Outcome:
     """Ask every source of edges now, join them, and give the map the form asked for."""
+    from mcp_server.engine.dependencies import dependencies
+    from mcp_server.engine.topology_drawing import chosen, drawn_edges, mermaid, svg
+    from mcp_server.incident.blast import find_component
+
     asking.incident, notice = current(session.ledger, params.incident)
     incident = find(session.ledger, asking.incident) if asking.incident else None
     target = params.target or (incident.target if incident else "local")
@@ -77,7 +79,7 @@ def run(session: Session, params: Params, asking: Asking) -> Outcome:
     return outcome.model_copy(update={"notice": notice}) if notice else outcome
 
 
-def _summary(graph: Graph, evidence: tuple[str, ...]) -> Statement:
+def _summary(graph: "Graph", evidence: tuple[str, ...]) -> Statement:
     kinds = Counter(item.kind for item in graph.components)
     counted = ", ".join(amount(kinds[kind], kind, "processes" if kind == "process" else None) for kind in sorted(kinds))
     observed = sum(edge.observed for edge in graph.edges)
@@ -88,7 +90,7 @@ def _summary(graph: Graph, evidence: tuple[str, ...]) -> Statement:
     )  # fmt: skip
 
 
-def _remarks(graph: Graph) -> Iterator[Statement]:
+def _remarks(graph: "Graph") -> Iterator[Statement]:
     for item, users in graph.shared()[:8]:
         yield Statement(text="shared: {users} components stand on {component}", values={"users": users, "component": item.key})
     for group in graph.cycles()[:5]:
@@ -96,7 +98,7 @@ def _remarks(graph: Graph) -> Iterator[Statement]:
         yield Statement(text="stand on each other: {names}", values={"names": names})
 
 
-def _edges(graph: Graph, limit: int) -> Iterator[Statement]:
+def _edges(graph: "Graph", limit: int) -> Iterator[Statement]:
     for edge in graph.edges[:limit]:
         yield _edge(edge)
     if len(graph.edges) > limit:
@@ -119,7 +121,7 @@ def _edge(edge: Edge) -> Statement:
     return Statement(text=f"{{dependent}} → {{dependency}}: {edge.relation}{how}", values=values, evidence=edge.evidence[:6])
 
 
-def _data(graph: Graph, centre: Component | None) -> dict[str, object]:
+def _data(graph: "Graph", centre: Component | None) -> dict[str, object]:
     return {
         "centre": centre.key if centre else None, "components": len(graph.components), "edge_count": len(graph.edges),
         "edges": [edge.model_dump(mode="json") for edge in graph.edges[:KEPT]],
@@ -129,6 +131,8 @@ def _data(graph: Graph, centre: Component | None) -> dict[str, object]:
 
 def _write(session: Session, asking: Asking, text: str, centre: Component | None) -> str:
     """Below `state_dir/reports`, replaced as a whole; its digest goes into the ledger. Returns the path."""
+    from mcp_server.incident.report import replace_file
+
     whole = centre.key if centre else "all"
     slug = re.sub(r"[^a-z0-9]+", "-", whole.lower()).strip("-")[:40]
     mark = hashlib.sha256(whole.encode("utf8", "backslashreplace")).hexdigest()[:6]

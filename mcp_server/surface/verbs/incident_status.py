@@ -6,7 +6,6 @@ from mcp_server.core.clock import now, stamp
 from mcp_server.core.outcome import Outcome, Statement, Suggestion
 from mcp_server.core.parameters import Parameters
 from mcp_server.engine.session import Asking, Session
-from mcp_server.incident.gates import standing, unmet_checks
 from mcp_server.incident.record import required
 from mcp_server.surface.verb import Verb
 
@@ -22,6 +21,8 @@ VERB = Verb(summary="Say where an incident stands: state, answers so far, what i
 
 def run(session: Session, params: Params, asking: Asking) -> Outcome:
     """Fold the ledger."""
+    from mcp_server.incident.gates import standing, unmet_checks
+
     incident = required(session.ledger, params.incident, closed_too=True)
     stands = standing(session, incident)
     known = stands.known

@@ -7,9 +7,6 @@ from mcp_server.core.outcome import Outcome, Statement, Suggestion
 from mcp_server.core.parameters import Parameters
 from mcp_server.engine.session import Asking, Session
 from mcp_server.incident import record
-from mcp_server.incident.playbooks import library
-from mcp_server.incident.said import receipt_statements
-from mcp_server.incident.validation import validate
 from mcp_server.surface.verb import Verb
 
 
@@ -32,6 +29,10 @@ VERB = Verb(
 
 def run(session: Session, params: Params, asking: Asking) -> Outcome:
     """Open, then validate; what could not be validated is said and does not stop anything."""
+    from mcp_server.incident.playbooks import library
+    from mcp_server.incident.said import receipt_statements
+    from mcp_server.incident.validation import validate
+
     at = now()
     library(session.catalog)  # a damaged document stops here, before anything is opened
     incident = record.open_incident(session, **params.model_dump())

@@ -14,7 +14,6 @@ from mcp_server.core.text import amount
 from mcp_server.engine.lock import lock_report
 from mcp_server.engine.places import Place, resolve
 from mcp_server.engine.reader import EvidenceReader
-from mcp_server.engine.readiness import lacking, reader_of
 from mcp_server.engine.session import Asking, Session
 from mcp_server.incident.record import current
 from mcp_server.surface.telling import Told, tell
@@ -56,6 +55,8 @@ def run(session: Session, params: Params, asking: Asking) -> Outcome:
 
 
 def _look(session: Session, place: Place, only: str | None, asking: Asking) -> Told:
+    from mcp_server.engine.readiness import lacking, reader_of
+
     reader = reader_of(session, place, asking)
     wanted = {name: needs for name, needs in _needs(session).items() if only in (None, name)}
     everything = {need for needs, programs in wanted.values() for need in (*needs, *programs)}

@@ -6,9 +6,7 @@ from mcp_server.core.clock import now
 from mcp_server.core.outcome import BlindSpot, Coverage, Outcome, Suggestion, verdict_of
 from mcp_server.core.parameters import Parameters
 from mcp_server.engine.session import Asking, Session
-from mcp_server.incident.gates import standing
 from mcp_server.incident.record import required
-from mcp_server.incident.said import explained
 from mcp_server.surface.fit import fit
 from mcp_server.surface.verb import Verb
 
@@ -27,6 +25,9 @@ VERB = Verb(
 
 def run(session: Session, params: Params, asking: Asking) -> Outcome:
     """Diagnose from the ledger; answers given after the triage count as well."""
+    from mcp_server.incident.gates import standing
+    from mcp_server.incident.said import explained
+
     incident = required(session.ledger, params.incident, closed_too=True)
     stands = standing(session, incident)
     diagnosis = stands.diagnosis

@@ -12,8 +12,6 @@ from mcp_server.core.parameters import Parameters
 from mcp_server.core.reader import Limits
 from mcp_server.core.text import one_line
 from mcp_server.engine.places import resolve
-from mcp_server.engine.ranking import rank_json, reasons
-from mcp_server.engine.ranking_data import Ranking
 from mcp_server.engine.session import Asking, Session
 from mcp_server.surface.telling import Told, tell
 from mcp_server.surface.verb import Verb
@@ -41,6 +39,9 @@ def run(session: Session, params: Params, asking: Asking) -> Outcome:
 
 
 def _told(session: Session, params: Params, asking: Asking) -> Told:
+    from mcp_server.engine.ranking import rank_json, reasons
+    from mcp_server.engine.ranking_data import Ranking
+
     place, limits = resolve("local", session.settings.read), Limits(session.settings.limits.look_s, LONGEST, asking.cancel)
     seen = place.look(ReadFile(path=params.file, length=LONGEST), limits)
     if seen.size > LONGEST:

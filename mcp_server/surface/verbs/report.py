@@ -7,7 +7,6 @@ from mcp_server.core.outcome import Outcome, Statement
 from mcp_server.core.parameters import Parameters
 from mcp_server.engine.session import Asking, Session
 from mcp_server.incident.record import required
-from mcp_server.incident.report import build, write
 from mcp_server.surface.verb import Verb
 
 
@@ -24,6 +23,8 @@ VERB = Verb(
 
 def run(session: Session, params: Params, asking: Asking) -> Outcome:
     """Build from the ledger, write both files, name them."""
+    from mcp_server.incident.report import build, write
+
     at = now()
     incident = required(session.ledger, params.incident, closed_too=True)
     built = build(session, incident)

@@ -6,9 +6,7 @@ from mcp_server.core.clock import now
 from mcp_server.core.outcome import Outcome, Statement
 from mcp_server.core.parameters import Parameters
 from mcp_server.engine.session import Asking, Session
-from mcp_server.incident.answers import answers
 from mcp_server.incident.record import required
-from mcp_server.incident.timeline import lines, timeline
 from mcp_server.surface.verb import Verb
 
 
@@ -29,6 +27,9 @@ VERB = Verb(
 
 def run(session: Session, params: Params, asking: Asking) -> Outcome:
     """Fold the ledger."""
+    from mcp_server.incident.answers import answers
+    from mcp_server.incident.timeline import lines, timeline
+
     incident = required(session.ledger, params.incident, closed_too=True)
     known = answers(session.ledger, incident, session.catalog.diagnostics)
     story = timeline(incident, known, looks=params.answers)

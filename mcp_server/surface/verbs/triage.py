@@ -5,7 +5,6 @@ from pydantic import Field
 from mcp_server.core.outcome import Outcome
 from mcp_server.core.parameters import Parameters
 from mcp_server.engine.session import Asking, Session
-from mcp_server.incident import triage as work
 from mcp_server.incident.record import required
 from mcp_server.surface.fit import brief, fit
 from mcp_server.surface.verb import Verb
@@ -31,6 +30,8 @@ VERB = Verb(
 
 def run(session: Session, params: Params, asking: Asking) -> Outcome:
     """Plan, ask, explain; the answer is shortened to the limit, and says so."""
+    from mcp_server.incident import triage as work
+
     incident = required(session.ledger, params.incident)
     doing = work.plan(session, incident, service=params.service, symptom=params.symptom, playbook=params.playbook)
     outcome, _ = work.triage(session, doing, asking)

@@ -11,11 +11,7 @@ from mcp_server.core.errors import BadInput
 from mcp_server.core.outcome import Outcome
 from mcp_server.core.parameters import Parameters
 from mcp_server.engine.places import resolve
-from mcp_server.engine.ranking_data import symptom_of
 from mcp_server.engine.session import Asking, Session
-from mcp_server.engine.what_changed import scope_of
-from mcp_server.engine.what_changed import what_changed as ask
-from mcp_server.incident.answers import answers
 from mcp_server.incident.record import current, find
 from mcp_server.surface.verb import Verb
 
@@ -48,6 +44,11 @@ class Params(Parameters):
 
 def run(session: Session, params: Params, asking: Asking) -> Outcome:
     """Fill the gaps from the incident, then ask every source of change."""
+    from mcp_server.engine.ranking_data import symptom_of
+    from mcp_server.engine.what_changed import scope_of
+    from mcp_server.engine.what_changed import what_changed as ask
+    from mcp_server.incident.answers import answers
+
     asking.incident, notice = current(session.ledger, params.incident)
     incident = find(session.ledger, asking.incident) if asking.incident else None
     target = params.target or (incident.target if incident else "local")
