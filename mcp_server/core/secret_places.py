@@ -21,6 +21,17 @@ PLACES: tuple[tuple[str, str], ...] = (
     # headers
     ("bearer", r"(?i:\bbearer)(?:\s{1,4}|%20)(?P<s>[A-Za-z0-9_.~+/\-]{16,8000}={0,3})"),
     ("basic ", r"(?i:\bbasic) (?P<s>(?=[A-Za-z+/]{0,40}[0-9=])[A-Za-z0-9+/]{12,2000}={0,2})(?![\w.])"),
+    # a web server's own directives: name and value without a sign between them
+    (
+        "_header",
+        r"\b(?:proxy_set_header|more_set_(?:input_)?headers|add_header|RequestHeader\s{1,4}set)\s{1,20}['\"]?"
+        r"[\w\-]{0,60}(?i:api-?key|token|secret|password|authorization|credential)[\w\-]{0,30}['\"]?\s{1,20}"
+        r"['\"]?(?P<s>[^\s'\";$‹]{6,400})",
+    ),
+    (
+        "_param",
+        r"\b(?:fastcgi|uwsgi|scgi|grpc)_param\s{1,20}\w{0,60}(?:KEY|TOKEN|SECRET|PASSWORD)\w{0,30}\s{1,20}['\"]?(?P<s>[^\s'\";$‹]{4,400})",
+    ),
     # logins
     ("password", r"(?i:\blogin)\s{1,40}[^\s]{1,200}\s{1,40}(?i:password)\s{1,40}(?P<s>\"[^\"\n]{1,200}\"|[^\s‹]{1,})"),
     ("machine", r"(?i:\bmachine)\s{1,40}[^\s]{1,200}\s{1,40}(?i:password)\s{1,40}(?P<s>[^\s‹]{1,})"),
