@@ -116,15 +116,14 @@ def _columns(graph: Graph) -> list[list[Component]]:
 def _line(edge: Edge, spot: Mapping[str, tuple[float, float]]) -> str:
     (x1, y1), (x2, y2) = spot[edge.dependent.key], spot[edge.dependency.key]
     y1, y2 = y1 + _H / 2, y2 + _H / 2
-    if x1 < x2:
-        x1, bend = x1 + _W, 36.0
-    elif x1 == x2:  # members of a cycle stand one above the other
-        x1, x2, bend = x1 + _W, x2 + _W, 60.0
-        path = f"M{x1:g} {y1:g}C{x1 + bend:g} {y1:g} {x2 + bend:g} {y2:g} {x2:g} {y2:g}"
-        return _path(path, edge)
-    else:
-        x2, bend = x2 + _W, -36.0
-    return _path(f"M{x1:g} {y1:g}C{x1 + bend:g} {y1:g} {x2 - bend:g} {y2:g} {x2:g} {y2:g}", edge)
+    if x1 == x2:  # members of a cycle stand one above the other
+        x1, x2 = x1 + _W, x2 + _W
+        return _path(f"M{x1:g} {y1:g}C{x1 + 60:g} {y1:g} {x2 + 60:g} {y2:g} {x2:g} {y2:g}", edge)
+    skipped = abs(x2 - x1) / (_W + _GAP_X) - 1
+    lift = min(48.0, 40 + 2 * skipped) if skipped >= 1 else 0.0  # over the boxes between, not behind them
+    bend = 36.0 if x1 < x2 else -36.0
+    x1, x2 = (x1 + _W, x2) if x1 < x2 else (x1, x2 + _W)
+    return _path(f"M{x1:g} {y1:g}C{x1 + bend:g} {y1 - lift:g} {x2 - bend:g} {y2 - lift:g} {x2:g} {y2:g}", edge)
 
 
 def _path(path: str, edge: Edge) -> str:

@@ -4,7 +4,6 @@ A gunicorn configuration is Python: it is parsed and never executed; only litera
 """
 
 import ast
-import configparser
 import posixpath
 import re
 import warnings
@@ -119,6 +118,8 @@ def uwsgi_limit(argv: Sequence[str], where: str, ini: str | None, ini_path: str 
             ms=(seconds or 0) * 1000 or None, where=where, problem="" if seconds is not None else "harakiri is no number"
         )
     if ini is not None:
+        import configparser  # only this asks for it, and starts are many
+
         parser = configparser.ConfigParser(interpolation=None, strict=False, allow_no_value=True)
         try:
             parser.read_string(ini)

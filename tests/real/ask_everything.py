@@ -36,7 +36,7 @@ def main() -> None:
                 ask(name, dict(arguments))
             except BadInput as error:
                 verdicts.setdefault(name, []).append(f"refused: {error}")
-    for name in ("triage", "what_changed", "preflight"):
+    for name in ("triage", "what_changed", "dependency_map", "preflight"):
         ask(name, {})
     session.close()
     print(json.dumps(verdicts))
