@@ -42,6 +42,8 @@ def test_case(path: Path, tmp_path: Path) -> None:
     outcome = recorded_answer(unit.name, case, tmp_path)
     assert outcome.verdict == expect["verdict"], render(outcome)
     assert sorted(item.code for item in outcome.findings) == sorted(f"{unit.name}.{code}" for code in expect["codes"])
+    for item in outcome.findings:
+        assert item.doubt_ms == expect.get("doubt_ms", {}).get(item.code.partition(".")[2], item.doubt_ms)
     for words in expect.get("blind", []):
         assert any(
             words in f"{spot.what} {spot.reason} {spot.remedy}" for spot in (*outcome.coverage.blind, *outcome.coverage.cut)

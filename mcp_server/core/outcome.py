@@ -27,6 +27,7 @@ class Statement(Noun):
     evidence: tuple[str, ...] = ()
     quotes: tuple[str, ...] = Field((), description="raw text from outside, shown only as marked data")
     at: Moment | None = Field(None, description="when it happened, as the source says")
+    doubt_ms: int = Field(0, ge=0, description="how far off `at` may be")
 
     def told(self, show: Callable[[Value], str]) -> str:
         """The sentence with each value as `show` makes it safe for where it will stand."""
@@ -63,6 +64,7 @@ class FindingType(Noun):
         clues: tuple[str, ...] = (),
         quotes: tuple[str, ...] = (),
         at: Any = None,
+        doubt_ms: int = 0,
         severity: Severity | None = None,
         **values: Value,
     ) -> Finding:
@@ -72,7 +74,7 @@ class FindingType(Noun):
                 raise KeyError(f"finding {self.code}: no value for {{{place}}}")
         return Finding(
             code=self.code, text=self.text, values=values, severity=severity or self.severity, evidence=evidence,
-            component=component, clues=clues, quotes=quotes, at=at,
+            component=component, clues=clues, quotes=quotes, at=at, doubt_ms=doubt_ms,
         )  # fmt: skip
 
 

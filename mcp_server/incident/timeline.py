@@ -52,7 +52,10 @@ def _findings(known: Answers) -> Iterator[Happening]:
             if any(finding is item for item in kept):
                 said = Statement.model_validate(finding.model_dump(include=set(Statement.model_fields)))
                 at = finding.at or outcome.at
-                yield Happening(at=at, kind="finding", source=outcome.name, statement=said, inferred=finding.at is None)
+                yield Happening(
+                    at=at, kind="finding", source=outcome.name, statement=said, inferred=finding.at is None,
+                    doubt_ms=finding.doubt_ms,
+                )  # fmt: skip
 
 
 def _record(incident: Incident) -> Iterator[Happening]:

@@ -13,6 +13,7 @@ from mcp_server.core.outcome import Severity
 from mcp_server.core.reader import Reader
 from mcp_server.logs.records import Level, Record, weight
 from mcp_server.logs.shapes import frames, own_words, shape
+from mcp_server.logs.time import doubt_of
 from mcp_server.logs.troubles import Match, Troubles, load
 
 KNOWN_TROUBLE = "known_trouble"
@@ -40,6 +41,7 @@ class Group(BaseModel):
     level: Level | None = None
     count: int = 1
     first: Moment | None = None
+    doubt_ms: int = Field(0, description="how far off `first` may be")
     last: Moment | None = None
     example: str
     files: tuple[str, ...] = Field((), description="the application's own files in the trace, innermost first")
@@ -98,8 +100,8 @@ def group(
             subjects[key[0]] += 1
         if key not in groups:
             groups[key] = Group(
-                path=path, evidence=evidence, level=record.level, shape=shape(record), count=0, first=record.at,
-                last=record.at, example=_example(record.text), files=frames(record.text), **_known(known, key[1]),
+                path=path, evidence=evidence, level=record.level, shape=shape(record), count=0,
+                example=_example(record.text), files=frames(record.text), **_known(known, key[1]),
             )  # fmt: skip
         _count(groups[key], record)
     return list(groups.values())
@@ -126,7 +128,8 @@ def _count(group: Group, record: Record) -> None:
     if not group.files and (files := frames(record.text)):  # the record that says where is the better example
         group.files, group.example = files, _example(record.text)
     if record.at:
-        group.first = min(group.first or record.at, record.at)
+        if group.first is None or record.at < group.first:
+            group.first, group.doubt_ms = record.at, doubt_of(record.text)
         group.last = max(group.last or record.at, record.at)
     if weight(record.level) < weight(group.level):
         group.level = record.level

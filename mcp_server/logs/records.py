@@ -56,6 +56,8 @@ class Records:
     head: str | None = None
     local_times: bool = False
     """Some stamps name no zone: their UTC time rests on the zone given."""
+    assumed: tuple[str, ...] = ()
+    """What stamps do not say and a rule settled: `year`, `date`, `order` (of day and month), `zone` (shared name)."""
 
 
 def split(text: str, *, starts_inside: bool = False, zone: tzinfo | None = None, reference: datetime | None = None) -> Records:
@@ -68,7 +70,8 @@ def split(text: str, *, starts_inside: bool = False, zone: tzinfo | None = None,
     reader = StampReader(zone=zone, reference=reference)
     reader.learn(text[: _SAMPLE * 2_000].split("\n", _SAMPLE)[:_SAMPLE])
     records = tuple(records_of(text.split("\n"), reader))
-    return Records(records, head, reader.report().zone in ("source", "host"))
+    report = reader.report()
+    return Records(records, head, report.zone in ("source", "host"), report.assumed)
 
 
 def records_of(lines: Iterable[str], reader: StampReader) -> Iterator[Record]:

@@ -4,6 +4,7 @@
 lines is read by `stamps.StampReader`, which learns from its neighbours. The dialects stand in `dialects`.
 """
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Literal
@@ -13,13 +14,15 @@ from mcp_server.logs.dialects import HEAD, Raw, plain, scan
 from mcp_server.logs.order import settle
 from mcp_server.logs.zones import abbreviation, iana, offset_zone, settled
 
-__all__ = ["HEAD", "Stamp", "ZoneRule", "find_stamp", "in_utc", "parse", "stamp_of"]
+__all__ = ["HEAD", "Stamp", "ZoneRule", "doubt_of", "find_stamp", "in_utc", "parse", "stamp_of"]
 
 ZoneRule = Literal["line", "format", "source", "host", "none"]
 """Who named the zone: the line, its format (epochs, W3C), the source's configuration, the host; or nobody."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DAY = timedelta(days=1)
 _NOTHING: frozenset[str] = frozenset()
+_FRACTION = re.compile(r"(?::\d\d|T\d{6}|^\d{9,10})[.,](\d{1,9})")
+_NO_SECONDS = re.compile(r"(?<![:\d+-])\d\d?:\d\d(?![:\d])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +46,19 @@ class Stamp:
     def utc(self, zone: tzinfo | None = None) -> datetime | None:
         """The instant in UTC with microseconds; a naive moment is taken to be in `zone` (default: this machine's)."""
         return _utc(self.moment, zone)
+
+    @property
+    def doubt_ms(self) -> int:
+        """How much later than `moment` it may have been, for what the stamp leaves out: 999 ms for whole seconds."""
+        if found := _FRACTION.search(self.text):
+            digits = len(found[1])
+        elif self.kind == "epoch" and self.text.isdigit():
+            digits = max(0, len(self.text) - 10)
+        elif _NO_SECONDS.search(self.text):
+            return 59_999
+        else:
+            digits = 3 if self.ns else 0
+        return int(10.0 ** (3 - digits)) - 1 if digits < 3 else 0
 
 
 def parse(line: str, reference: datetime | None = None, zone: tzinfo | None = None) -> Stamp | None:
@@ -167,6 +183,12 @@ def stamp_of(line: str, zone: tzinfo | None = None, reference: datetime | None =
     """The stamp of a line in UTC with milliseconds, or None. `zone`: of stamps that name none; default: the host's own."""
     stamp = parse(line, reference, zone)
     return in_utc(stamp.moment, zone) if stamp else None
+
+
+def doubt_of(record: str) -> int:
+    """How far off, in ms, the time of this record may be; a stamp that is not found again is taken to be of whole seconds."""
+    stamp = parse(record.partition("\n")[0])
+    return stamp.doubt_ms if stamp else 999
 
 
 def in_utc(moment: datetime | None, zone: tzinfo | None = None) -> datetime | None:

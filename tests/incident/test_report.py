@@ -11,9 +11,10 @@ from mcp_server.core.outcome import BlindSpot
 from mcp_server.engine.catalog import load_catalog
 from mcp_server.engine.session import Asking
 from mcp_server.incident.answers import answers
+from mcp_server.incident.forms import as_markdown
 from mcp_server.incident.record import add_note, find
 from mcp_server.incident.report import Report, build, write
-from mcp_server.incident.timeline import timeline
+from mcp_server.incident.timeline import lines, timeline
 from mcp_server.surface.render import render
 from mcp_server.surface.tools import inventory
 from tests.incident.story import Story, at, change, finding, session_in
@@ -137,3 +138,16 @@ def test_the_timeline_is_in_order_and_a_change_comes_before_what_it_may_have_cau
     assert [item.kind for item in told[:3]] == ["change", "change", "finding"]
     assert told[1].stamp == "11:21:07 +0100"
     assert told[-1].kind == "answer"
+
+
+def test_the_doubt_of_a_finding_stands_beside_its_time(tmp_path: Path) -> None:
+    with session_in(tmp_path) as session:
+        story = Story(session)
+        story.answer("recent_errors", finding("recent_errors.no_space", at=at(0), doubt_ms=999))
+        story.answer("http_check", finding("http_check.bad_gateway", at=at(5)))
+        known = answers(session.ledger, story.incident, session.catalog.diagnostics)
+        told = [line.text for line in lines(timeline(story.incident, known)) if "finding" in line.text]
+        page = build(session, story.incident)
+    assert told[0].startswith("2026-11-20T10:21:07.000Z ±999 ms  finding")
+    assert "±" not in told[1]
+    assert "10:21:07.000Z ±999 ms" in as_markdown(page)

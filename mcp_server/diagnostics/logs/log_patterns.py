@@ -21,6 +21,7 @@ from mcp_server.logs.asking import (
     room,
     when,
 )  # fmt: skip
+from mcp_server.logs.time import doubt_of
 
 _TOLD = 8
 
@@ -113,14 +114,17 @@ def judge(facts: PatternFacts, params: Params) -> Iterator[Finding]:
     bad = [item for item in facts.shapes if item.level in ("critical", "error") and item.count]
     for item in bad[:_TOLD]:
         severity: Severity = "critical" if item.level == "critical" else "warning"
+        doubt = doubt_of(item.example) if item.first else 0
         if item.baseline == 0:
             yield NEW_ERRORS.found(
-                facts.evidence, quotes=(item.example[:600],), at=item.first, severity=severity, count=item.count,
+                facts.evidence, quotes=(item.example[:600],), at=item.first, doubt_ms=doubt,
+                severity=severity, count=item.count,
                 times=when(item) or "at no known time", component=params.sources[0],
             )  # fmt: skip
         elif item.kind == "spiking":
             yield SPIKING_ERRORS.found(
-                facts.evidence, quotes=(item.example[:600],), at=item.first, severity=severity, count=item.count,
+                facts.evidence, quotes=(item.example[:600],), at=item.first, doubt_ms=doubt,
+                severity=severity, count=item.count,
                 baseline=item.baseline, ratio=item.ratio, component=params.sources[0],
             )  # fmt: skip
 

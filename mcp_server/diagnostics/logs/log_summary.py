@@ -20,6 +20,7 @@ from mcp_server.logs.asking import (
     note,
     room,
 )  # fmt: skip
+from mcp_server.logs.time import doubt_of
 
 
 class Params(LogParameters):
@@ -80,14 +81,16 @@ def judge(facts: SummaryFacts, params: Params) -> Iterator[Finding]:
     bad = [item for item in facts.items if item.level in ("critical", "error")]
     count = facts.levels.get("critical", 0) + facts.levels.get("error", 0)
     if count and bad:
-        onsets = [item.first for item in bad if item.first]
+        onsets = sorted((item.first, doubt_of(item.example)) for item in bad if item.first)
+        at, doubt_ms = onsets[0] if onsets else (None, 0)
         yield ERRORS.found(
             facts.evidence,
             component=params.sources[0],
-            at=min(onsets, default=None),
+            at=at,
+            doubt_ms=doubt_ms,
             count=count,
             shapes=len(bad),
-            first=stamp(min(onsets)) if onsets else "at no known time",
+            first=stamp(at) if at else "at no known time",
         )
 
 

@@ -57,6 +57,7 @@ class LogSeen(_Part):
     oldest: Moment | None = None
     newest: Moment | None = None
     timeless: int = 0
+    assumed: tuple[str, ...] = Field((), description="what its stamps do not say")
 
 
 class ErrorFacts(Facts):
@@ -215,7 +216,7 @@ def collect(reader: Reader, params: Params) -> ErrorFacts:
         path = pending.pop(0)
         with reader.part(path):
             tail = read_tail(reader, path, budget=params.budget, since=since, zone=zone)
-            logs.append(_seen(path, tail))
+            logs.append(_seen(path, tail, zone is None))
             _doubts(reader, path, tail, since)
             groups += group(
                 path, tail.evidence, tail.found.records, troubles=troubles, since=since, modified=tail.source.modified
@@ -228,11 +229,18 @@ def collect(reader: Reader, params: Params) -> ErrorFacts:
     return ErrorFacts(since=since, logs=tuple(logs), groups=tuple(groups))
 
 
-def _seen(path: str, tail: Tail) -> LogSeen:
+_ASSUMED = {
+    "host": "their zone (the host's was taken)", "year": "the year (the latest that is no future was taken)",
+    "date": "the date", "order": "whether day or month comes first", "zone": "which of the zones of an abbreviation is meant",
+}  # fmt: skip
+
+
+def _seen(path: str, tail: Tail, of_host: bool) -> LogSeen:
     stamps = [item.at for item in tail.found.records if item.at]
     return LogSeen(
         path=path, evidence=tail.evidence, size=tail.source.size, records=len(tail.found.records),
         oldest=min(stamps, default=None), newest=max(stamps, default=None), timeless=len(tail.found.records) - len(stamps),
+        assumed=(*(("host",) if tail.found.local_times and of_host else ()), *tail.found.assumed),
     )  # fmt: skip
 
 
@@ -287,7 +295,8 @@ def _others(facts: ErrorFacts) -> list[Group]:
 def _found(kind: FindingType, seen: Group, clues: tuple[str, ...], severity: Severity | None = None) -> Finding:
     told = {"title": seen.title, "meaning": seen.meaning, "next": seen.next} if seen.title else {}
     return kind.found(
-        seen.evidence, component=seen.path, clues=clues, quotes=(seen.example,), at=seen.first, severity=severity,
+        seen.evidence, component=seen.path, clues=clues, quotes=(seen.example,), at=seen.first,
+        doubt_ms=seen.doubt_ms, severity=severity,
         path=seen.path, subject=seen.subject or None, count=seen.count,
         first=stamp(seen.first) if seen.first else None, last=stamp(seen.last) if seen.last else None, **told,
     )  # fmt: skip
@@ -309,6 +318,12 @@ def show(facts: ErrorFacts, params: Params) -> Iterator[Statement]:
             yield Statement(
                 text="{path}: {count} records carry no time; they may be older than the window",
                 values={"path": log.path, "count": log.timeless},
+                evidence=(log.evidence,),
+            )
+        if log.assumed:
+            yield Statement(
+                text="{path}: its times do not say {what}; they may be off by that",
+                values={"path": log.path, "what": ", ".join(_ASSUMED.get(item, item) for item in log.assumed)},
                 evidence=(log.evidence,),
             )
     if rest := _others(facts)[_SHAPES:]:

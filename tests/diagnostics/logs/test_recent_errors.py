@@ -35,6 +35,26 @@ def test_grouped_at_their_onset(errors: Ask, tmp_path: Path) -> None:
     assert outcome.findings[0].at == datetime.fromisoformat(first)
 
 
+@pytest.mark.parametrize(
+    ("form", "doubt_ms", "says"),
+    [
+        ("%Y-%m-%dT%H:%M:%SZ", 999, []),
+        ("%Y-%m-%dT%H:%M:%S.250Z", 0, []),
+        ("%Y-%m-%d %H:%M:%S", 999, ["the host's was taken"]),
+        ("%b %d %H:%M:%S", 999, ["the host's was taken", "the latest that is no future was taken"]),
+    ],
+)
+def test_how_far_its_time_may_be_off_is_told(errors: Ask, tmp_path: Path, form: str, doubt_ms: int, says: list[str]) -> None:
+    log = tmp_path / "a.log"
+    when = datetime.now(UTC) - timedelta(minutes=5)
+    log.write_text("".join(f"{(when + timedelta(seconds=n)).strftime(form)} ERROR thing failed\n" for n in range(3)))
+    outcome = errors(log, since="26h")  # whatever zone this host is in
+    assert [finding.doubt_ms for finding in outcome.findings] == [doubt_ms]
+    told = render(outcome)
+    assert ("its times do not say" in told) == bool(says)
+    assert all(words in told for words in says)
+
+
 def test_the_rotated_predecessor_belongs_to_the_window(errors: Ask, tmp_path: Path) -> None:
     log = tmp_path / "a.log"
     log.touch()

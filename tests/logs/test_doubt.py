@@ -1,0 +1,29 @@
+"""What a stamp leaves out is told in milliseconds."""
+
+import pytest
+
+from mcp_server.logs.time import doubt_of
+
+
+@pytest.mark.parametrize(
+    ("line", "doubt_ms"),
+    [
+        ("2026-11-20 10:31:07 x", 999),
+        ("2026-11-20 10:31:07.1 x", 99),
+        ("2026-11-20 10:31:07,120 x", 0),
+        ("2026-11-20T10:31:07.000Z a whole second that is meant", 0),
+        ("2026-11-20T10:31:07+01:00 x", 999),
+        ("2026-11-20 10:31 x", 59_999),
+        ("Nov 20 10:31:07 h a: x", 999),
+        ('1.2.3.4 - - [20/Nov/2026:10:31:07 +0000] "GET / HTTP/1.1" 200 1', 999),
+        ("[Fri Nov 20 10:31:07.123456 2026] [error] x", 0),
+        ("E1120 10:31:07.123456 1 x.go:1] x", 0),
+        ("1763634667 x", 999),
+        ("1763634667.12 x", 9),
+        ("1763634667000 x", 0),
+        ("no stamp", 999),
+        ("2026-11-20 10:31:07.120 the first line counts\n2026-11-20 10:31:07 x", 0),
+    ],
+)
+def test_doubt_of_a_stamp(line: str, doubt_ms: int) -> None:
+    assert doubt_of(line) == doubt_ms
