@@ -60,6 +60,8 @@ def test_it_finds_the_missing_module_and_shows_it(front: str, tmp_path: Path) ->
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_interrupted_it_leaves_nothing_behind(words: str, number: int, tmp_path: Path) -> None:
     need("git")
+    # whoever runs the tests in the background made Ctrl-C ignored, and children inherit that; a handler they do not
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     process = subprocess.Popen(
         [sys.executable, "-m", "scripts.demo"], cwd=ROOT, env=environment(tmp_path), stdout=subprocess.PIPE,
         stderr=subprocess.PIPE, text=True, stdin=subprocess.DEVNULL, start_new_session=True,

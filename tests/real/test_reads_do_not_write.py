@@ -39,6 +39,7 @@ READS = {
             "symbolic-ref", "ls-files"},
     "systemctl": {"show", "status", "list-units", "is-active"},
 }  # fmt: skip
+JOURNAL_WRITES = ("--vacuum", "--rotate", "--flush", "--sync", "--relinquish", "--smart", "--setup-keys", "--update-catalog")
 WRAPPERS = ("env", "nice", "ionice", "chrt")
 ON_DESCRIPTORS = ("ftruncate", "fchmod", "fchown", "fsetxattr")
 _LINE = re.compile(r"^(?P<pid>\d+)\s+(?P<call>\w+)\((?P<rest>.*)$")
@@ -178,6 +179,10 @@ def _is_read(rest: str) -> bool:
     program = Path(match[1]).name
     if program.startswith("python") or program in WRAPPERS:
         return True  # what they start is traced as well
+    if program == "journalctl":  # all flags: none of those that change the journal, nor one cut short to look otherwise
+        return not any(
+            write.startswith(word.partition("=")[0]) for word in argv[1:] if word.startswith("--") for write in JOURNAL_WRITES
+        )
     if program not in READS:
         return False
     words = iter(argv[1:])
