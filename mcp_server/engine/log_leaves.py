@@ -21,6 +21,8 @@ from mcp_server.logs.window import SLACK, At
 from mcp_server.targets import journal
 from mcp_server.targets.inflate import Inflated
 from mcp_server.targets.log_sources import Member, host_zone, members, open_member, unlisted
+from mcp_server.targets.standard_input import NAME as PIPED
+from mcp_server.targets.standard_input import StandardInput
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SAMPLE = 65_536
@@ -124,8 +126,9 @@ class Opener:
 
     def __init__(
         self, question: LogQuestion, limits: Limits, policy: ReadSettings, settings: LogSettings,
-        left: Callable[[], float] | None = None,
+        left: Callable[[], float] | None = None, standard_input: StandardInput | None = None,
     ) -> None:  # fmt: skip
+        self._input = standard_input
         self._question, self._limits, self._policy, self._settings = question, limits, policy, settings
         self.left = left or limits.until()
         self._since, self._until = nanoseconds(question.since), nanoseconds(question.until)
@@ -134,11 +137,13 @@ class Opener:
     def again(self, question: LogQuestion, share: float = 1.0) -> "Opener":
         """The same opener for another window, with this share of the time that is left."""
         end = time.monotonic() + share * self.left()
-        return Opener(question, self._limits, self._policy, self._settings, lambda: max(0.0, end - time.monotonic()))
+        return Opener(
+            question, self._limits, self._policy, self._settings, lambda: max(0.0, end - time.monotonic()), self._input
+        )
 
     def rotated(self, leaf: Leaf) -> bool:
         """Whether older files of the leaf's set are there."""
-        return leaf.stamps is not None and self._question.rotated and len(members(leaf.path, self._policy)) > 1
+        return bool(leaf.path) and self._question.rotated and len(members(leaf.path, self._policy)) > 1
 
     def open(self, *, predecessors: bool, **journals: object) -> Leaves:
         """All leaves that can hold something of the window. `predecessors` opens rotated files too."""
@@ -148,6 +153,8 @@ class Opener:
                 try:
                     if journal.is_journal(name):
                         opened.leaves.append(self._journal(name, opened, journals))
+                    elif name == PIPED:
+                        opened.leaves.append(self._piped(opened))
                     else:
                         self._set(name, opened, predecessors and self._question.rotated)
                 except CouldNotLook as failure:
@@ -174,6 +181,14 @@ class Opener:
             opened.doubt(failure)
         stamps = StampReader()
         return Leaf(name, source, clock_of(stamps), None, "")
+
+    def _piped(self, opened: Leaves) -> Leaf:
+        if self._input is None:
+            raise CouldNotLook(PIPED, "refused", "no standard input: only a script has one", "name a file or journal")
+        data = self._input.read(Limits(self.left(), self._limits.max_bytes, self._limits.cancel))
+        if self._input.cut:
+            opened.cut(PIPED, self._input.cut, "pipe in less of it, or name the file")
+        return self._understood(in_memory(PIPED, data), PIPED, datetime.now(UTC))
 
     def _set(self, path: str, opened: Leaves, rotated: bool) -> None:
         found = members(path, self._policy, rotated=rotated)
@@ -208,28 +223,23 @@ class Opener:
     def _leaf(self, member: Member) -> Leaf:
         source = open_member(member.path, self._policy, self._limits, self.left)
         try:
-            raw = source if isinstance(source, Inflated) else None
-            head = source.read_at(0, _SAMPLE)
-            plain: ByteSource = source
-            if head[:2] in (b"\xff\xfe", b"\xfe\xff"):
-                plain, head = _narrow(source, head)
-            _check_text(member.path, plain, head)
-            zone, name = self._zone(member.path)
-            stamps = StampReader(zone=zone, host_zone=self._host_zone()[0] or UTC, reference=member.modified)
-            stamps.learn(line for line in head.split(b"\n")[:400] if line)
-            return Leaf(
-                source.name,
-                plain,
-                clock_of(stamps),
-                stamps,
-                name or self._host_zone()[1],
-                member.modified,
-                raw=raw,
-                path=member.path,
-            )
+            leaf = self._understood(source, member.path, member.modified)
         except BaseException:
             source.close()
             raise
+        leaf.raw, leaf.path, leaf.modified = source if isinstance(source, Inflated) else None, member.path, member.modified
+        return leaf
+
+    def _understood(self, source: ByteSource, path: str, reference: datetime) -> Leaf:
+        head = source.read_at(0, _SAMPLE)
+        plain: ByteSource = source
+        if head[:2] in (b"\xff\xfe", b"\xfe\xff"):
+            plain, head = _narrow(source, head)
+        _check_text(path, plain, head)
+        zone, name = self._zone(path)
+        stamps = StampReader(zone=zone, host_zone=self._host_zone()[0] or UTC, reference=reference)
+        stamps.learn(line for line in head.split(b"\n")[:400] if line)
+        return Leaf(source.name, plain, clock_of(stamps), stamps, name or self._host_zone()[1])
 
     def _zone(self, path: str) -> tuple[tzinfo | None, str]:
         name = self._question.zone or self._settings.zone_of(path)

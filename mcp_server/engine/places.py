@@ -11,6 +11,7 @@ from mcp_server.core.reader import Limits
 from mcp_server.core.redaction import Redactor
 from mcp_server.core.settings import LogSettings, ReadSettings
 from mcp_server.core.text import one_line
+from mcp_server.targets.standard_input import StandardInput
 
 A = TypeVar("A")
 
@@ -38,9 +39,13 @@ class Local:
 
     address = "local"
 
-    def __init__(self, policy: ReadSettings, logs: LogSettings | None = None, redactor: Redactor | None = None) -> None:
+    def __init__(
+        self, policy: ReadSettings, logs: LogSettings | None = None, redactor: Redactor | None = None,
+        standard_input: StandardInput | None = None,
+    ) -> None:  # fmt: skip
         """`redactor` cleans what must be cut or shaped before it leaves; everything is redacted again by the reader."""
         self._policy, self._logs, self._redactor = policy, logs or LogSettings(), redactor or Redactor()
+        self._input = standard_input
 
     def now(self) -> datetime:
         """This host's clock."""
@@ -54,17 +59,20 @@ class Local:
         if _ANSWERS[kind] == "scan":
             from mcp_server.engine import scan
 
-            found: A = scan.look(call, limits, self._policy, self._logs, self._redactor.text)
+            found: A = scan.look(call, limits, self._policy, self._logs, self._redactor.text, self._input)
             return found
         module: Any = importlib.import_module(f"mcp_server.targets.{_ANSWERS[kind]}")
         answer: A = module.look(call, limits, self._policy)
         return answer
 
 
-def resolve(address: str, policy: ReadSettings, logs: LogSettings | None = None, redactor: Redactor | None = None) -> Place:
+def resolve(
+    address: str, policy: ReadSettings, logs: LogSettings | None = None, redactor: Redactor | None = None,
+    standard_input: StandardInput | None = None,
+) -> Place:  # fmt: skip
     """The place an address names: `local`, or `recorded:FILE`. Raises BadInput for anything else."""
     if address == "local":
-        return Local(policy, logs, redactor)
+        return Local(policy, logs, redactor, standard_input)
     if address.startswith("recorded:"):
         from mcp_server.targets.recorded import Recorded
 

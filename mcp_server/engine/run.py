@@ -44,7 +44,7 @@ def ask_all(session: Session, questions: Sequence[Question], target: str, asking
 
     Raises Cancelled when the caller goes away, BadInput for a target that does not exist.
     """
-    place = resolve(target, session.settings.read, session.settings.logs, session.redactor)
+    place = resolve(target, session.settings.read, session.settings.logs, session.redactor, asking.standard_input)
     return together(
         [(question.unit.name, partial(_ask, session, question, place, asking)) for question in questions], asking,
         parallel=session.settings.limits.parallel, what="questions answered",

@@ -32,6 +32,7 @@ from mcp_server.logs.tail import Page, last_records
 from mcp_server.logs.window import Piece, Ranges, find_window
 from mcp_server.targets.inflate import Inflated
 from mcp_server.targets.journal import JournalText, is_journal
+from mcp_server.targets.standard_input import StandardInput
 
 _STRETCH = 1_048_576
 _TAIL_BYTES = 67_108_864
@@ -39,11 +40,14 @@ _TAIL_BYTES = 67_108_864
 _BACK = 65_536
 
 
-def look(call: Any, limits: Limits, policy: ReadSettings, settings: LogSettings, redact: Redact) -> Any:
+def look(
+    call: Any, limits: Limits, policy: ReadSettings, settings: LogSettings, redact: Redact,
+    standard_input: StandardInput | None = None,
+) -> Any:  # fmt: skip
     """Answer any call of `core/log_calls.py`. Raises CouldNotLook (also where no source can be opened), Cancelled."""
     limits.check()
     try:
-        opener = Opener(call, limits, policy, settings)
+        opener = Opener(call, limits, policy, settings, standard_input=standard_input)
         if isinstance(call, TailLog):
             return _tail(call, opener, limits, redact)
         if isinstance(call, SearchLog):

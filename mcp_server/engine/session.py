@@ -16,6 +16,7 @@ from mcp_server.core.redaction import Redactor
 from mcp_server.core.settings import Settings
 from mcp_server.core.text import one_line
 from mcp_server.engine.catalog import Catalog, load_catalog
+from mcp_server.targets.standard_input import StandardInput
 
 Progress = Callable[[float, float, str], None]
 """(done, of how many, what is going on)."""
@@ -32,6 +33,8 @@ class Asking:
     cancel: threading.Event = field(default_factory=threading.Event)
     progress: Progress = _silent
     incident: str | None = None
+    standard_input: StandardInput | None = None
+    """Of a script, where a log can be piped in."""
 
 
 class Session:

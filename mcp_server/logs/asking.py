@@ -18,7 +18,7 @@ from mcp_server.logs.pages import CURSOR_KEY, cost, shortened
 from mcp_server.logs.tail import Zone
 from mcp_server.logs.trimming import condense
 
-Source = Annotated[str, Field(min_length=1, max_length=4_096, pattern=r"^(/|journal($|:))[^\x00]*$")]
+Source = Annotated[str, Field(min_length=1, max_length=4_096, pattern=r"^(-|(/|journal($|:))[^\x00]*)$")]
 """A log as a parameter."""
 
 
@@ -43,7 +43,9 @@ def _several(value: Any) -> Any:
 Sources = Annotated[tuple[Source, ...], Field(min_length=1, max_length=20), BeforeValidator(_several)]
 
 _Text = Annotated[str, Field(max_length=1_100)]
-SOURCES = "Logs: absolute paths, journal, journal:UNIT, journal:kernel, journal:/FOLDER_OR_FILE[:UNIT]"
+SOURCES = (
+    "Logs: absolute paths, journal, journal:UNIT, journal:kernel, journal:/FOLDER_OR_FILE[:UNIT]; a script: - for its input"
+)
 _FIELD = re.compile(r"[A-Za-z_@][\w.@-]{0,100}=.{0,1000}", re.DOTALL)
 
 

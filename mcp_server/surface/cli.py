@@ -31,6 +31,7 @@ from mcp_server.surface.answers import bounded, refusal
 from mcp_server.surface.flags import Flag, command_line, flags_of, positional
 from mcp_server.surface.render import render
 from mcp_server.surface.tools import Tool, inventory
+from mcp_server.targets.standard_input import StandardInput
 
 EXITS = {"ok": 0, "finding": 1, "unknown": 2, "not_applicable": 3}
 BAD_USAGE, OUR_DEFECT = 64, 70
@@ -47,7 +48,7 @@ def main(script_path: str, argv: Sequence[str] | None = None) -> int:
     """Run the tool that the script's name selects; returns the exit code. Nothing escapes as a traceback."""
     words = list(sys.argv[1:] if argv is None else argv)
     interrupted: list[int] = []
-    asking = Asking()
+    asking = Asking(standard_input=StandardInput() if sys.stdin else None)  # closed: another file may have its number
     try:
         with _signals(asking, interrupted):
             return _main(Path(script_path).stem, words, asking)

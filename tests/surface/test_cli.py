@@ -302,3 +302,13 @@ def test_colour_only_on_terminals_and_never_with_no_color(monkeypatch: pytest.Mo
     assert cli._coloured(text) == "\x1b[1;31mFINDING\x1b[0m  disk_space  local\n    │ OK  not ours"
     monkeypatch.setenv("NO_COLOR", "1")
     assert cli._coloured(text) == text
+
+
+def test_a_log_can_be_piped_in(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "scripts/diagnostics/log_search.py"), "--sources", "-", "--patterns", "thing"],
+        input="2026-11-20 10:31:07 ERROR a thing\n", env=environment(tmp_path), capture_output=True, text=True, timeout=30,
+        check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "1 lines match" in done.stdout
