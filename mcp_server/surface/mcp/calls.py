@@ -83,7 +83,7 @@ class Calls:
             return refusal(error, session.redactor), None
         except Exception:  # noqa: BLE001 -- a defect must reach the model as a sentence, and its details only the log
             if asking.cancel.is_set():  # nobody waits for it, and the session may be closed under its feet: no defect
-                return _failed("cancelled before it was finished")
+                return "cancelled before it was finished", None
             LOG.error("defect in %s\n%s", one_line(name, 60), session.redactor.text(traceback.format_exc()))
             return f"a defect of this server stopped {one_line(name, 60)}; details are in the server's log. Report it.", None
         finally:
