@@ -30,6 +30,8 @@ _IPV6 = re.compile(
     rf"(?:(?:{_GROUP}:){{7}}{_GROUP}|(?:{_GROUP}(?::{_GROUP}){{0,6}})?::(?:{_GROUP}(?::{_GROUP}){{0,6}})?)(?![\w:])"
 )
 
+_REMEMBERED, _REMEMBERED_CHARS = 8_192, 96
+
 
 class Redactor:
     """Replaces secrets by stable tags. `key` makes tags of two installations incomparable.
@@ -40,10 +42,19 @@ class Redactor:
     def __init__(self, key: bytes = b"veteran", *, emails: bool = False, addresses: bool = False) -> None:
         self._key = key
         self._emails, self._addresses = emails, addresses
+        # short texts known to hold no secret: names, sentences and numbers come again with every answer
+        self._clean: set[str] = set()
 
     def text(self, text: str) -> str:
         """`text` without secrets; the same object when it holds none. Raises ValueError when it does not come to rest."""
-        return self._text(text, 0)
+        if text in self._clean:
+            return text
+        redacted = self._text(text, 0)
+        if redacted is text and len(text) <= _REMEMBERED_CHARS:
+            if len(self._clean) >= _REMEMBERED:
+                self._clean.clear()
+            self._clean.add(text)
+        return redacted
 
     def data(self, value: Any) -> Any:
         """JSON-like data with every string redacted; a value under a telling key is replaced whole."""
