@@ -13,7 +13,6 @@ from mcp_server.core.outcome import Severity
 from mcp_server.core.reader import Reader
 from mcp_server.logs.records import Level, Record, weight
 from mcp_server.logs.shapes import frames, own_words, shape
-from mcp_server.logs.time import doubt_of
 from mcp_server.logs.troubles import Match, Troubles, load
 
 KNOWN_TROUBLE = "known_trouble"
@@ -124,6 +123,8 @@ def _known(known: Match | None, subject: str) -> dict[str, str | Severity | tupl
 
 
 def _count(group: Group, record: Record) -> None:
+    from mcp_server.logs.time import doubt_of
+
     group.count += 1
     if not group.files and (files := frames(record.text)):  # the record that says where is the better example
         group.files, group.example = files, _example(record.text)

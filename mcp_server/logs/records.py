@@ -4,9 +4,12 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
+from typing import TYPE_CHECKING
 
 from mcp_server.logs.severity import Level, level_of, weight
-from mcp_server.logs.stamps import StampReader
+
+if TYPE_CHECKING:  # the dialects are loaded with the first log that is read, not at start
+    from mcp_server.logs.stamps import StampReader
 
 __all__ = ["MAX_LINE", "MAX_LINES", "MAX_RECORD", "Level", "Record", "Records", "level_of", "records_of", "split", "weight"]
 
@@ -67,6 +70,8 @@ def split(text: str, *, starts_inside: bool = False, zone: tzinfo | None = None,
     head = None
     if starts_inside:
         head, _, text = text.partition("\n")
+    from mcp_server.logs.stamps import StampReader
+
     reader = StampReader(zone=zone, reference=reference)
     reader.learn(text[: _SAMPLE * 2_000].split("\n", _SAMPLE)[:_SAMPLE])
     records = tuple(records_of(text.split("\n"), reader))
@@ -74,7 +79,7 @@ def split(text: str, *, starts_inside: bool = False, zone: tzinfo | None = None,
     return Records(records, head, report.zone in ("source", "host"), report.assumed)
 
 
-def records_of(lines: Iterable[str], reader: StampReader) -> Iterator[Record]:
+def records_of(lines: Iterable[str], reader: "StampReader") -> Iterator[Record]:
     """Records of a stream of lines, oldest first, as they end; at most one record is held. Never raises, all bounded."""
     before: datetime | None = None
     for first, group, found in _grouped(lines, reader):
@@ -136,7 +141,7 @@ def _message(line: str) -> tuple[str, str]:
     return line[match.end() :], line[match.end(match.lastgroup or 0) : match.end()]
 
 
-def _grouped(lines: Iterable[str], reader: StampReader) -> Iterator[tuple[int, list[str], datetime | None]]:
+def _grouped(lines: Iterable[str], reader: "StampReader") -> Iterator[tuple[int, list[str], datetime | None]]:
     group: _Group | None = None
     for number, raw in enumerate(lines):
         line = raw.removesuffix("\r")

@@ -21,7 +21,6 @@ from mcp_server.logs.asking import (
     room,
     when,
 )  # fmt: skip
-from mcp_server.logs.time import doubt_of
 
 _TOLD = 8
 
@@ -109,6 +108,8 @@ def collect(reader: Reader, params: Params) -> PatternFacts:
 
 def judge(facts: PatternFacts, params: Params) -> Iterator[Finding]:
     """Errors that are new or spiking against a baseline that holds something."""
+    from mcp_server.logs.time import doubt_of
+
     if not facts.baseline_records:
         return
     bad = [item for item in facts.shapes if item.level in ("critical", "error") and item.count]

@@ -20,7 +20,6 @@ from mcp_server.logs.asking import (
     note,
     room,
 )  # fmt: skip
-from mcp_server.logs.time import doubt_of
 
 
 class Params(LogParameters):
@@ -78,6 +77,8 @@ def collect(reader: Reader, params: Params) -> SummaryFacts:
 
 def judge(facts: SummaryFacts, params: Params) -> Iterator[Finding]:
     """A log that holds errors is no quiet log."""
+    from mcp_server.logs.time import doubt_of
+
     bad = [item for item in facts.items if item.level in ("critical", "error")]
     count = facts.levels.get("critical", 0) + facts.levels.get("error", 0)
     if count and bad:
