@@ -1,14 +1,18 @@
-"""The catalog: walks the rooms. Adding a unit is adding a file; a broken file stops the start, it is never skipped."""
+"""The catalog: walks the rooms. Adding a unit is adding a file; a broken file stops the start, it is never skipped.
+
+A room's names are its files' names, so a unit is imported when it is first asked for. `Catalog.check` imports them all and is
+run whenever a file has changed since it last passed (`surface/checked.py`).
+"""
 
 import importlib
 import inspect
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from types import MappingProxyType, ModuleType
-from typing import Any
+from types import ModuleType
+from typing import Any, TypeVar
 
 import mcp_server
 from mcp_server.core.declare import ChangeSource, ChangeUnit, Diagnostic, DiagnosticUnit, Facts
@@ -18,6 +22,29 @@ from mcp_server.core.outcome import FindingType, Statement
 from mcp_server.core.parameters import Parameters
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{1,40}")
+U = TypeVar("U")
+
+
+class Units(Mapping[str, U]):
+    """The units of one room by name, in name order. Asking for one imports its file; Broken names a file that is wrong."""
+
+    def __init__(self, folder: Path, make: Callable[[ModuleType], U], *, nested: bool = False) -> None:
+        self._files, self._make = unit_files(folder, nested=nested), make
+        self._made: dict[str, U] = {}
+
+    def __getitem__(self, name: str) -> U:
+        if name not in self._made:
+            self._made[name] = self._make(import_unit(self._files[name]))
+        return self._made[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._files
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._files)
+
+    def __len__(self) -> int:
+        return len(self._files)
 
 
 @dataclass(frozen=True)
@@ -38,17 +65,22 @@ class Catalog:
         """Every finding that can be made, by its full code `diagnostic.code`."""
         return {f"{unit.name}.{code}": kind for unit in self.diagnostics.values() for code, kind in unit.findings.items()}
 
+    def check(self) -> None:
+        """Import every unit. Raises Broken naming the file and the reason."""
+        for room in (self.diagnostics, self.changes, self.edges):
+            for _ in room.values():
+                pass
+        check_explanations(self.finding_types())
+
 
 @cache
 def load_catalog() -> Catalog:
-    """Import every unit. Raises Broken naming the file and the reason."""
+    """The shipped rooms. Raises Broken for a file whose name cannot be a unit's; the files are imported when asked for."""
     root = Path(mcp_server.__file__).parent
-    diagnostics = {unit.name: unit for unit in map(_diagnostic, modules(root / "diagnostics", nested=True))}
-    changes = {unit.name: unit for unit in map(_change_source, modules(root / "changes"))}
-    edges = {unit.name: unit for unit in map(_edge_source, modules(root / "edges"))}
-    catalog = Catalog(MappingProxyType(diagnostics), MappingProxyType(changes), MappingProxyType(edges))
-    check_explanations(catalog.finding_types())
-    return catalog
+    return Catalog(
+        Units(root / "diagnostics", _diagnostic, nested=True), Units(root / "changes", _change_source),
+        Units(root / "edges", _edge_source),
+    )  # fmt: skip
 
 
 def check_explanations(known: Mapping[str, FindingType]) -> None:
@@ -72,23 +104,27 @@ def check_explanations(known: Mapping[str, FindingType]) -> None:
         follow(code, ())
 
 
-def modules(folder: Path, *, nested: bool = False) -> Iterator[ModuleType]:
-    """Every unit module of a room, in name order. Names are unique over the room, because they are the units' names."""
-    root = Path(mcp_server.__file__).parent.parent
-    seen: dict[str, Path] = {}
+def unit_files(folder: Path, *, nested: bool = False) -> dict[str, Path]:
+    """Every unit's file by name, in name order. Names are unique over the room, because they are the units' names."""
+    found: dict[str, Path] = {}
     for file in sorted(folder.glob("*/*.py" if nested else "*.py"), key=lambda path: path.stem):
         if file.stem == "__init__":
             continue
         if not _NAME.fullmatch(file.stem):
             raise Broken(f"{file}: a unit's file name is its name and must match {_NAME.pattern}")
-        if file.stem in seen:
-            raise Broken(f"{file}: the name is taken by {seen[file.stem]}")
-        seen[file.stem] = file
-        dotted = ".".join(file.relative_to(root).with_suffix("").parts)
-        try:
-            yield importlib.import_module(dotted)
-        except Exception as error:  # whatever a unit's import raises is a broken declaration
-            raise Broken(f"{file} cannot be loaded: {type(error).__name__}: {error}", "mend or remove the file") from error
+        if file.stem in found:
+            raise Broken(f"{file}: the name is taken by {found[file.stem]}")
+        found[file.stem] = file
+    return found
+
+
+def import_unit(file: Path) -> ModuleType:
+    """The module of a unit's file. Raises Broken naming it when it cannot be imported."""
+    root = Path(mcp_server.__file__).parent.parent
+    try:
+        return importlib.import_module(".".join(file.relative_to(root).with_suffix("").parts))
+    except Exception as error:  # whatever a unit's import raises is a broken declaration
+        raise Broken(f"{file} cannot be loaded: {type(error).__name__}: {error}", "mend or remove the file") from error
 
 
 def member(module: ModuleType, name: str, kind: type | tuple[type, ...]) -> Any:

@@ -28,9 +28,10 @@ from mcp_server.engine.catalog import load_catalog
 from mcp_server.engine.lock import lock_writes
 from mcp_server.engine.session import Asking, Session
 from mcp_server.surface.answers import bounded, refusal
+from mcp_server.surface.checked import checked
 from mcp_server.surface.flags import Flag, command_line, flags_of, positional
 from mcp_server.surface.render import render
-from mcp_server.surface.tools import Tool, inventory
+from mcp_server.surface.tools import Inventory, Tool, inventory
 from mcp_server.targets.standard_input import StandardInput
 
 EXITS = {"ok": 0, "finding": 1, "unknown": 2, "not_applicable": 3}
@@ -68,7 +69,7 @@ def _main(name: str, words: list[str], asking: Asking) -> int:
     tool = tools[name]
     arguments, form = read_arguments(tool, words)
     settings = load_settings()
-    outcome = _answer(tool, arguments, settings, asking)
+    outcome = _answer(tools, tool, arguments, settings, asking)
     if form == "json":
         text = json.dumps(outcome.model_dump(mode="json"), indent=2)
     else:
@@ -82,9 +83,10 @@ def _main(name: str, words: list[str], asking: Asking) -> int:
     return EXITS[outcome.verdict]
 
 
-def _answer(tool: Tool, arguments: Mapping[str, Any], settings: Settings, asking: Asking) -> Outcome:
+def _answer(tools: Inventory, tool: Tool, arguments: Mapping[str, Any], settings: Settings, asking: Asking) -> Outcome:
     session = Session(settings, program=f"script {tool.name}")
     try:
+        checked(session.catalog, tools, settings.state_dir)
         lock_writes([settings.state_dir])  # before the first thread
         for left in session.interrupted:
             _say(f"note: an earlier run was cut off: {left}", 0)

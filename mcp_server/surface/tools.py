@@ -1,9 +1,9 @@
 """The inventory: every tool, whatever door it is reached through. MCP and the scripts both call from here."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
-from types import MappingProxyType
+from itertools import chain
 from typing import Any
 
 from pydantic import Field
@@ -43,13 +43,33 @@ class Tool:
     unit: DiagnosticUnit | VerbUnit
 
 
-def inventory(catalog: Catalog) -> Mapping[str, Tool]:
-    """Every tool by name: verbs first, then diagnostics."""
-    verbs = {name: _verb(unit) for name, unit in load_verbs().items()}
-    diagnostics = {name: _diagnostic(unit) for name, unit in catalog.diagnostics.items()}
-    if both := verbs.keys() & diagnostics.keys():
-        raise Broken(f"a verb and a diagnostic share the name {sorted(both)[0]}", "rename one of the files")
-    return MappingProxyType(verbs | diagnostics)
+class Inventory(Mapping[str, Tool]):
+    """Every tool by name: verbs first, then diagnostics. A tool's file is imported when the tool is first asked for."""
+
+    def __init__(self, verbs: Mapping[str, VerbUnit], diagnostics: Mapping[str, DiagnosticUnit]) -> None:
+        if both := verbs.keys() & diagnostics.keys():
+            raise Broken(f"a verb and a diagnostic share the name {sorted(both)[0]}", "rename one of the files")
+        self._verbs, self._diagnostics = verbs, diagnostics
+        self._made: dict[str, Tool] = {}
+
+    def __getitem__(self, name: str) -> Tool:
+        if name not in self._made:
+            self._made[name] = _verb(self._verbs[name]) if name in self._verbs else _diagnostic(self._diagnostics[name])
+        return self._made[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._verbs or name in self._diagnostics
+
+    def __iter__(self) -> Iterator[str]:
+        return chain(self._verbs, self._diagnostics)
+
+    def __len__(self) -> int:
+        return len(self._verbs) + len(self._diagnostics)
+
+
+def inventory(catalog: Catalog) -> Inventory:
+    """Every tool of this program. Raises Broken for a name that is taken twice."""
+    return Inventory(load_verbs(), catalog.diagnostics)
 
 
 def ask_diagnostic(session: Session, name: str, arguments: Mapping[str, Any], asking: Asking) -> Outcome:

@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
-from types import MappingProxyType
+from types import ModuleType
 from typing import Any, Literal
 
 from mcp_server.core.outcome import Outcome
 from mcp_server.core.parameters import Parameters
-from mcp_server.engine.catalog import function, member, modules
+from mcp_server.engine.catalog import Units, function, member
 from mcp_server.engine.session import Asking, Session
 
 
@@ -32,13 +33,14 @@ class VerbUnit:
     run: Callable[[Session, Any, Asking], Outcome]
 
 
+@cache
 def load_verbs() -> Mapping[str, VerbUnit]:
-    """Every verb of `surface/verbs/`, by name. Raises Broken naming the file."""
-    units = {}
-    for module in modules(Path(__file__).parent / "verbs"):
-        name = module.__name__.rsplit(".", 1)[-1]
-        units[name] = VerbUnit(
-            name=name, spec=member(module, "VERB", Verb), params=member(module, "Params", Parameters),
-            run=function(module, "run", ("session", "params", "asking")),
-        )  # fmt: skip
-    return MappingProxyType(units)
+    """Every verb of `surface/verbs/`, by name; a file is imported when its verb is first asked for (Broken names it)."""
+    return Units(Path(__file__).parent / "verbs", _verb)
+
+
+def _verb(module: ModuleType) -> VerbUnit:
+    return VerbUnit(
+        name=module.__name__.rsplit(".", 1)[-1], spec=member(module, "VERB", Verb), params=member(module, "Params", Parameters),
+        run=function(module, "run", ("session", "params", "asking")),
+    )  # fmt: skip

@@ -10,7 +10,7 @@ import pytest
 from mcp_server.core.errors import Broken
 from mcp_server.core.outcome import FindingType
 from mcp_server.engine import catalog as catalog_module
-from mcp_server.engine.catalog import check_examples, check_explanations, load_catalog, modules
+from mcp_server.engine.catalog import Units, check_examples, check_explanations, load_catalog
 from mcp_server.surface.tools import inventory
 
 GOOD = """
@@ -85,7 +85,7 @@ def test_a_file_that_cannot_be_loaded_stops_the_start(
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.setattr(catalog_module.mcp_server, "__file__", str(package / "__init__.py"))
     with pytest.raises(Broken, match=says):
-        list(modules(package))
+        list(Units(package, lambda module: module).values())
     sys.modules.pop("mcp_server_rooms", None)
 
 

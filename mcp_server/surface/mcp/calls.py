@@ -12,13 +12,13 @@ from typing import Any
 
 import anyio
 import anyio.to_thread
-from mcp_types import CallToolRequestParams, CallToolResult, ListToolsResult, TextContent, ToolAnnotations
-from mcp_types import Tool as ToolEntry
+from mcp_types import CallToolRequestParams, CallToolResult, ListToolsResult, TextContent
 
 from mcp_server.core.errors import BadInput, VeteranError
 from mcp_server.core.text import one_line
 from mcp_server.engine.session import Asking, Session
 from mcp_server.surface.answers import bounded, machine_form, refusal
+from mcp_server.surface.checked import checked
 from mcp_server.surface.tools import Tool, inventory
 
 LOG = logging.getLogger("veteran")
@@ -31,16 +31,17 @@ class Calls:
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self.tools: Mapping[str, Tool] = inventory(session.catalog)
+        self.tools = inventory(session.catalog)
+        self._checked = checked(session.catalog, self.tools, session.settings.state_dir)
         self._listing: ListToolsResult | None = None
         self._slots = anyio.CapacityLimiter(CALLS_AT_ONCE)
         self._under_way: set[threading.Event] = set()
         self._told_interrupted = False
 
     async def list_tools(self, ctx: Any, params: Any) -> ListToolsResult:
-        """Every listed tool; the schemas are built once, when first asked for."""
+        """Every listed tool."""
         if self._listing is None:
-            self._listing = ListToolsResult(tools=[_entry(tool) for tool in self.tools.values() if tool.listed])
+            self._listing = ListToolsResult.model_validate({"tools": [item["entry"] for item in self._checked]})
         return self._listing
 
     async def call_tool(self, ctx: Any, params: CallToolRequestParams) -> CallToolResult:
@@ -150,46 +151,3 @@ def interrupted_note(session: Session) -> str:
     named = "; ".join(one_line(item, 120) for item in session.interrupted[:5])
     more = f"; and {len(session.interrupted) - 5} more" if len(session.interrupted) > 5 else ""
     return f"note: an earlier process was killed before it had finished: {named}{more}. Ask again what still matters."
-
-
-def _entry(tool: Tool) -> ToolEntry:
-    return ToolEntry(
-        name=tool.name, title=tool.name.replace("_", " ").capitalize(), description=tool.summary,
-        input_schema=compact(tool.schema()),
-        annotations=ToolAnnotations(
-            read_only_hint=True, destructive_hint=False, idempotent_hint=tool.group != "incident", open_world_hint=False
-        ),
-    )  # fmt: skip
-
-
-_SHORT = {"target": "local or recorded:FILE", "incident": "INC-n"}
-"""Nearly every tool takes these; the instructions say the rest once."""
-_PATTERN_CHARS = 12
-
-
-def compact(schema: Any) -> Any:
-    """A schema as a model needs it: the list of tools is in its context all the time.
-
-    Left out is what only costs space, and what a refusal states in words anyway: `or null`, bounds, long patterns.
-    """
-    if isinstance(schema, list):
-        return [compact(item) for item in schema]
-    if not isinstance(schema, dict):
-        return schema
-    options = schema.get("anyOf")
-    if isinstance(options, list) and {"type": "null"} in options and len(options) == 2:
-        kept = next(option for option in options if option != {"type": "null"})
-        schema = {key: value for key, value in schema.items() if key != "anyOf"} | kept
-    small = {key: compact(value) for key, value in schema.items() if not _costly(key, value)}
-    for name, text in _SHORT.items():
-        if isinstance(entry := small.get("properties", {}).get(name), dict):
-            entry["description"] = text
-    return small
-
-
-def _costly(key: str, value: Any) -> bool:
-    return (
-        (key == "default" and value in (None, [], {}))
-        or (key in ("maxLength", "minLength", "maxItems", "minItems", "minimum", "maximum") and isinstance(value, int | float))
-        or (key == "pattern" and isinstance(value, str) and len(value) > _PATTERN_CHARS)
-    )

@@ -1,0 +1,56 @@
+"""What a client carries in every conversation: each listed tool in the wire's own form, as small as it can be.
+
+Made from the declarations without the SDK, so that it can be kept between starts (`checked.py`).
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+from mcp_server.surface.tools import Tool
+
+_SHORT = {"target": "local or recorded:FILE", "incident": "INC-n"}
+"""Nearly every tool takes these; the instructions say the rest once."""
+_PATTERN_CHARS = 12
+
+
+def listing(tools: Iterable[Tool]) -> list[dict[str, Any]]:
+    """The entries of `tools/list`, and with each the group by which toolsets choose."""
+    return [{"group": tool.group, "entry": _entry(tool)} for tool in tools if tool.listed]
+
+
+def _entry(tool: Tool) -> dict[str, Any]:
+    return {
+        "name": tool.name, "title": tool.name.replace("_", " ").capitalize(), "description": tool.summary,
+        "inputSchema": compact(tool.schema()),
+        "annotations": {
+            "readOnlyHint": True, "destructiveHint": False, "idempotentHint": tool.group != "incident", "openWorldHint": False,
+        },
+    }  # fmt: skip
+
+
+def compact(schema: Any) -> Any:
+    """A schema as a model needs it: the list of tools is in its context all the time.
+
+    Left out is what only costs space, and what a refusal states in words anyway: `or null`, bounds, long patterns.
+    """
+    if isinstance(schema, list):
+        return [compact(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    options = schema.get("anyOf")
+    if isinstance(options, list) and {"type": "null"} in options and len(options) == 2:
+        kept = next(option for option in options if option != {"type": "null"})
+        schema = {key: value for key, value in schema.items() if key != "anyOf"} | kept
+    small = {key: compact(value) for key, value in schema.items() if not _costly(key, value)}
+    for name, text in _SHORT.items():
+        if isinstance(entry := small.get("properties", {}).get(name), dict):
+            entry["description"] = text
+    return small
+
+
+def _costly(key: str, value: Any) -> bool:
+    return (
+        (key == "default" and value in (None, [], {}))
+        or (key in ("maxLength", "minLength", "maxItems", "minItems", "minimum", "maximum") and isinstance(value, int | float))
+        or (key == "pattern" and isinstance(value, str) and len(value) > _PATTERN_CHARS)
+    )
