@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from mcp_server.core.address import PlaceKind
 from mcp_server.core.change import Change, Window
 from mcp_server.core.outcome import Finding, Statement
 from mcp_server.core.parameters import Parameters
@@ -50,6 +51,8 @@ class Diagnostic:
     needs: tuple[Need, ...] = ()
     commands: tuple[str, ...] = ()
     timeout_s: float = 10.0
+    places: tuple[PlaceKind, ...] = ("local",)
+    """Kinds of places at which it can be asked; a recording is of the kind it recorded."""
     tool: bool = True
     """Listed as a tool of its own; otherwise reached through `run_diagnostic`."""
     paged: bool = False
@@ -66,6 +69,7 @@ class ChangeSource:
     question: str
     needs: tuple[Need, ...] = ()
     commands: tuple[str, ...] = ()
+    places: tuple[PlaceKind, ...] = ("local",)
     timeout_s: float = 20.0
 
 

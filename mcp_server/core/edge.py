@@ -10,6 +10,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from mcp_server.core.address import PlaceKind
 from mcp_server.core.declare import Need
 from mcp_server.core.noun import Noun
 from mcp_server.core.reader import Reader
@@ -79,6 +80,7 @@ class EdgeSource:
     question: str
     needs: tuple[Need, ...] = ()
     commands: tuple[str, ...] = ()
+    places: tuple[PlaceKind, ...] = ("local",)
     timeout_s: float = 15.0
 
 

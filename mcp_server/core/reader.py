@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Generic, Protocol, TypeVar
 
+from mcp_server.core.address import Address
 from mcp_server.core.calls import Call, Completed, FileText
 from mcp_server.core.errors import Cancelled
 
@@ -30,6 +31,8 @@ class Reader(Protocol):
     """
 
     target: str
+    where: Address
+    """The place looked at; of a recording, the one that it recorded."""
     now: datetime
     """The target's clock when collecting began; a recording returns the moment it was made."""
     patterns: str | None

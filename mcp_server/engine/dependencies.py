@@ -7,8 +7,8 @@ from functools import partial
 from mcp_server.core.declare import Need
 from mcp_server.core.edge import Edge, EdgeScope, EdgeUnit
 from mcp_server.core.errors import Cancelled, CouldNotLook, NotApplicable
-from mcp_server.core.outcome import Coverage
-from mcp_server.engine.places import Place, resolve
+from mcp_server.core.outcome import BlindSpot, Coverage
+from mcp_server.engine.places import Place, can_ask, resolve
 from mcp_server.engine.run import door, preflight
 from mcp_server.engine.session import Asking, Session
 from mcp_server.engine.together import together
@@ -41,13 +41,18 @@ def dependencies(session: Session, target: str, asking: Asking) -> Mapped:
     """Ask every source. Raises BadInput for a target that does not exist, Cancelled when the caller goes away."""
     place = resolve(target, session.settings.read, session.settings.logs, session.redactor)
     scope = EdgeScope(session.settings.services)
+    units = [unit for unit in session.catalog.edges.values() if can_ask(unit.spec.places, place)]
     told = together(
-        [(unit.name, partial(_ask, session, place, unit, scope, asking)) for unit in session.catalog.edges.values()], asking,
+        [(unit.name, partial(_ask, session, place, unit, scope, asking)) for unit in units], asking,
         parallel=session.settings.limits.parallel, what="sources of dependencies asked",
     )  # fmt: skip
+    coverage = _together([item.coverage for item in told])
+    if not units:
+        spot = BlindSpot(what="dependencies", reason=f"no source of edges looks at {place.where.kind} places")
+        coverage = coverage.model_copy(update={"blind": (spot,)})
     return Mapped(
         graph=Graph(joined(edge for item in told for edge in item.edges)),
-        coverage=_together([item.coverage for item in told]),
+        coverage=coverage,
         evidence=tuple(dict.fromkeys(name for item in told for name in item.evidence)),
         by_source={item.name: (item.coverage, item.evidence) for item in told},
     )

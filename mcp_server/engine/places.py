@@ -1,9 +1,13 @@
-"""Places: an address to something that answers calls. The place is named per call; there is no current one."""
+"""Places: an address to something that answers calls. The place is named per call; there is no current one.
+
+Every kind of place has a door in `targets/`, imported when a place of that kind is first asked for.
+"""
 
 import importlib
 from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
+from mcp_server.core.address import LOCAL, Address, PlaceKind, parse
 from mcp_server.core.calls import Call
 from mcp_server.core.clock import now
 from mcp_server.core.errors import BadInput, CouldNotLook
@@ -27,7 +31,15 @@ _ANSWERS = {
 class Place(Protocol):
     """Somewhere that can be looked at. `look` raises CouldNotLook, or Cancelled when the limits say so."""
 
-    address: str
+    @property
+    def address(self) -> str:
+        """How an answer names it."""
+        ...
+
+    @property
+    def where(self) -> Address:
+        """The place that is looked at; of a recording, the one that it recorded."""
+        ...
 
     def now(self) -> datetime: ...
 
@@ -38,6 +50,7 @@ class Local:
     """This host."""
 
     address = "local"
+    where = LOCAL
 
     def __init__(
         self, policy: ReadSettings, logs: LogSettings | None = None, redactor: Redactor | None = None,
@@ -66,15 +79,29 @@ class Local:
         return answer
 
 
+DOORS: dict[str, str] = {}
+"""Which module of `targets/` opens a place of this kind; it holds `open_place(address, policy) -> Place`."""
+
+
 def resolve(
     address: str, policy: ReadSettings, logs: LogSettings | None = None, redactor: Redactor | None = None,
     standard_input: StandardInput | None = None,
 ) -> Place:  # fmt: skip
-    """The place an address names: `local`, or `recorded:FILE`. Raises BadInput for anything else."""
-    if address == "local":
+    """The place an address names; see `core/address.py`. Raises BadInput for what is no address or names nothing."""
+    where = parse(address)
+    if where.kind == "local":
         return Local(policy, logs, redactor, standard_input)
-    if address.startswith("recorded:"):
+    if where.kind == "recorded":
         from mcp_server.targets.recorded import Recorded
 
-        return Recorded(address.removeprefix("recorded:"), policy)
-    raise BadInput(f"`target` is `{one_line(address, 80)}`; it should be `local` or `recorded:FILE`")
+        return Recorded(where.parts[0], policy)
+    if where.kind not in DOORS:
+        raise BadInput(f"`target` is `{one_line(address, 80)}`; this version cannot look at {where.kind} places")
+    door: Any = importlib.import_module(f"mcp_server.targets.{DOORS[where.kind]}")
+    place: Place = door.open_place(where, policy)
+    return place
+
+
+def can_ask(places: tuple[PlaceKind, ...], place: Place) -> bool:
+    """Whether a question declared for these kinds of places can be asked at this one."""
+    return place.where.kind in places

@@ -29,7 +29,7 @@ class EvidenceReader:
         asker: str, commands: tuple[str, ...], deadline: float, incident: str | None,
         patterns: str | None = None,
     ) -> None:  # fmt: skip
-        self.target = place.address
+        self.target, self.where = place.address, place.where
         self.patterns = patterns
         self.now: datetime = place.now()
         self._place, self._ledger, self._redactor, self._limits = place, ledger, redactor, limits
@@ -76,6 +76,8 @@ class EvidenceReader:
             "target": self.target, "asker": self._asker, "call": self._redactor.data(call.model_dump(mode="json")),
             "started": at, "took_ms": round((time.monotonic() - started) * 1000, 1),
         }  # fmt: skip
+        if str(self.where) != self.target:
+            body["where"] = str(self.where)
         if failure is not None:
             body["failure"] = self._redactor.data(
                 {"what": failure.what, "reason": failure.reason, "detail": failure.detail, "remedy": failure.remedy}

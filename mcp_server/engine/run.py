@@ -10,11 +10,12 @@ from mcp_server.core.calls import Call, StatFile, Which
 from mcp_server.core.clock import now
 from mcp_server.core.declare import ChangeUnit, DiagnosticUnit, Need
 from mcp_server.core.edge import EdgeUnit
-from mcp_server.core.errors import Cancelled, CouldNotLook, NotApplicable
+from mcp_server.core.errors import BadInput, Cancelled, CouldNotLook, NotApplicable
 from mcp_server.core.outcome import BlindSpot, Finding, Outcome, Statement, Suggestion, Verdict, verdict_of
 from mcp_server.core.parameters import Parameters
 from mcp_server.core.reader import Limits
-from mcp_server.engine.places import Place, resolve
+from mcp_server.core.text import one_line
+from mcp_server.engine.places import Place, can_ask, resolve
 from mcp_server.engine.reader import EvidenceReader
 from mcp_server.engine.session import Asking, Session
 from mcp_server.engine.together import together
@@ -42,13 +43,27 @@ def ask(session: Session, question: Question, target: str, asking: Asking) -> Ou
 def ask_all(session: Session, questions: Sequence[Question], target: str, asking: Asking) -> list[Outcome]:
     """Several questions at once, each with its own deadline; the answers come in the order of the questions.
 
-    Raises Cancelled when the caller goes away, BadInput for a target that does not exist.
+    Raises Cancelled when the caller goes away, BadInput for a target that does not exist or is of a kind that a question
+    is not for.
     """
     place = resolve(target, session.settings.read, session.settings.logs, session.redactor, asking.standard_input)
+    for question in questions:
+        if not can_ask(question.unit.spec.places, place):
+            raise elsewhere(session, question.unit, place)
     return together(
         [(question.unit.name, partial(_ask, session, question, place, asking)) for question in questions], asking,
         parallel=session.settings.limits.parallel, what="questions answered",
     )  # fmt: skip
+
+
+def elsewhere(session: Session, unit: DiagnosticUnit, place: Place) -> BadInput:
+    """The sentence for a question that is not for this kind of place."""
+    there = [name for name, other in session.catalog.diagnostics.items() if can_ask(other.spec.places, place)]
+    kinds = " and ".join(unit.spec.places)
+    return BadInput(
+        f"{unit.name} is for {kinds} places; `target` is `{one_line(place.address, 80)}`, a {place.where.kind} place",
+        f"There you can ask: {', '.join(there) or 'nothing yet'}",
+    )
 
 
 def door(session: Session, place: Place, unit: DiagnosticUnit | ChangeUnit | EdgeUnit, asking: Asking) -> EvidenceReader:

@@ -16,7 +16,7 @@ from mcp_server.core.declare import ChangeUnit, Scope
 from mcp_server.core.errors import Cancelled, CouldNotLook, NotApplicable
 from mcp_server.core.outcome import BlindSpot, Coverage, Outcome, Statement, Value, verdict_of
 from mcp_server.core.settings import ServiceSettings
-from mcp_server.engine.places import Place, resolve
+from mcp_server.engine.places import Place, can_ask, resolve
 from mcp_server.engine.ranking import rank, reasons
 from mcp_server.engine.ranking_data import Past, Ranked, Ranking, Symptom
 from mcp_server.engine.run import door, preflight, record
@@ -70,7 +70,7 @@ def what_changed(
     }  # fmt: skip
     call = session.began("what_changed", place.address, arguments, asking.incident)
     at, started = now(), time.monotonic()
-    units = session.catalog.changes.values()
+    units = [unit for unit in session.catalog.changes.values() if can_ask(unit.spec.places, place)]
     try:
         seen = together(
             [(unit.name, partial(_ask, session, place, unit, window, scope, asking)) for unit in units], asking,
@@ -80,6 +80,9 @@ def what_changed(
         session.ended(call, "cancelled")
         raise
     coverage = _together([item.coverage for item in seen])
+    if not units:
+        spot = BlindSpot(what="changes", reason=f"no source of change looks at {place.where.kind} places")
+        coverage = coverage.model_copy(update={"blind": (*coverage.blind, spot)})
     verdict = verdict_of((), coverage)
     told = bursts(merge(change for item in seen for change in item.changes))
     ranking = rank(

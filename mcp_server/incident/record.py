@@ -67,7 +67,7 @@ def open_incident(
 
     Raises BadInput for a place, service or onset that cannot be.
     """
-    resolve(target, session.settings.read)
+    target = resolve(target, session.settings.read).address
     declared = list(session.settings.services)
     service = session.service(service) or (declared[0] if len(declared) == 1 else None)
     moment = onset or now()

@@ -11,7 +11,7 @@ from mcp_server.core.noun import Noun
 from mcp_server.core.outcome import BlindSpot, Coverage, Finding, Outcome, Suggestion, verdict_of
 from mcp_server.core.settings import ServiceSettings
 from mcp_server.core.text import one_line
-from mcp_server.engine.places import resolve
+from mcp_server.engine.places import can_ask, resolve
 from mcp_server.engine.run import Question, ask_all, record
 from mcp_server.engine.session import Asking, Session
 from mcp_server.incident.answers import TRIAGE, answers, past_causes
@@ -57,7 +57,7 @@ def triage(session: Session, doing: Plan, asking: Asking) -> tuple[Outcome, Diag
     call = session.began(TRIAGE, doing.target, {"playbooks": names, "service": doing.service}, incident.id)
     declared = session.settings.services.get(doing.service) if doing.service else None
     steps = list(asked(doing.playbooks, context_of(incident, doing.service, declared)))
-    unasked, questions = _questions(session, steps)
+    unasked, questions = _questions(session, steps, doing.target)
     try:
         outcomes = ask_all(session, questions, doing.target, asking)
         changes = _changes(session, doing, declared, asking, outcomes)
@@ -83,15 +83,21 @@ def triage(session: Session, doing: Plan, asking: Asking) -> tuple[Outcome, Diag
     return record(session, outcome, call), diagnosis
 
 
-def _questions(session: Session, steps: Sequence[Asked]) -> tuple[tuple[BlindSpot, ...], list[Question]]:
+def _questions(session: Session, steps: Sequence[Asked], target: str) -> tuple[tuple[BlindSpot, ...], list[Question]]:
     """Steps that cannot be asked, as blind spots, and the others, checked. A declared value may still be unusable."""
     unasked, questions = [], []
+    place = resolve(target, session.settings.read)
     for step in steps:
         if step.blind:
             unasked.append(step.blind)
             continue
         try:
-            questions.append(Question.of(session, step.ask, step.arguments))
+            question = Question.of(session, step.ask, step.arguments)
+            if not can_ask(question.unit.spec.places, place):
+                reason = f"not asked: it is a question for {' and '.join(question.unit.spec.places)} places"
+                unasked.append(BlindSpot(what=step.ask, reason=reason, remedy="ask it with the target of the host concerned"))
+                continue
+            questions.append(question)
         except BadInput as error:
             remedy = "correct the service's declaration in the settings file"
             unasked.append(BlindSpot(what=step.ask, reason=f"not asked: {one_line(error, 300)}", remedy=remedy))

@@ -16,7 +16,7 @@ from pathlib import Path
 from mcp_server.core.clock import Moment
 from mcp_server.core.noun import Noun
 from mcp_server.core.outcome import BlindSpot
-from mcp_server.engine.places import resolve
+from mcp_server.engine.places import can_ask, resolve
 from mcp_server.engine.readiness import lacking, reader_of
 from mcp_server.engine.session import Asking, Session
 from mcp_server.incident.playbooks import library, route
@@ -117,8 +117,9 @@ def _digest(path: Path) -> AuthorityFile:
 def preflight(session: Session, incident: Incident, asking: Asking) -> tuple[int, tuple[BlindSpot, ...]]:
     """How many questions have all they need on the incident's target, and what the others lack; each need looked for once."""
     asking = replace(asking, incident=incident.id)
-    reader = reader_of(session, resolve(incident.target, session.settings.read), asking)
-    units = session.catalog.diagnostics.values()
+    place = resolve(incident.target, session.settings.read)
+    reader = reader_of(session, place, asking)
+    units = [unit for unit in session.catalog.diagnostics.values() if can_ask(unit.spec.places, place)]
     missing = lacking(session, reader, (need for unit in units for need in unit.spec.needs), asking)
     return sum(missing.keys().isdisjoint(unit.spec.needs) for unit in units), tuple(missing.values())
 

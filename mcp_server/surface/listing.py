@@ -8,7 +8,7 @@ from typing import Any
 
 from mcp_server.surface.tools import Tool
 
-_SHORT = {"target": "local or recorded:FILE", "incident": "INC-n"}
+_SHORT = {"target": "a place", "incident": "INC-n"}
 """Nearly every tool takes these; the instructions say the rest once."""
 _PATTERN_CHARS = 12
 

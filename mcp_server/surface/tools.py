@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import Field
 
+from mcp_server.core.address import SPELLED
 from mcp_server.core.declare import DiagnosticUnit
 from mcp_server.core.errors import Broken
 from mcp_server.core.outcome import Outcome
@@ -22,7 +23,7 @@ from mcp_server.surface.verb import VerbUnit, load_verbs
 class Circumstances(Parameters):
     """What every diagnostic takes besides its own parameters."""
 
-    target: str = Field("local", max_length=300, description="Where to look: local or recorded:FILE")
+    target: str = Field("local", max_length=300, description=f"Where to look: {SPELLED}")
     incident: str | None = Field(None, max_length=40, description="Incident it belongs to (INC-n); default: the only open one")
 
 

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
+from mcp_server.core.address import Address, parse
 from mcp_server.core.calls import ANSWER_TYPES, AnyCall, Call, ReadHistory
 from mcp_server.core.clock import Moment
 from mcp_server.core.errors import BadInput, CouldNotLook, Reason
@@ -73,6 +74,7 @@ class Recorded:
         where: tuple[str | int, ...] = ()
         try:
             recording = _Recording.model_validate_json(_content(path, policy))
+            self.where: Address = _place(path, recording.place)
             for index, look in enumerate(recording.looks):
                 if (look.answer is None) == (look.failure is None):
                     raise _unusable(path, f"`looks.{index}` must hold either an answer or a failure")
@@ -118,6 +120,16 @@ def _content(path: str, policy: ReadSettings) -> bytes:
         if os.fstat(file.fileno()).st_size > MAX_BYTES:
             raise _unusable(path, f"it is larger than {bytes_text(MAX_BYTES)}")
         return file.read(MAX_BYTES)
+
+
+def _place(path: str, name: str) -> Address:
+    try:
+        where = parse(name)
+    except BadInput:
+        where = Address("recorded")
+    if where.kind == "recorded":
+        raise _unusable(path, f"`place` is `{one_line(name, 80)}`, which is no place that can be looked at")
+    return where
 
 
 def _key(call: Call[Any], at: datetime) -> str:

@@ -4,6 +4,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from mcp_server.core.address import LOCAL
 from mcp_server.core.calls import ANSWER_TYPES, Call
 from mcp_server.core.change import Change, Window
 from mcp_server.core.clock import now
@@ -22,6 +23,7 @@ class World:
     """Answers file calls from below `root`; `answers` by kind of call; `refuse` by path."""
 
     address = "local"
+    where = LOCAL
 
     def __init__(self, root: Path) -> None:
         self.root, self.moment = root, now()

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from mcp_server.core.address import LOCAL
 from mcp_server.core.calls import Call, Connect
 from mcp_server.core.errors import CouldNotLook
 from mcp_server.core.ledger import Ledger
@@ -20,6 +21,7 @@ class Deaf:
     """A place where nothing answers."""
 
     address = "local"
+    where = LOCAL
 
     def now(self) -> datetime:
         return datetime(2026, 11, 20, 10, tzinfo=UTC)

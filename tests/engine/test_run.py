@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from mcp_server.core.address import LOCAL
 from mcp_server.core.calls import Call, Command, Completed, FileText, Found, HostFacts, ReadFile, Which
 from mcp_server.core.clock import now
 from mcp_server.core.declare import Diagnostic, DiagnosticUnit, Facts, binary
@@ -38,6 +39,7 @@ class Place:
     """A place under the test's control."""
 
     address = "local"
+    where = LOCAL
 
     def __init__(self, answer: Callable[[Call[Any], Limits], Any]) -> None:
         self.answer = answer
@@ -273,7 +275,7 @@ def test_cancelling_stops_the_looks_and_is_no_answer(session: Session, monkeypat
 def test_an_unknown_name_or_target_is_a_sentence(session: Session) -> None:
     with pytest.raises(BadInput, match="should be one of: "):
         Question.of(session, "no_such_thing", {})
-    with pytest.raises(BadInput, match="`target` is `mars`; it should be `local`"):
+    with pytest.raises(BadInput, match="`target` is `mars`; it should be local, recorded:FILE, "):
         ask(session, Question(unit(), Params()), "mars", Asking())
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from mcp_server.core.address import LOCAL
 from mcp_server.core.calls import Found, Which
 from mcp_server.core.change import Change, Window
 from mcp_server.core.clock import now, parse_moment, stamp
@@ -36,6 +37,7 @@ class Place:
     """Answers one question only: is a program installed?"""
 
     address = "local"
+    where = LOCAL
 
     def now(self) -> datetime:
         return now()

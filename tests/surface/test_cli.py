@@ -88,7 +88,7 @@ def test_json_is_the_whole_outcome_and_plain_ascii(tmp_path: Path) -> None:
         (["--warn-percent"], "expected one argument"),
         (["--warn", "3"], "unrecognized arguments: --warn"),
         (["surplus"], "unrecognized arguments: surplus"),
-        (["--target", "mars"], "it should be `local` or `recorded:FILE`"),
+        (["--target", "mars"], "it should be local, recorded:FILE"),
         (["--incident", "INC-7"], "`incident` is `INC-7`"),
         (["--json", "--full"], "not allowed with argument"),
     ],

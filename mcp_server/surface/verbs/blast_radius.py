@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
+from mcp_server.core.address import SPELLED
 from mcp_server.core.outcome import Outcome, Statement, Suggestion, Value
 from mcp_server.core.parameters import Parameters
 from mcp_server.core.text import amount
@@ -33,7 +34,7 @@ class Params(Parameters):
         max_length=300,
         description="Service, port:N, unit:NAME, pid:N, program, HOST:PORT or socket path",
     )
-    target: str | None = Field(None, max_length=300, description="local or recorded:FILE; default: the incident's, else local")
+    target: str | None = Field(None, max_length=300, description=f"{SPELLED}; default: the incident's, else local")
     incident: str | None = Field(None, max_length=40, description="Incident it belongs to (INC-n); default: the only open one")
     depth: int = Field(10, ge=1, le=50, description="Edges followed in each direction")
     limit: int = Field(20, ge=1, le=200, description="Components listed in each direction; the rest is counted")

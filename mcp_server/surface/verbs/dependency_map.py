@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
+from mcp_server.core.address import SPELLED
 from mcp_server.core.edge import Component, Edge
 from mcp_server.core.outcome import Outcome, Statement, Value
 from mcp_server.core.parameters import Parameters
@@ -35,7 +36,7 @@ class Params(Parameters):
     component: str | None = Field(
         None, min_length=1, max_length=300, description="Centre: service, port:N, unit:NAME, program, HOST:PORT; default: all"
     )
-    target: str | None = Field(None, max_length=300, description="local or recorded:FILE; default: the incident's, else local")
+    target: str | None = Field(None, max_length=300, description=f"{SPELLED}; default: the incident's, else local")
     incident: str | None = Field(None, max_length=40, description="Incident it belongs to (INC-n); default: the only open one")
     depth: int = Field(3, ge=1, le=50, description="Edges followed from `component` in each direction")
     format: Literal["text", "mermaid", "svg"] = Field("text", description="svg is written to the reports folder")

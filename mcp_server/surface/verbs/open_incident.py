@@ -2,6 +2,7 @@
 
 from pydantic import Field
 
+from mcp_server.core.address import SPELLED
 from mcp_server.core.clock import When, now, stamp
 from mcp_server.core.outcome import Outcome, Statement, Suggestion
 from mcp_server.core.parameters import Parameters
@@ -14,7 +15,7 @@ class Params(Parameters):
     """What is known when the page comes."""
 
     title: str = Field(min_length=3, max_length=200, description="What users or alerts say, such as: shop answers 502")
-    target: str = Field("local", max_length=300, description="Where to look: local or recorded:FILE")
+    target: str = Field("local", max_length=300, description=f"Where to look: {SPELLED}")
     service: str | None = Field(None, max_length=60, description="Declared service concerned; default: the only declared one")
     onset: When | None = Field(None, description="When it began: ISO 8601 with a zone, or an age (15m); default: now")
     severity: record.SeverityLevel | None = Field(None, description="SEV1 all down … SEV4 cosmetic")

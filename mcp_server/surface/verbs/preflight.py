@@ -12,7 +12,7 @@ from mcp_server.core.errors import CouldNotLook
 from mcp_server.core.outcome import BlindSpot, Coverage, Finding, FindingType, Outcome, Statement
 from mcp_server.core.text import amount
 from mcp_server.engine.lock import lock_report
-from mcp_server.engine.places import Place, resolve
+from mcp_server.engine.places import Place, can_ask, resolve
 from mcp_server.engine.reader import EvidenceReader
 from mcp_server.engine.session import Asking, Session
 from mcp_server.incident.record import current
@@ -58,7 +58,7 @@ def _look(session: Session, place: Place, only: str | None, asking: Asking) -> T
     from mcp_server.engine.readiness import lacking, reader_of
 
     reader = reader_of(session, place, asking)
-    wanted = {name: needs for name, needs in _needs(session).items() if only in (None, name)}
+    wanted = {name: needs for name, needs in _needs(session, place).items() if only in (None, name)}
     everything = {need for needs, programs in wanted.values() for need in (*needs, *programs)}
     missing = lacking(session, reader, sorted(everything, key=lambda need: (need.kind, need.name)), asking)
     blocked, partly = _sorted(wanted, missing)
@@ -82,8 +82,8 @@ def _look(session: Session, place: Place, only: str | None, asking: Asking) -> T
     )  # fmt: skip
 
 
-def _needs(session: Session) -> Mapping[str, tuple[tuple[Need, ...], tuple[Need, ...]]]:
-    """What each question cannot do without, and the programs that it would also run."""
+def _needs(session: Session, place: Place) -> Mapping[str, tuple[tuple[Need, ...], tuple[Need, ...]]]:
+    """What each question for such a place cannot do without, and the programs that it would also run."""
     catalog = session.catalog
     specs: dict[str, Diagnostic | ChangeSource] = {name: unit.spec for name, unit in catalog.diagnostics.items()}
     specs |= {name: unit.spec for name, unit in catalog.changes.items()}
@@ -93,6 +93,7 @@ def _needs(session: Session) -> Mapping[str, tuple[tuple[Need, ...], tuple[Need,
             tuple(binary(program) for program in spec.commands if program not in {need.name for need in spec.needs}),
         )
         for name, spec in specs.items()
+        if can_ask(spec.places, place)
     }
 
 

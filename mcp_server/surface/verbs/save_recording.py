@@ -51,15 +51,16 @@ def run(session: Session, params: Params, asking: Asking) -> Outcome:
 
     def work() -> Told:
         looks = tuple(_look(session, entry) for entry in entries)
-        data = recording_of(targets[0], parse_moment(entries[0].body["started"]), looks)
+        where = entries[0].body.get("where", targets[0])  # a recording of a recording is of the same place
+        data = recording_of(where, parse_moment(entries[0].body["started"]), looks)
         _write(path, data)
         statement = Statement(
             text="{looks} on {target} kept in {path} ({size} bytes)",
             values={"looks": amount(len(looks), "look"), "target": targets[0], "path": str(path), "size": len(data)},
         )
-        where = {"target": f"recorded:{path}"}
+        there = {"target": f"recorded:{path}"}
         again = tuple(
-            Suggestion(tool=name, arguments=where) for name in _askers(entries) if name in session.catalog.diagnostics
+            Suggestion(tool=name, arguments=there) for name in _askers(entries) if name in session.catalog.diagnostics
         )
         return Told(statements=(statement,), coverage=Coverage(looked=(address,)), next=again[:3], data={"path": str(path)})
 

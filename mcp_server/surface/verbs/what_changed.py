@@ -5,6 +5,7 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
+from mcp_server.core.address import SPELLED
 from mcp_server.core.change import Window
 from mcp_server.core.clock import When, stamp
 from mcp_server.core.errors import BadInput
@@ -29,7 +30,7 @@ Absolute = Annotated[str, StringConstraints(pattern=r"^/[^\x00]*$", max_length=4
 class Params(Parameters):
     """Where and when to look."""
 
-    target: str | None = Field(None, max_length=300, description="local or recorded:FILE; default: the incident's, else local")
+    target: str | None = Field(None, max_length=300, description=f"{SPELLED}; default: the incident's, else local")
     incident: str | None = Field(None, max_length=40, description="Incident it belongs to (INC-n); default: the only open one")
     service: str | None = Field(None, max_length=60, description="Declared service; default: the incident's")
     since: When | None = Field(
