@@ -78,6 +78,14 @@ class AuthoritySettings(_Section):
     )
 
 
+class ToolSettings(_Section):
+    """What a client sees of the tools."""
+
+    sets: tuple[str, ...] = Field(
+        (), description="groups of tools that a client is offered, as list_diagnostics and the reference name them; empty: all"
+    )
+
+
 class ServiceSettings(_Section):
     """A declared service: where its parts are, so that playbooks can look at the right place."""
 
@@ -104,6 +112,7 @@ class Settings(_Section):
     limits: LimitSettings = LimitSettings()
     logs: LogSettings = LogSettings()
     authority: AuthoritySettings = AuthoritySettings()
+    tools: ToolSettings = ToolSettings()
     services: Mapping[str, ServiceSettings] = {}
     sources: Mapping[str, str] = Field({}, exclude=True)
 
@@ -113,7 +122,7 @@ class Settings(_Section):
 
 
 _SECTIONS: dict[str, type[_Section]] = {
-    "read": ReadSettings, "limits": LimitSettings, "logs": LogSettings, "authority": AuthoritySettings,
+    "read": ReadSettings, "limits": LimitSettings, "logs": LogSettings, "authority": AuthoritySettings, "tools": ToolSettings,
 }  # fmt: skip
 _PREFIX = "VETERAN_"
 

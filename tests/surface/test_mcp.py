@@ -89,6 +89,24 @@ def test_the_tool_list_stays_as_small_as_its_baseline(wire: Wire) -> None:
     assert size >= baseline["tools_list_bytes"] * 0.75, f"{size} bytes: lower the baseline"
 
 
+def test_a_client_is_offered_the_sets_that_the_settings_name(tmp_path: Path) -> None:
+    with server(tmp_path, VETERAN_TOOLS_SETS="host:diagnose") as wire:
+        names = {tool["name"] for tool in wire.ask("tools/list", {})["result"]["tools"]}
+        assert {"disk_space", "run_diagnostic"} <= names
+        assert not {"log_tail", "open_incident"} & names
+        sentence = wire.refused("log_tail", {"path": "/var/log/syslog"})
+        assert "`log_tail` belongs to the set `logs`" in sentence
+        assert "host, diagnose" in sentence
+        assert "disk_space" in wire.text("run_diagnostic", {"name": "disk_space"})
+
+
+def test_an_unknown_set_stops_the_start(tmp_path: Path) -> None:
+    env = environment(tmp_path, VETERAN_TOOLS_SETS="host:moon")
+    ended = subprocess.run([sys.executable, "-m", "mcp_server"], cwd=ROOT, env=env, input=b"", capture_output=True, check=False)
+    assert ended.returncode == 78
+    assert b"`tools.sets` names `moon`; sets of tools: incident, diagnose, record, host" in ended.stderr
+
+
 def test_an_unknown_argument_is_refused_with_the_valid_names(wire: Wire) -> None:
     sentence = wire.refused("disk_space", {"warn_percnt": 1})
     assert "`warn_percnt` (did you mean `warn_percent`?)" in sentence

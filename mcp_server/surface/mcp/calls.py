@@ -14,7 +14,7 @@ import anyio
 import anyio.to_thread
 from mcp_types import CallToolRequestParams, CallToolResult, ListToolsResult, TextContent
 
-from mcp_server.core.errors import BadInput, VeteranError
+from mcp_server.core.errors import BadInput, Broken, VeteranError
 from mcp_server.core.text import one_line
 from mcp_server.engine.session import Asking, Session
 from mcp_server.surface.answers import bounded, machine_form, refusal
@@ -32,7 +32,8 @@ class Calls:
     def __init__(self, session: Session) -> None:
         self._session = session
         self.tools = inventory(session.catalog)
-        self._checked = checked(session.catalog, self.tools, session.settings.state_dir)
+        known = checked(session.catalog, self.tools, session.settings.state_dir)
+        self._offered = offered(known, session.settings.tools.sets)
         self._listing: ListToolsResult | None = None
         self._slots = anyio.CapacityLimiter(CALLS_AT_ONCE)
         self._under_way: set[threading.Event] = set()
@@ -41,7 +42,7 @@ class Calls:
     async def list_tools(self, ctx: Any, params: Any) -> ListToolsResult:
         """Every listed tool."""
         if self._listing is None:
-            self._listing = ListToolsResult.model_validate({"tools": [item["entry"] for item in self._checked]})
+            self._listing = ListToolsResult.model_validate({"tools": self._offered})
         return self._listing
 
     async def call_tool(self, ctx: Any, params: CallToolRequestParams) -> CallToolResult:
@@ -91,8 +92,15 @@ class Calls:
             self._under_way.discard(asking.cancel)
 
     def _tool(self, name: str) -> Tool:
+        sets = self._session.settings.tools.sets
         if name in self.tools:
-            return self.tools[name]
+            tool = self.tools[name]
+            if sets and tool.group not in sets:
+                raise BadInput(
+                    f"the tool `{name}` belongs to the set `{tool.group}`, which is not offered here",
+                    f"add it to `sets` under [tools] in the settings, which has: {', '.join(sets)}",
+                )
+            return tool
         close = difflib.get_close_matches(name[:60], self.tools, n=3, cutoff=0.5)
         hint = f"did you mean {' or '.join(close)}?" if close else "list_diagnostics names everything that can be asked"
         raise BadInput(f"there is no tool `{one_line(name, 60)}`", hint)
@@ -142,6 +150,14 @@ class _Steps:
     def close(self) -> None:
         # through the loop, behind the steps that are still queued there
         self._loop.call_soon(self._send.close)
+
+
+def offered(known: list[dict[str, Any]], sets: tuple[str, ...]) -> list[dict[str, Any]]:
+    """The entries of the listing that the settings ask for. Raises Broken for a set that no tool belongs to."""
+    groups = list(dict.fromkeys(item["group"] for item in known))
+    if unknown := [name for name in sets if name not in groups]:
+        raise Broken(f"setting `tools.sets` names `{one_line(unknown[0], 40)}`; sets of tools: {', '.join(groups)}")
+    return [item["entry"] for item in known if not sets or item["group"] in sets]
 
 
 def interrupted_note(session: Session) -> str:
