@@ -9,9 +9,11 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from mcp_server.core import log_calls as logs
+from mcp_server.core import state_calls as state
 from mcp_server.core.call import Call as Call  # noqa: PLC0414 -- everyone imports it from here
 from mcp_server.core.clock import Moment
 from mcp_server.core.noun import Noun
+from mcp_server.core.state_calls import Certificate as Certificate  # noqa: PLC0414
 
 # --- commands -------------------------------------------------------------------------------------------------------
 
@@ -266,18 +268,6 @@ class ReadSockets(Call[Sockets]):
 # --- over the network -----------------------------------------------------------------------------------------------
 
 
-class Certificate(Noun):
-    """What a TLS endpoint presented."""
-
-    subject: str
-    issuer: str
-    not_before: Moment
-    not_after: Moment
-    names: tuple[str, ...] = ()
-    verified: bool
-    problem: str | None = None
-
-
 class HttpAnswer(Noun):
     """One HTTP answer. The body is decoded text, cut at the call's limit."""
 
@@ -371,7 +361,7 @@ class ReadHistory(Call[History]):
 
 AnyCall = Annotated[
     Command | Which | ReadFile | StatFile | ListFolder | ReadHost | ReadFilesystems | ReadProcesses | ReadSockets
-    | Http | Connect | ReadHistory
+    | Http | Connect | ReadHistory | state.ReadCertificates
     | logs.TailLog | logs.SearchLog | logs.MergeLogs | logs.LogShapes | logs.LogSummary,
     Field(discriminator="kind"),
 ]  # fmt: skip
@@ -380,7 +370,7 @@ AnyCall = Annotated[
 ANSWER_TYPES: dict[str, type[Noun]] = {
     "command": Completed, "which": Found, "file": FileText, "stat": FileStat, "folder": Folder, "host": HostFacts,
     "filesystems": Filesystems, "processes": Processes, "sockets": Sockets, "http": HttpAnswer, "connect": Connected,
-    "history": History, "log_tail": logs.LogPage, "log_search": logs.LogHits,
+    "history": History, "certificates": state.Certificates, "log_tail": logs.LogPage, "log_search": logs.LogHits,
     "log_merge": logs.LogPage, "log_shapes": logs.ShapesSeen, "log_summary": logs.SummarySeen,
 }  # fmt: skip
 """Answer type per call kind, for reading an answer back."""

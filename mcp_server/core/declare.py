@@ -82,6 +82,8 @@ class Scope:
     pythons: tuple[str, ...] = ()
     """Interpreters or environments of the applications concerned."""
     service: str | None = None
+    urls: tuple[str, ...] = ()
+    """Addresses that users call, for what they present."""
 
 
 @dataclass(frozen=True)

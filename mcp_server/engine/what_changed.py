@@ -52,6 +52,7 @@ def scope_of(service: ServiceSettings | None, name: str | None, folders: Sequenc
         folders=tuple(dict.fromkeys(folder.rstrip("/") or "/" for folder in (*declared, *folders) if folder)),
         pythons=tuple(dict.fromkeys(python for python in (*environments, *pythons) if python)),
         service=name,
+        urls=(service.url,) if service and service.url else (),
     )
 
 

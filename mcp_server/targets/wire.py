@@ -21,7 +21,6 @@ T = TypeVar("T")
 S = TypeVar("S", bound=socket.socket)
 
 _POLL_S = 0.05
-_NAMES = 100
 _METADATA_NAMES = {"metadata.google.internal", "metadata.goog", "metadata.azure.internal", "instance-data.ec2.internal"}
 _METADATA = {
     ipaddress.ip_address(text)
@@ -211,14 +210,10 @@ def _trusting() -> ssl.SSLContext:
 def _certificate(der: bytes, problem: str | None) -> Certificate:
     from cryptography import x509
 
+    from mcp_server.targets.certificates import names_of
+
     found = x509.load_der_x509_certificate(der)
-    names: tuple[str, ...] = ()
-    try:
-        general = found.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-        names = tuple(str(name.value) for name in general if isinstance(name, x509.DNSName | x509.IPAddress))
-    except x509.ExtensionNotFound:
-        pass
     return Certificate(
         subject=found.subject.rfc4514_string(), issuer=found.issuer.rfc4514_string(), not_before=found.not_valid_before_utc,
-        not_after=found.not_valid_after_utc, names=names[:_NAMES], verified=problem is None, problem=problem,
+        not_after=found.not_valid_after_utc, names=names_of(found), verified=problem is None, problem=problem,
     )  # fmt: skip

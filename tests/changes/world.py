@@ -16,7 +16,9 @@ from mcp_server.core.settings import ReadSettings
 from mcp_server.engine.catalog import load_catalog
 from mcp_server.engine.run import door
 from mcp_server.engine.session import Asking, Session
-from mcp_server.targets import files
+from mcp_server.targets import certificates, files
+
+_OF_FILES: dict[str, Any] = {"file": files, "stat": files, "folder": files, "certificates": certificates}
 
 
 class World:
@@ -54,11 +56,11 @@ class World:
             if isinstance(answer, CouldNotLook):
                 raise answer
             return answer
-        if kind not in ("file", "stat", "folder"):
+        if kind not in _OF_FILES:
             raise CouldNotLook(call.title(), "missing", "this host knows nothing of that")
         moved = call.model_copy(update={"path": str(self.root) + path})
         try:
-            found = files.look(moved, limits, ReadSettings())
+            found = _OF_FILES[kind].look(moved, limits, ReadSettings())
         except CouldNotLook as failure:
             raise CouldNotLook(path, failure.reason, failure.detail.replace(str(self.root), ""), failure.remedy) from None
         return ANSWER_TYPES[kind].model_validate_json(found.model_dump_json().replace(str(self.root), ""))

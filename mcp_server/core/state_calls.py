@@ -1,0 +1,64 @@
+"""Ways to look at what lies on a host for long: certificates, and digests of files whose content is nobody's business."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from mcp_server.core.call import Call
+from mcp_server.core.clock import Moment
+from mcp_server.core.noun import Noun
+
+
+class Certificate(Noun):
+    """What a TLS endpoint presented."""
+
+    subject: str
+    issuer: str
+    not_before: Moment
+    not_after: Moment
+    names: tuple[str, ...] = ()
+    verified: bool
+    problem: str | None = None
+
+
+class StoredCertificate(Noun):
+    """One certificate of a file; `modified` is the file's."""
+
+    path: str
+    position: int = Field(description="1 for the first certificate of the file")
+    subject: str
+    issuer: str
+    serial: str
+    not_before: Moment
+    not_after: Moment
+    names: tuple[str, ...] = ()
+    authority: bool = Field(False, description="it may sign others")
+    fingerprint: str = Field(description="sha256 of the certificate, hexadecimal")
+    modified: Moment
+
+
+class Certificates(Noun):
+    """Certificates of a file or below a folder. Other content of these files, such as private keys, never leaves it."""
+
+    path: str
+    found: tuple[StoredCertificate, ...] = ()
+    files: int = Field(0, description="files that hold certificates")
+    ordinary: int = Field(0, description="certificates of bundles, far from both ends of their time, that are left out")
+    problems: dict[str, str] = Field({}, description="path → why it could not be read: `denied: …`, `damaged: …`")
+    cut: str | None = None
+
+
+class ReadCertificates(Call[Certificates]):
+    """Certificates (PEM or DER) of one file, or of the files below a folder that are named as such.
+
+    Links are followed, but not into the system's store of trusted authorities; folders called `private` are not entered.
+    Of a bundle only those are told that begin or end within 90 days of the look.
+    """
+
+    kind: Literal["certificates"] = "certificates"
+    path: str
+    depth: int = Field(4, ge=1, le=8)
+    limit: int = Field(500, ge=1, le=5_000, description="files opened at most")
+
+    def title(self) -> str:
+        return f"certificates of {self.path}"

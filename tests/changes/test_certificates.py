@@ -1,0 +1,163 @@
+"""Certificates in files and as presented: put in place, come into force, run out; and what could not be looked at."""
+
+import ssl
+import threading
+from collections.abc import Iterator
+from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mcp_server.core.calls import Certificate, HttpAnswer
+from mcp_server.core.change import Window
+from mcp_server.core.errors import CouldNotLook
+from mcp_server.core.settings import ReadSettings
+from mcp_server.engine.places import Local
+from mcp_server.engine.session import Session
+from tests.certificates import issue
+from tests.changes.world import World, collect, spots
+
+DAY, HOUR = timedelta(days=1), timedelta(hours=1)
+
+
+@pytest.fixture
+def past(world: World) -> Window:
+    """A window that ends before the test's own files were made, so that only their set times lie in it."""
+    return Window(since=world.moment - 24 * HOUR, until=world.moment - HOUR)
+
+
+def test_a_configured_certificate_that_ran_out_in_the_window(session: Session, world: World, past: Window) -> None:
+    end = (world.moment - 3 * HOUR).replace(microsecond=0)
+    pem, key = issue("shop.example.org", world.moment - 90 * DAY, end)
+    world.file("/opt/tls/shop.pem", key + pem, world.moment - 90 * DAY)
+    world.file("/etc/nginx/sites-enabled/shop", "server {\n  listen 443 ssl;\n  ssl_certificate /opt/tls/shop.pem;\n}\n")
+    (change,), coverage = collect(session, world, "certificates", past)
+    assert (change.kind, change.at, change.component) == ("expire", end, "/opt/tls/shop.pem")
+    assert {"path:/opt/tls/shop.pem", "word:shop.example.org"} <= set(change.clues)
+    assert "no configuration" not in change.summary.text
+    assert not coverage.blind
+    assert "PRIVATE" not in change.model_dump_json()
+    kept = [session.ledger.blob(entry.blob) for entry in session.ledger.entries(kind="evidence") if entry.blob]
+    assert not any(b"PRIVATE KEY" in blob for blob in kept), "the key is in no evidence either"
+
+
+@pytest.mark.parametrize(
+    ("config", "text", "path"),
+    [
+        ("/etc/haproxy/haproxy.cfg", "global\n crt-base /etc/haproxy/tls\nfrontend x\n bind *:443 ssl crt x.pem alpn h2\n",
+         "/etc/haproxy/tls/x.pem"),
+        ("/etc/postgresql/15/main/postgresql.conf", "data_directory = '/var/lib/pg'\nssl_cert_file = 'server.crt'\n",
+         "/var/lib/pg/server.crt"),
+        ("/etc/nginx/nginx.conf", "http { server {\n ssl_certificate\ttls/x.pem; } }", "/etc/nginx/tls/x.pem"),
+        ("/etc/apache2/mods-enabled/s.conf", "SSLCertificateFile \"/opt/x.pem\"\n", "/opt/x.pem"),
+    ],
+)  # fmt: skip
+def test_each_server_names_its_certificate_in_its_own_way(
+    session: Session, world: World, past: Window, config: str, text: str, path: str
+) -> None:
+    world.file(config, text)
+    world.file(path, issue("x", world.moment - 90 * DAY, world.moment - 2 * HOUR)[0], world.moment - 90 * DAY)
+    changes, coverage = collect(session, world, "certificates", past)
+    assert [(item.kind, item.component) for item in changes] == [("expire", path)]
+    assert not coverage.blind
+
+
+def test_a_renewal_is_told_when_it_was_put_in_place_and_the_old_end_is_no_news(
+    session: Session, world: World, past: Window
+) -> None:
+    old = issue("shop", world.moment - 90 * DAY, world.moment - 2 * HOUR)[0]
+    new = issue("shop", world.moment - 30 * DAY, world.moment + 60 * DAY)[0]
+    world.file("/etc/letsencrypt/live/shop/old.pem", old, world.moment - 90 * DAY)
+    put = world.moment - 4 * HOUR
+    world.file("/etc/letsencrypt/live/shop/cert.pem", new, put)
+    (change,) = collect(session, world, "certificates", past)[0]
+    assert (change.kind, change.component) == ("renew", "/etc/letsencrypt/live/shop/cert.pem")
+    assert abs(change.at - put) < timedelta(seconds=1)
+
+
+def test_one_that_came_into_force_and_one_that_had_just_run_out(session: Session, world: World, past: Window) -> None:
+    begin = (world.moment - 5 * HOUR).replace(microsecond=0)
+    world.file("/etc/ssl/a.pem", issue("a", begin)[0], world.moment - 9 * DAY)
+    world.file("/etc/ssl/b.pem", issue("b", begin - 99 * DAY, past.since - 3 * DAY)[0], world.moment - 99 * DAY)
+    world.file("/etc/ssl/c.pem", issue("c", begin - 99 * DAY, past.since - 30 * DAY)[0], world.moment - 99 * DAY)
+    changes = {item.component: item for item in collect(session, world, "certificates", past)[0]}
+    assert {path: item.kind for path, item in changes.items()} == {"/etc/ssl/a.pem": "issue", "/etc/ssl/b.pem": "expire"}
+    assert changes["/etc/ssl/a.pem"].at == begin
+    assert "no configuration that was read names it" in changes["/etc/ssl/b.pem"].summary.text
+
+
+def test_nothing_and_nothing_there(session: Session, world: World, past: Window) -> None:
+    changes, coverage = collect(session, world, "certificates", past)
+    assert changes == []
+    assert not coverage.blind
+    assert "none lies in the usual" in coverage.empty[0]
+    world.file("/etc/ssl/a.pem", issue("a", world.moment - 9 * DAY)[0], world.moment - 9 * DAY)
+    changes, coverage = collect(session, world, "certificates", past)
+    assert changes == []
+    assert not coverage.empty
+    assert not coverage.blind
+
+
+def test_denied_damaged_and_unknown_names_are_blind_spots(session: Session, world: World, past: Window) -> None:
+    world.file("/etc/ssl/bad.pem", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")
+    world.file("/etc/nginx/nginx.conf", "ssl_certificate /tls/$ssl_server_name.pem;\nssl_certificate /tls/gone.pem;")
+    world.file("/srv/shop/app.conf", "")
+    world.refuse["/etc/haproxy"] = CouldNotLook("/etc/haproxy", "denied", "permission denied", "run as root")
+    world.refuse["/srv/shop"] = CouldNotLook("/srv/shop", "denied", "permission denied", "add group shop")
+    changes, coverage = collect(session, world, "certificates", past, folders=("/srv/shop",))
+    assert changes == []
+    text = spots(coverage)
+    for words in ("bad.pem (damaged: 1 certificate", "holds a variable", "below /etc/haproxy (denied", "add group shop"):
+        assert words in text
+    assert "certificates: a configuration names /tls/gone.pem, which is not there" in coverage.empty
+
+
+def test_what_an_endpoint_presents(session: Session, world: World, past: Window) -> None:
+    end = world.moment - 2 * HOUR
+    presented = Certificate(
+        subject="CN=shop", issuer="CN=ca", not_before=end - 90 * DAY, not_after=end, names=("shop.example.org",),
+        verified=False, problem="expired",
+    )  # fmt: skip
+    world.answers["http"] = HttpAnswer(status=200, took_ms=1, certificate=presented)
+    (change,), coverage = collect(session, world, "certificates", past, urls=("https://shop.example.org:8443/",))
+    assert (change.kind, change.component) == ("expire", "https://shop.example.org:8443/")
+    assert change.clues == ("word:shop.example.org",)
+    assert not coverage.blind
+    world.answers["http"] = CouldNotLook("x", "unreachable", "nothing listens there")
+    _, coverage = collect(session, world, "certificates", past, urls=("https://shop.example.org/", "http://plain/"))
+    assert "certificate presented by https://shop.example.org/ (unreachable" in spots(coverage)
+    assert "plain" not in spots(coverage)
+
+
+@pytest.fixture
+def endpoint(tmp_path: Path, world: World) -> Iterator[str]:
+    """A real TLS server whose certificate ran out two hours ago."""
+    pem, key = issue("localhost", world.moment - 9 * DAY, world.moment - 2 * HOUR)
+    (tmp_path / "both.pem").write_bytes(pem + key)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "both.pem")
+
+    class Quiet(BaseHTTPRequestHandler):
+        def do_HEAD(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Quiet) as server:
+        server.handle_error = lambda *_: None  # type: ignore[method-assign, assignment]  # the client that distrusts hangs up
+        server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        yield f"https://localhost:{server.server_address[1]}/"
+        server.shutdown()
+        thread.join()
+
+
+def test_a_real_endpoint(session: Session, past: Window, endpoint: str) -> None:
+    place: Any = Local(ReadSettings())
+    changes, _ = collect(session, place, "certificates", past, urls=(endpoint,))
+    assert [item.kind for item in changes if item.component == endpoint] == ["expire"]
