@@ -1,4 +1,4 @@
-"""Which certificates were issued, put in place, or ran out? Files in the usual and the configured places, and live endpoints."""
+"""Which certificates were issued, put in place, or ran out? In files that are usual or configured, and as presented."""
 
 import posixpath
 import re
