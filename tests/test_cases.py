@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter
 
-from mcp_server.core.calls import ANSWER_TYPES, AnyCall
+from mcp_server.core.call_types import ANSWER_TYPES, AnyCall
 from mcp_server.core.outcome import BlindSpot, Coverage, verdict_of
 from mcp_server.core.settings import load_settings
 from mcp_server.engine.catalog import load_catalog

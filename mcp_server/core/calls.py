@@ -4,12 +4,10 @@ A call names what is looked at and nothing else, so that it can be stored, repea
 Adding a way to look means adding a call here and its answer in `targets/`.
 """
 
-from typing import Annotated, Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
-from mcp_server.core import log_calls as logs
-from mcp_server.core import state_calls as state
 from mcp_server.core.call import Call as Call  # noqa: PLC0414 -- everyone imports it from here
 from mcp_server.core.clock import Moment
 from mcp_server.core.noun import Noun
@@ -359,18 +357,9 @@ class ReadHistory(Call[History]):
         return f"git history of {self.path}"
 
 
-AnyCall = Annotated[
-    Command | Which | ReadFile | StatFile | ListFolder | ReadHost | ReadFilesystems | ReadProcesses | ReadSockets
-    | Http | Connect | ReadHistory | state.ReadCertificates
-    | logs.TailLog | logs.SearchLog | logs.MergeLogs | logs.LogShapes | logs.LogSummary,
-    Field(discriminator="kind"),
-]  # fmt: skip
-"""Any call, for reading one back from the ledger or a recording."""
-
-ANSWER_TYPES: dict[str, type[Noun]] = {
-    "command": Completed, "which": Found, "file": FileText, "stat": FileStat, "folder": Folder, "host": HostFacts,
-    "filesystems": Filesystems, "processes": Processes, "sockets": Sockets, "http": HttpAnswer, "connect": Connected,
-    "history": History, "certificates": state.Certificates, "log_tail": logs.LogPage, "log_search": logs.LogHits,
-    "log_merge": logs.LogPage, "log_shapes": logs.ShapesSeen, "log_summary": logs.SummarySeen,
+ANSWERS: dict[type[Call[Any]], type[Noun]] = {
+    Command: Completed, Which: Found, ReadFile: FileText, StatFile: FileStat, ListFolder: Folder, ReadHost: HostFacts,
+    ReadFilesystems: Filesystems, ReadProcesses: Processes, ReadSockets: Sockets, Http: HttpAnswer, Connect: Connected,
+    ReadHistory: History,
 }  # fmt: skip
-"""Answer type per call kind, for reading an answer back."""
+"""The calls of this module, each with the type of its answer."""

@@ -4,7 +4,7 @@ A source is the path of a log file (its rotated predecessors belong to it) or a 
 `journal:kernel`, `journal:/FOLDER`, `journal:/FILE.journal`, `journal:/FOLDER:UNIT`.
 """
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -210,3 +210,9 @@ class LogSummary(LogQuestion, Call[SummarySeen]):
 
     def title(self) -> str:
         return f"summary of {self.named()}"
+
+
+ANSWERS: dict[type[Call[Any]], type[Noun]] = {
+    TailLog: LogPage, SearchLog: LogHits, MergeLogs: LogPage, LogShapes: ShapesSeen, LogSummary: SummarySeen,
+}  # fmt: skip
+"""The calls of this module, each with the type of its answer."""

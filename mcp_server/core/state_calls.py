@@ -1,6 +1,6 @@
 """Ways to look at what lies on a host for long: certificates, and digests of files whose content is nobody's business."""
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -62,3 +62,7 @@ class ReadCertificates(Call[Certificates]):
 
     def title(self) -> str:
         return f"certificates of {self.path}"
+
+
+ANSWERS: dict[type[Call[Any]], type[Noun]] = {ReadCertificates: Certificates}
+"""The calls of this module, each with the type of its answer."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from mcp_server.core.calls import AnyCall
+from mcp_server.core.call_types import AnyCall
 from mcp_server.core.clock import Moment, now, stamp
 from mcp_server.core.errors import Broken
 from mcp_server.core.noun import Noun

@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from mcp_server.core.calls import AnyCall, Call
+from mcp_server.core.call import Call
 from mcp_server.core.errors import BadInput, Broken
 from mcp_server.core.ledger import Entry, Ledger
 from mcp_server.core.outcome import Outcome
@@ -22,6 +22,8 @@ _BLOCK_CHARS = 120
 
 @cache
 def _calls() -> TypeAdapter[Any]:
+    from mcp_server.core.call_types import AnyCall
+
     return TypeAdapter(AnyCall)
 
 

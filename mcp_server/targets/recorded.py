@@ -11,7 +11,8 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from mcp_server.core.address import Address, parse
-from mcp_server.core.calls import ANSWER_TYPES, AnyCall, Call, ReadHistory
+from mcp_server.core.call_types import ANSWER_TYPES, AnyCall
+from mcp_server.core.calls import Call, ReadHistory
 from mcp_server.core.clock import Moment
 from mcp_server.core.errors import BadInput, CouldNotLook, Reason
 from mcp_server.core.noun import Noun

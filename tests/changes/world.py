@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from mcp_server.core.address import LOCAL
-from mcp_server.core.calls import ANSWER_TYPES, Call
+from mcp_server.core.call_types import ANSWER_TYPES
+from mcp_server.core.calls import Call
 from mcp_server.core.change import Change, Window
 from mcp_server.core.clock import now
 from mcp_server.core.declare import Scope
