@@ -8,6 +8,8 @@ from collections.abc import Callable
 from hashlib import blake2b
 from typing import Protocol
 
+from mcp_server.core.errors import CouldNotLook
+
 HEAD = 512
 """Bytes of a file's beginning that tell it from another one in its place."""
 
@@ -88,6 +90,26 @@ class Opened:
         """Give the handle back."""
         if self._close:
             self._close()
+
+
+class Entries(Opened):
+    """Entries of something that keeps places of its own (the journal, a container's output), as text, oldest first.
+
+    `cursors` are those places: offset of an entry and its cursor. `doubts` are what was not seen.
+    """
+
+    form = "entries"
+    damaged = False
+    limited = False
+    """Only the last entries were asked for, and older ones may be there."""
+
+    def __init__(self, name: str, data: bytes, cursors: list[tuple[int, str]], stopped: str | None) -> None:
+        """`stopped` says why entries of the window are missing; None when all are there."""
+        first = cursors[0][1] if cursors else ""
+        inode = 0, int.from_bytes(blake2b(first.encode(), digest_size=6).digest(), "big")
+        super().__init__(name, len(data), lambda offset, length: data[offset : offset + length], inode=inode)
+        self.cursors, self.stopped = cursors, stopped
+        self.doubts: list[CouldNotLook] = []
 
 
 def in_memory(name: str, data: bytes) -> Opened:

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from mcp_server.core.errors import BadInput, CouldNotLook
 from mcp_server.core.log_calls import LogDoubt, LogPart, LogQuestion
+from mcp_server.core.output import Outputs, is_output
 from mcp_server.core.reader import Limits
 from mcp_server.core.settings import LogSettings, ReadSettings
 from mcp_server.core.source import ByteSource, Opened, in_memory
@@ -127,8 +128,9 @@ class Opener:
     def __init__(
         self, question: LogQuestion, limits: Limits, policy: ReadSettings, settings: LogSettings,
         left: Callable[[], float] | None = None, standard_input: StandardInput | None = None,
+        outputs: Outputs | None = None, here: bool = True,
     ) -> None:  # fmt: skip
-        self._input = standard_input
+        self._input, self._outputs, self._here = standard_input, outputs, here
         self._question, self._limits, self._policy, self._settings = question, limits, policy, settings
         self.left = left or limits.until()
         self._since, self._until = nanoseconds(question.since), nanoseconds(question.until)
@@ -138,7 +140,14 @@ class Opener:
         """The same opener for another window, with this share of the time that is left."""
         end = time.monotonic() + share * self.left()
         return Opener(
-            question, self._limits, self._policy, self._settings, lambda: max(0.0, end - time.monotonic()), self._input
+            question,
+            self._limits,
+            self._policy,
+            self._settings,
+            lambda: max(0.0, end - time.monotonic()),
+            self._input,
+            self._outputs,
+            self._here,
         )
 
     def rotated(self, leaf: Leaf) -> bool:
@@ -151,7 +160,12 @@ class Opener:
         try:
             for name in self._question.sources:
                 try:
-                    if journal.is_journal(name):
+                    if is_output(name):
+                        opened.leaves.append(self._output(name, opened, journals))
+                    elif not self._here:
+                        remedy = "here: container, container:NAME, previous or previous:NAME; files and journals: at local"
+                        raise CouldNotLook(one_line(name, 120), "refused", "files and journals belong to a host", remedy)
+                    elif journal.is_journal(name):
                         opened.leaves.append(self._journal(name, opened, journals))
                     elif name == PIPED:
                         opened.leaves.append(self._piped(opened))
@@ -181,6 +195,17 @@ class Opener:
             opened.doubt(failure)
         stamps = StampReader()
         return Leaf(name, source, clock_of(stamps), None, "")
+
+    def _output(self, name: str, opened: Leaves, options: dict[str, object]) -> Leaf:
+        from mcp_server.engine.output_leaves import read_output
+
+        source = read_output(
+            name, self._outputs, Limits(self.left(), self._limits.max_bytes, self._limits.cancel), since=self._since,
+            until=self._until, **options,  # type: ignore[arg-type]  # count and cursor, from `tail`
+        )  # fmt: skip
+        for failure in source.doubts:
+            opened.doubt(failure)
+        return Leaf(name, source, clock_of(StampReader()), None, "")
 
     def _piped(self, opened: Leaves) -> Leaf:
         if self._input is None:

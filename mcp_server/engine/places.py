@@ -4,6 +4,7 @@ Every kind of place has a door in `targets/`, imported when a place of that kind
 """
 
 import importlib
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
@@ -11,6 +12,7 @@ from mcp_server.core.address import LOCAL, Address, PlaceKind, parse
 from mcp_server.core.calls import Call
 from mcp_server.core.clock import now
 from mcp_server.core.errors import BadInput, CouldNotLook
+from mcp_server.core.output import Output, OutputAsked
 from mcp_server.core.reader import Limits
 from mcp_server.core.redaction import Redactor
 from mcp_server.core.settings import LogSettings, ReadSettings
@@ -80,8 +82,43 @@ class Local:
         return answer
 
 
+class Door(Protocol):
+    """What a module of `targets/` opens for an address: it answers every call but those about logs, for which it gives the
+    output of containers (`core/output.py`). Nothing is connected to before the first look."""
+
+    def look(self, call: Call[A], limits: Limits) -> A: ...
+
+    def outputs(self, asked: OutputAsked, limits: Limits) -> Sequence[Output]: ...
+
+
+class Elsewhere:
+    """A place that is no host: a daemon or a cluster, or a part of it, looked at through its door."""
+
+    def __init__(
+        self, where: Address, door: Door, policy: ReadSettings, logs: LogSettings | None, redactor: Redactor | None
+    ) -> None:
+        self.where, self.address, self._door = where, str(where), door
+        self._policy, self._logs, self._redactor = policy, logs or LogSettings(), redactor or Redactor()
+
+    def now(self) -> datetime:
+        """This host's clock."""
+        return now()
+
+    def look(self, call: Call[A], limits: Limits) -> A:
+        """Logs are understood here, everything else is the door's."""
+        limits.check()
+        if _ANSWERS.get(getattr(call, "kind", "")) != "scan":
+            return self._door.look(call, limits)
+        from mcp_server.engine import scan
+
+        found: A = scan.look(
+            call, limits, self._policy, self._logs, self._redactor.text, outputs=self._door.outputs, here=False
+        )
+        return found
+
+
 DOORS: dict[str, str] = {}
-"""Which module of `targets/` opens a place of this kind; it holds `open_place(address, policy) -> Place`."""
+"""Which module of `targets/` opens a place of this kind; it holds `open_place(address, policy) -> Door`."""
 
 
 def resolve(
@@ -99,8 +136,7 @@ def resolve(
     if where.kind not in DOORS:
         raise BadInput(f"`target` is `{one_line(address, 80)}`; this version cannot look at {where.kind} places")
     door: Any = importlib.import_module(f"mcp_server.targets.{DOORS[where.kind]}")
-    place: Place = door.open_place(where, policy)
-    return place
+    return Elsewhere(where, door.open_place(where, policy), policy, logs, redactor)
 
 
 def can_ask(places: tuple[PlaceKind, ...], place: Place) -> bool:

@@ -1,4 +1,4 @@
-"""Questions about logs, answered where the bytes are: only the answer travels. Local host; see `core/log_calls.py`.
+"""Questions about logs, answered where the bytes are: only the answer travels; see `core/log_calls.py`.
 
 Every text is redacted whole, by the caller's redactor, before it is cut to fit: half a secret is not recognised as one.
 """
@@ -21,8 +21,10 @@ from mcp_server.core.log_calls import (
     SearchLog,
     TailLog,
 )  # fmt: skip
+from mcp_server.core.output import Outputs, is_output
 from mcp_server.core.reader import Limits
 from mcp_server.core.settings import LogSettings, ReadSettings
+from mcp_server.core.source import Entries
 from mcp_server.engine.log_leaves import Leaf, Leaves, Opener, moment_of, nanoseconds
 from mcp_server.logs.cursor import Mark, moved, open_cursor, write_cursor
 from mcp_server.logs.merge import Merged, merge
@@ -31,7 +33,7 @@ from mcp_server.logs.search import Hit, compile_patterns, search
 from mcp_server.logs.tail import Page, last_records
 from mcp_server.logs.window import Piece, Ranges, find_window
 from mcp_server.targets.inflate import Inflated
-from mcp_server.targets.journal import JournalText, is_journal
+from mcp_server.targets.journal import is_journal
 from mcp_server.targets.standard_input import StandardInput
 
 _STRETCH = 1_048_576
@@ -42,12 +44,15 @@ _BACK = 65_536
 
 def look(
     call: Any, limits: Limits, policy: ReadSettings, settings: LogSettings, redact: Redact,
-    standard_input: StandardInput | None = None,
+    standard_input: StandardInput | None = None, outputs: Outputs | None = None, here: bool = True,
 ) -> Any:  # fmt: skip
-    """Answer any call of `core/log_calls.py`. Raises CouldNotLook (also where no source can be opened), Cancelled."""
+    """Answer any call of `core/log_calls.py`. Raises CouldNotLook (also where no source can be opened), Cancelled.
+
+    `outputs` gives the output of containers; where the logs are not `here`, on this host, nothing else is read.
+    """
     limits.check()
     try:
-        opener = Opener(call, limits, policy, settings, standard_input=standard_input)
+        opener = Opener(call, limits, policy, settings, standard_input=standard_input, outputs=outputs, here=here)
         if isinstance(call, TailLog):
             return _tail(call, opener, limits, redact)
         if isinstance(call, SearchLog):
@@ -197,25 +202,26 @@ def _tail_page(
 def _before(mark: Mark, leaves: list[Leaf]) -> tuple[list[Leaf], int | None, str | None]:
     """The leaves up to the one in which the cursor goes on, the offset there, or why it leads nowhere."""
     for index, leaf in enumerate(leaves):
-        if isinstance(leaf.source, JournalText):
-            if leaf.source.cursors and leaf.source.cursors[-1][1] == mark.identity:
-                return leaves[: index + 1], leaf.source.cursors[-1][0], None
+        if isinstance(leaf.source, Entries):
+            here = next((at for at, cursor in reversed(leaf.source.cursors) if cursor == mark.identity), None)
+            if here is not None:
+                return leaves[: index + 1], here, None
         elif moved(mark, leaf.source) is None:
             return leaves[: index + 1], mark.offset, None
     return [], None, f"{leaves[-1].name if leaves else 'the log'} was rotated away, truncated or replaced since"
 
 
 def _place(leaf: Leaf, offset: int) -> Mark:
-    """Where a tail goes on: in the journal, before the entry that stands there, by the journal's own cursor."""
-    if isinstance(leaf.source, JournalText):
+    """Where a tail goes on: among entries, before the one that stands there, by its own cursor."""
+    if isinstance(leaf.source, Entries):
         index = max(0, bisect_right(leaf.source.cursors, (offset, "\U0010ffff")) - 1)
         return Mark(0, 0, leaf.source.cursors[index][1])
     return _mark(leaf, offset)
 
 
 def _limited(leaf: Leaf) -> bool:
-    """Whether a journal was asked for its last entries only, and gave as many."""
-    return isinstance(leaf.source, JournalText) and bool(leaf.source.cursors) and leaf.source.limited
+    """Whether entries were asked for the last ones only, and gave as many."""
+    return isinstance(leaf.source, Entries) and bool(leaf.source.cursors) and leaf.source.limited
 
 
 def _same(text: str) -> str:
@@ -223,10 +229,12 @@ def _same(text: str) -> str:
 
 
 def _last(call: TailLog, mark: Mark | None) -> dict[str, object]:
-    """A journal is asked for its last entries only, where nothing else was asked for; a cursor goes back from its entry."""
+    """Entries are asked for the last ones only, where nothing else was asked for; a cursor goes back from its entry."""
     plain = not (call.match or call.fields)
     options: dict[str, object] = {"count": max(call.count + 1, 1_000)} if plain else {}
-    return options | ({"cursor": mark.identity} if mark and any(map(is_journal, call.sources)) else {})
+    return options | (
+        {"cursor": mark.identity} if mark and any(is_journal(name) or is_output(name) for name in call.sources) else {}
+    )
 
 
 def _seekable(leaf: Leaf) -> None:

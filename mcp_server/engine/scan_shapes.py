@@ -9,6 +9,7 @@ from typing import Literal
 
 from mcp_server.core.log_calls import LogLevel, LogQuestion, LogShape, LogShapes, LogSummary, ShapesSeen, SummarySeen
 from mcp_server.core.reader import Limits
+from mcp_server.core.source import Entries
 from mcp_server.core.text import amount, bytes_text
 from mcp_server.engine.log_leaves import Leaf, Leaves, Opener, begins, lines_of, moment_of, nanoseconds
 from mcp_server.engine.scan import enough, seen_of, window_of
@@ -104,8 +105,8 @@ def _last_hour(call: LogQuestion, opener: Opener, limits: Limits) -> datetime | 
     """Where the last hour begins by the newest record of the log; None where the log is small or tells no time."""
     with opener.open(predecessors=False, count=1) as leaves:
         newest = [at for at in map(_newest, leaves.leaves) if at is not None]
-        journal = any(getattr(leaf.source, "form", None) == "journal" for leaf in leaves.leaves)
-        if not newest or (sum(leaf.source.size or SMALL for leaf in leaves.leaves) <= SMALL and not journal):
+        entries = any(isinstance(leaf.source, Entries) for leaf in leaves.leaves)
+        if not newest or (sum(leaf.source.size or SMALL for leaf in leaves.leaves) <= SMALL and not entries):
             return None
         moment = moment_of(max(newest))
         return moment - HOUR if moment else None

@@ -18,7 +18,7 @@ from mcp_server.logs.pages import CURSOR_KEY, cost, shortened
 from mcp_server.logs.tail import Zone
 from mcp_server.logs.trimming import condense
 
-Source = Annotated[str, Field(min_length=1, max_length=4_096, pattern=r"^(-|(/|journal($|:))[^\x00]*)$")]
+Source = Annotated[str, Field(min_length=1, max_length=4_096, pattern=r"^(-|(/|(journal|container|previous)($|:))[^\x00]*)$")]
 """A log as a parameter."""
 
 
@@ -44,7 +44,8 @@ Sources = Annotated[tuple[Source, ...], Field(min_length=1, max_length=20), Befo
 
 _Text = Annotated[str, Field(max_length=1_100)]
 SOURCES = (
-    "Logs: absolute paths, journal, journal:UNIT, journal:kernel, journal:/FOLDER_OR_FILE[:UNIT]; a script: - for its input"
+    "Logs: absolute paths, journal, journal:UNIT, journal:kernel, journal:/FOLDER_OR_FILE[:UNIT]; at docker:// and k8s:// "
+    "places: container[:NAME], previous[:NAME]; a script: - for its input"
 )
 _FIELD = re.compile(r"[A-Za-z_@][\w.@-]{0,100}=.{0,1000}", re.DOTALL)
 
@@ -88,7 +89,7 @@ def note(reader: Reader, seen: LogSeen, rotated: str | None = None) -> None:
         else:
             reader.blind(doubt.what, f"{doubt.reason}: {doubt.detail}", doubt.remedy)
     for part in seen.parts:
-        if part.size == 0 and "journal" not in part.name[:7]:
+        if part.size == 0 and not part.name.startswith(("journal", "container", "previous")):
             reader.empty(part.name)
         elif part.size == 0:
             reader.empty(f"{part.name} inside the window")

@@ -89,7 +89,7 @@ def records_of(lines: Iterable[str], reader: "StampReader") -> Iterator[Record]:
         yield _record(group, moment, first, backwards=turned)
 
 
-class _Group:
+class Group:
     """The record that is being read: its lines, and what its first lines say about those that may follow."""
 
     def __init__(self, number: int, line: str, said: tuple[str, str], *, stamped: bool, moment: datetime | None) -> None:
@@ -142,7 +142,7 @@ def _message(line: str) -> tuple[str, str]:
 
 
 def _grouped(lines: Iterable[str], reader: "StampReader") -> Iterator[tuple[int, list[str], datetime | None]]:
-    group: _Group | None = None
+    group: Group | None = None
     for number, raw in enumerate(lines):
         line = raw.removesuffix("\r")
         if not line and group is None:
@@ -163,7 +163,7 @@ def _grouped(lines: Iterable[str], reader: "StampReader") -> Iterator[tuple[int,
             yield group.first, group.lines, group.moment
         follows = group is not None and message is not None
         stamped, moment = (group.stamped, group.moment) if group is not None and follows else (opens, found)
-        group = _Group(number, line, said, stamped=stamped, moment=moment)
+        group = Group(number, line, said, stamped=stamped, moment=moment)
     if group is not None:
         yield group.first, group.lines, group.moment
 

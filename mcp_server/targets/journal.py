@@ -8,14 +8,13 @@ import json
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from hashlib import blake2b
 from typing import Any
 
 from mcp_server.core.calls import Command
 from mcp_server.core.errors import BadInput, CouldNotLook
 from mcp_server.core.reader import Limits
 from mcp_server.core.settings import ReadSettings
-from mcp_server.core.source import Opened
+from mcp_server.core.source import Entries
 from mcp_server.core.text import amount, bytes_text, one_line
 from mcp_server.targets import command
 
@@ -28,27 +27,8 @@ _HIDDEN = re.compile(r"not seeing messages from other users|insufficient permiss
 _DAMAGED = re.compile(r"(?:truncated|corrupted|Bad message|No data available|Invalid argument|ignoring file)[^\n]*", re.I)
 
 
-class JournalText(Opened):
-    """Entries as text, oldest first: `<3>2026-11-20T10:31:07.412345Z host name[pid]: message`, further lines indented.
-
-    `cursors` are the journal's own places: offset of an entry and its cursor. `doubts` are sentences for the answer.
-    """
-
-    form = "journal"
-    damaged = False
-    limited = False
-    """Only the last entries were asked for, and older ones may be there."""
-
-    def __init__(self, name: str, data: bytes, cursors: list[tuple[int, str]], stopped: str | None) -> None:
-        """`stopped` says why older entries of the window are missing; None when all are there."""
-        super().__init__(name, len(data), lambda offset, length: data[offset : offset + length], inode=_inode(cursors))
-        self.cursors, self.stopped = cursors, stopped
-        self.doubts: list[CouldNotLook] = []
-
-
-def _inode(cursors: list[tuple[int, str]]) -> tuple[int, int]:
-    first = cursors[0][1] if cursors else ""
-    return 0, int.from_bytes(blake2b(first.encode(), digest_size=6).digest(), "big")
+class JournalText(Entries):
+    """Entries as text: `<3>2026-11-20T10:31:07.412345Z host name[pid]: message`, further lines indented."""
 
 
 def is_journal(address: str) -> bool:

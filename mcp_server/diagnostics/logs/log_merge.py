@@ -44,6 +44,7 @@ class MergeFacts(Facts):
 DIAGNOSTIC = Diagnostic(
     question="What happened in these logs, on one clock, oldest first?",
     area="logs",
+    places=("local", "docker", "k8s"),
     facts=MergeFacts,
     timeout_s=30.0,
     tool=False,

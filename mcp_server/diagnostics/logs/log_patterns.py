@@ -74,6 +74,7 @@ SPIKING_ERRORS = FindingType(
 DIAGNOSTIC = Diagnostic(
     question="Which kinds of records do these logs hold, and which are new, vanished, spiking or rare against a baseline?",
     area="logs",
+    places=("local", "docker", "k8s"),
     facts=PatternFacts,
     timeout_s=30.0,
     tool=False,

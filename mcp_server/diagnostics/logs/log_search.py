@@ -69,6 +69,7 @@ class SearchFacts(Facts):
 DIAGNOSTIC = Diagnostic(
     question="Where in these logs does this text stand, how often, since when?",
     area="logs",
+    places=("local", "docker", "k8s"),
     facts=SearchFacts,
     timeout_s=30.0,
     paged=True,

@@ -52,6 +52,7 @@ ERRORS = FindingType(
 DIAGNOSTIC = Diagnostic(
     question="What stands out in these logs: every distinct error and every rare other record, with counts and onset?",
     area="logs",
+    places=("local", "docker", "k8s"),
     facts=SummaryFacts,
     timeout_s=30.0,
     paged=True,

@@ -38,6 +38,7 @@ class TailFacts(Facts):
 DIAGNOSTIC = Diagnostic(
     question="What are the last records of this log (a file with its rotated predecessors, or the journal)?",
     area="logs",
+    places=("local", "docker", "k8s"),
     facts=TailFacts,
     paged=True,
     examples=(
