@@ -14,7 +14,7 @@ import secrets
 import sqlite3
 import threading
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -68,16 +68,31 @@ def chain_hash(previous: str, seq: int, at: str, kind: str, incident: str | None
 
 
 class Ledger:
-    """One folder of state. Safe for several threads and several processes at once."""
+    """One folder of state. Safe for several threads and several processes at once.
 
-    def __init__(self, folder: str | Path) -> None:
+    `mark` stands before the numbers of its evidence and answers (`GE12`), where several ledgers are cited side by side.
+    """
+
+    def __init__(self, folder: str | Path, *, mark: str = "", plain_file: bool = False, read_only: bool = False) -> None:
+        """`plain_file` keeps everything in one file between writes, so that those who may not write here can read it."""
         self.folder = Path(folder)
         self.path = self.folder / "ledger.sqlite3"
+        self.mark = mark
         self._lock = threading.RLock()
         try:
+            if read_only:
+                self._db = sqlite3.connect(
+                    f"{self.path.absolute().as_uri()}?mode=ro",
+                    timeout=5,
+                    isolation_level=None,
+                    check_same_thread=False,
+                    uri=True,
+                )
+                self._db.execute("SELECT seq FROM entry LIMIT 1")
+                return
             self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             self._db = sqlite3.connect(self.path, timeout=30, isolation_level=None, check_same_thread=False)
-            for pragma in ("journal_mode=WAL", "synchronous=FULL", "temp_store=MEMORY"):
+            for pragma in (f"journal_mode={'DELETE' if plain_file else 'WAL'}", "synchronous=FULL", "temp_store=MEMORY"):
                 self._db.execute(f"PRAGMA {pragma}")
             self._db.executescript("BEGIN IMMEDIATE;" + _SCHEMA + "COMMIT;")
         except (OSError, sqlite3.Error) as error:
@@ -98,13 +113,19 @@ class Ledger:
         incident: str | None = None,
         blob: bytes | None = None,
         durable: bool = True,
+        check: Callable[[], None] | None = None,
     ) -> Entry:
-        """Add one entry, with its blob in the same transaction. Raises Broken when it cannot be written."""
+        """Add one entry, with its blob in the same transaction. Raises Broken when it cannot be written.
+
+        `check` runs inside the transaction, when nobody else can write: what it raises undoes everything.
+        """
         with self._lock:
             try:
                 self._db.execute(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
                 self._db.execute("BEGIN IMMEDIATE")
                 try:
+                    if check is not None:
+                        check()
                     entry = self._insert(kind, dict(body), incident, blob)
                     self._db.execute("COMMIT")
                 except BaseException:

@@ -17,11 +17,12 @@ from typing import Literal
 from pydantic import Field, JsonValue
 
 from mcp_server.core.clock import Moment
+from mcp_server.core.environment import Environment as Environment  # noqa: PLC0414 -- everyone imports it from here
+from mcp_server.core.environment import Kind as Kind  # noqa: PLC0414
+from mcp_server.core.environment import Protection as Protection  # noqa: PLC0414
 from mcp_server.core.noun import Noun
 from mcp_server.core.outcome import Coverage, Statement, Verdict
 
-Kind = Literal["process", "systemd", "docker", "kubernetes", "oci"]
-Protection = Literal["dev", "staging", "production"]
 Risk = Literal["low", "medium", "high", "destructive"]
 Route = Literal["dialog", "terminal", "signature", "standing"]
 GateName = Literal["safety", "rollback", "monitoring", "communication"]
@@ -42,20 +43,6 @@ _FACT = {"diagnostic", "arguments", "verdict", "codes"}
 ENDED: frozenset[ExecutionState] = frozenset({"done", "undone", "left", "refused"})
 
 
-class Environment(Noun):
-    """Where operations are carried out, as the settings name it or as it was detected."""
-
-    name: str = Field(pattern=r"^[a-z][a-z0-9_-]{0,39}$")
-    kind: Kind
-    target: str = Field("local", description="address of the place its reads go to, as every tool takes it")
-    protection: Protection = "production"
-    approvers: tuple[str, ...] = Field((), description="who may approve; empty: whoever a valid route names")
-    tell: tuple[str, ...] = Field((), description="who is told before something changes here: channels or roles")
-    files: tuple[str, ...] = Field((), description="folders below which files may be replaced or cleared; none: no file is")
-    options: Mapping[str, str] = Field({}, description="what its kind needs besides, such as `namespace` or `context`")
-    detected: bool = Field(False, description="not declared in the settings: kind was seen, protection is the strictest")
-
-
 class Request(Noun):
     """What the caller wants. The executor takes nothing else from the server; everything else it finds itself."""
 
@@ -64,6 +51,7 @@ class Request(Noun):
     parameters: Mapping[str, JsonValue] = {}
     incident: str | None = Field(None, max_length=40)
     told: str = Field("", max_length=300, description="whom the caller says to have told, and where; shown to the approver")
+    suspicious: bool = Field(False, description="text that reads like instructions was seen in the incident's evidence")
 
 
 class Proposal(Noun):
@@ -94,6 +82,7 @@ class PlannedStep(Noun):
     undo: Step | None = Field(None, description="takes it back; None: see `lost`")
     undo_said: Statement | None = None
     restores: tuple[str, ...] = Field((), description="keys of `before` that are equal again once it is undone")
+    record: tuple[Statement, ...] = Field((), description="what was found out before something is removed: usage, history")
     lost: str = Field("", description="why it cannot be taken back, and what is lost; ours, never text from outside")
     evidence: tuple[str, ...] = ()
 

@@ -2,12 +2,14 @@
 
 import difflib
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
 
+from mcp_server.core.environment import Kind, Protection
 from mcp_server.core.errors import Broken
 from mcp_server.core.text import one_line
 
@@ -99,22 +101,76 @@ class ServiceSettings(_Section):
     unit: str | None = Field(None, description="systemd unit")
     process: str | None = Field(None, description="words found in its command line")
     port: int | None = Field(None, ge=1, le=65535, description="port the application itself listens on")
+    start: tuple[str, ...] = Field((), description="argv that starts it, where no service manager does (kind process)")
+    pid_file: str | None = Field(None, pattern=r"^/", description="file that holds its process number while it runs")
+    stop_s: float = Field(10, gt=0, le=300, description="seconds it may take to stop before that counts as failed")
+    requirements: str | None = Field(None, pattern=r"^/", description="the project's own lock: pinned packages with hashes")
     depends_on: tuple[str, ...] = Field(
         (), description="what it needs: a declared service, unit:NAME, port:N, HOST:PORT or a socket's path"
     )
+
+
+class EnvironmentSettings(_Section):
+    """An environment in which operations may be carried out. What is not said counts in the strictest sense."""
+
+    kind: Kind = Field(description="process, systemd, docker, kubernetes or oci")
+    target: str = Field("local", max_length=300, description="place its reads go to, as every tool takes it")
+    protection: Protection = Field("production", description="dev, staging or production: decides what an approval must be")
+    approvers: tuple[str, ...] = Field((), description="who may approve: accounts or principals of keys; none: anybody")
+    tell: tuple[str, ...] = Field((), description="who is told before something changes here")
+    files: tuple[str, ...] = Field((), description="folders below which files may be replaced or cleared")
+    options: Mapping[str, str] = Field({}, description="what the kind needs besides: namespace, context, compartment …")
+
+
+class GateSettings(_Section):
+    """The gate before every change."""
+
+    writes: bool = Field(True, description="false: nothing is changed at all, whoever approves (kill switch)")
+    operations: str | None = Field(None, max_length=4_096, pattern=r"^/", description="folder of your own operations (*.yaml)")
+    protected: tuple[str, ...] = Field((), description="further protected targets: unit:NAME, path:/x, program:NAME")
+    approval_s: int = Field(600, ge=30, le=86_400, description="seconds until an approval expires")
 
 
 class Settings(_Section):
     """Everything that can be set. `sources` says for each dotted key where its value came from."""
 
     state_dir: str = Field(pattern=r"^/", description="folder of the ledger, evidence and reports: the only place ever written")
+    gate_dir: str = Field("", description="folder of approvals and executions, which the locked server cannot write")
     read: ReadSettings = ReadSettings()
     limits: LimitSettings = LimitSettings()
     logs: LogSettings = LogSettings()
     authority: AuthoritySettings = AuthoritySettings()
     tools: ToolSettings = ToolSettings()
+    gate: GateSettings = GateSettings()
     services: Mapping[str, ServiceSettings] = {}
+    environments: Mapping[str, EnvironmentSettings] = {}
     sources: Mapping[str, str] = Field({}, exclude=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _beside(cls, data: Any) -> Any:
+        if isinstance(data, dict) and not data.get("gate_dir") and isinstance(data.get("state_dir"), str):
+            return data | {"gate_dir": data["state_dir"].rstrip("/") + "-gate"}
+        return data
+
+    @field_validator("gate_dir")
+    @classmethod
+    def _apart(cls, value: str, info: ValidationInfo) -> str:
+        state = os.path.realpath(info.data.get("state_dir", "/nowhere"))
+        gate = os.path.realpath(value)
+        if not value.startswith("/") or os.path.commonpath((state, gate)) in (state, gate):
+            raise ValueError("an absolute path beside state_dir, neither inside it nor around it")
+        return value
+
+    @field_validator("environments")
+    @classmethod
+    def _named(cls, value: Mapping[str, EnvironmentSettings]) -> Mapping[str, EnvironmentSettings]:
+        for name in value:
+            if not re.fullmatch(r"[a-z][a-z0-9_-]{0,39}", name):
+                raise ValueError(
+                    f"`{one_line(name, 60)}` is no name of an environment: a-z first, then a-z 0-9 _ -, at most 40"
+                )
+        return value
 
     def source_of(self, key: str) -> str:
         """`default`, `file PATH` or `environment NAME` for a dotted key such as `limits.look_s`."""
@@ -124,6 +180,8 @@ class Settings(_Section):
 _SECTIONS: dict[str, type[_Section]] = {
     "read": ReadSettings, "limits": LimitSettings, "logs": LogSettings, "authority": AuthoritySettings, "tools": ToolSettings,
 }  # fmt: skip
+_NAMED: dict[str, type[_Section]] = {"services": ServiceSettings, "environments": EnvironmentSettings}
+"""Sections of which there may be several, each with a name of its own."""
 _PREFIX = "VETERAN_"
 
 
@@ -139,8 +197,9 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
     if path is not None:
         _merge(values, _read_file(path), f"file {path}", sources)
     _merge(values, _from_environment(env), "environment", sources)
-    if isinstance(named := values["state_dir"], str) and named.strip():  # anything else is refused below, with a sentence
-        values["state_dir"] = str(Path(named).expanduser().absolute())
+    for key in ("state_dir", "gate_dir"):
+        if isinstance(named := values.get(key), str) and named.strip():  # anything else is refused below, with a sentence
+            values[key] = str(Path(named).expanduser().absolute())
     try:
         return Settings(**values, sources=sources)
     except ValidationError as error:
@@ -173,7 +232,7 @@ def _read_file(path: Path) -> dict[str, Any]:
 
 def _from_environment(env: Mapping[str, str]) -> dict[str, Any]:
     values: dict[str, Any] = {}
-    names: dict[str, tuple[str, ...]] = {_PREFIX + "STATE_DIR": ("state_dir",)}
+    names: dict[str, tuple[str, ...]] = {_PREFIX + "STATE_DIR": ("state_dir",), _PREFIX + "GATE_DIR": ("gate_dir",)}
     names |= {
         f"{_PREFIX}{section}_{key}".upper(): (section, key) for section, cls in _SECTIONS.items() for key in cls.model_fields
     }
@@ -215,7 +274,7 @@ def _sentence(error: ValidationError, sources: Mapping[str, str]) -> str:
     if item["type"] == "extra_forbidden":
         place: Any = Settings
         for part in item["loc"][:-1]:
-            place = ServiceSettings if place is Mapping or str(part) not in _SECTIONS else _SECTIONS[str(part)]
+            place = _NAMED.get(str(item["loc"][0])) or _SECTIONS.get(str(part), ServiceSettings)
         valid = [name for name in place.model_fields if name != "sources"]
         close = difflib.get_close_matches(str(item["loc"][-1]), valid, n=1)
         hint = f"; did you mean `{close[0]}`?" if close else f"; valid keys here: {', '.join(valid)}"

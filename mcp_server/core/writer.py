@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from pydantic import JsonValue
 
@@ -43,6 +43,8 @@ class Before(Noun):
     touches: tuple[str, ...]
     """Typed clues of everything it acts on, also under other names: unit:NAME, pid:N, path:/x, container:ID, service:x."""
     evidence: tuple[str, ...] = ()
+    record: tuple[Statement, ...] = ()
+    """For an act that removes something: usage, history, dependencies, as found out before."""
 
 
 class Undo(Noun):
@@ -75,8 +77,10 @@ class VerbUnit:
     makes no sense (nothing of that name). `after` says which keys of the state must have which values once it is done.
     """
 
-    kind: Kind
+    kind: Kind | Literal["host"]
     name: str
+    takes: tuple[str, ...]
+    """Names of what an operation may give it; what `settle` reads."""
     arguments: type[Parameters]
     """What `settle` returns, field by field; unknown fields are refused."""
     settle: Callable[[Mapping[str, JsonValue], World], Mapping[str, JsonValue]]
@@ -103,12 +107,14 @@ class Doing:
     environment: Environment
     vault: Path
     """Folder, owned by the executor, for what an undo needs: copies named by their sha256."""
+    before: Mapping[str, JsonValue] = field(default_factory=dict)
+    """The state before, as it was planned on; an act on something that can be reused (a pid) checks it once more."""
     timeout_s: float = 60
     cancel: threading.Event = field(default_factory=threading.Event)
 
 
 class Writer(Protocol):
-    """The doing half for one kind: a module of `targets/writers/` with these two names."""
+    """The doing half for one kind: a module of `targets/writers/` that holds this name."""
 
     VERBS: Mapping[str, Callable[[Mapping[str, JsonValue], Doing], str]]
     """Verb → function(arguments, doing) that does it and says in one sentence what was done.

@@ -83,8 +83,8 @@ class EvidenceReader:
                 {"what": failure.what, "reason": failure.reason, "detail": failure.detail, "remedy": failure.remedy}
             )
         entry = self._ledger.append("evidence", body, incident=self._incident, blob=payload, durable=False)
-        self.evidence.append(f"E{entry.seq}")
-        return f"E{entry.seq}"
+        self.evidence.append(f"{self._ledger.mark}E{entry.seq}")
+        return self.evidence[-1]
 
     def patience(self) -> float:
         """See `Reader.patience`."""

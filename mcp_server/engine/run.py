@@ -117,7 +117,7 @@ def record(session: Session, outcome: Outcome, call: int) -> Outcome:
     """Keep an outcome in the ledger, redacted once more; it comes back with its id."""
     clean = session.redactor.data(outcome.model_dump(mode="json"))
     entry = session.ledger.append("outcome", {"call": call, "outcome": clean}, incident=outcome.incident)
-    return Outcome.model_validate(clean | {"id": f"R{entry.seq}"})
+    return Outcome.model_validate(clean | {"id": f"{session.ledger.mark}R{entry.seq}"})
 
 
 def _named(diagnostic: str, finding: Finding) -> Finding:
