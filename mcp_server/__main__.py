@@ -18,12 +18,16 @@ def main() -> int:
     arguments = sys.argv[1:]
     if arguments:
         return _say(arguments)
+    from mcp_server.witness.front import step_behind
+
+    ends = step_behind()  # from here on this is the server, with the witness between it and the client
     # Nothing allocated while importing is garbage: collecting meanwhile costs a tenth of the start.
     gc.disable()
     # we bring no pydantic plugins; looking for them reads the metadata of every installed package
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     from mcp_server.core.errors import Broken
     from mcp_server.core.settings import load_settings
+    from mcp_server.engine import hatch
     from mcp_server.engine.lock import lock_writes
     from mcp_server.engine.session import Session
 
@@ -39,6 +43,7 @@ def main() -> int:
         if session is not None:
             session.close()
         return 78
+    hatch.connect(ends)
     # after the imports, whose bytecode may still be cached; before the first thread
     lock_writes([session.settings.state_dir])
     gc.enable()

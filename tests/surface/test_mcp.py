@@ -289,6 +289,8 @@ def test_a_killed_server_is_named_at_the_next_start(tmp_path: Path) -> None:
     first.text("disk_space", {"warn_percent": 100})
     first.start("tools/call", {"name": "replay", "arguments": {"id": slow}})
     wait_until(lambda: bool(_sleepers()), "the child runs")
+    os.kill(first.server(), signal.SIGKILL)
+    assert first.process.wait(10) == 128 + signal.SIGKILL, "the witness ends as the server did"
     first.kill()
     for pid in _sleepers():
         os.kill(int(pid), signal.SIGKILL)

@@ -85,6 +85,11 @@ class Wire:
         assert result["isError"], result
         return result["content"][0]["text"]
 
+    def server(self) -> int:
+        """Number of the server process itself, which stands behind the witness."""
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
+        return int(children[0])
+
     def close(self) -> int:
         """End as a client does: close the pipe, and expect the server to leave by itself."""
         with contextlib.suppress(BrokenPipeError):

@@ -1,0 +1,1 @@
+"""The witness: the small process between the client and the server. Standard library only."""
