@@ -12,7 +12,7 @@ import os
 import sys
 from typing import NamedTuple
 
-STOP_S = 5.0
+STOP_S = 4.0
 """How long the server may take to end by itself before it is ended."""
 _DIE_WITH_PARENT = 1
 

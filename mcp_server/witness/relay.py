@@ -124,7 +124,7 @@ def _pass(source: int, outlet: Outlet, dialogs: Dialogs, direction: int) -> None
     held: list[bytes] = []
     size, inside = 0, False  # bytes held; in the middle of a line that is passed on unseen
     try:
-        while piece := _read(source):
+        while not outlet.closed and (piece := _read(source)):
             if inside:
                 end = piece.find(b"\n") + 1
                 outlet.write(piece[: end or len(piece)])
