@@ -1,18 +1,11 @@
 """The two forms of a report: markdown, and one HTML page that needs nothing else."""
 
-from functools import cache
-from pathlib import Path
-from typing import TYPE_CHECKING
-
 from mcp_server.core.clock import stamp
-from mcp_server.core.outcome import Outcome, Statement, Value
-from mcp_server.core.text import one_line
+from mcp_server.core.outcome import Outcome, Statement
 from mcp_server.incident import markup, said
-from mcp_server.incident.markup import cites, code, markdown, row
+from mcp_server.incident.markup import cites, code, markdown, row, template
 from mcp_server.incident.report import Report, spots
-
-if TYPE_CHECKING:
-    from jinja2 import Template
+from mcp_server.incident.timeline_forms import table
 
 TITLE = "Incident report"
 
@@ -25,13 +18,8 @@ def as_markdown(report: Report) -> str:
         f"Made {stamp(report.made)} from the ledger up to entry {report.head_entry}. State: {incident.state}. "
         f"Severity: {incident.severity or 'not set'}.", "",
         " ".join(_sentence(item) for item in report.summary), "", *_verdicts(report), *_cause(report), *_ruled_out(report),
-        *_not_seen(report), "## Timeline (UTC)", "", row("#", "at", "what", "source", "text", "evidence"),
-        "|---|---|---|---|---|---|",
+        *_not_seen(report), "## Timeline (UTC)", "", table(report.timeline),
     ]  # fmt: skip
-    for number, item in enumerate(report.timeline, 1):
-        at = stamp(item.at) + (f" ±{item.doubt_ms} ms" if item.doubt_ms else "") + (" (when seen)" if item.inferred else "")
-        text = markdown(item.statement) + (f"; source stamp {code(item.stamp, 60)}" if item.stamp else "")
-        lines.append(row(str(number), at, item.kind, item.source, text, cites(item.cites())))
     lines += ["", "## Next", "", *(f"{number}. {_sentence(step)}" for number, step in enumerate(report.next_steps, 1)), ""]
     if report.gate:
         lines += ["Quality gate, not met: " + "; ".join(report.gate) + ".", ""]
@@ -94,20 +82,4 @@ def _appendix(report: Report) -> list[str]:
 
 def as_html(report: Report) -> str:
     """One page: no script, no outside resource, light and dark, fit for print."""
-    return _template().render(r=report, title=TITLE, d=report.drawing, said=said, spots=spots)
-
-
-@cache
-def _template() -> "Template":
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent / "templates"), autoescape=True, undefined=StrictUndefined,
-        trim_blocks=True, lstrip_blocks=True,
-    )  # fmt: skip
-    environment.filters |= {"told": markup.html, "stamp": stamp, "clean": _clean}
-    return environment.get_template("report.html.j2")
-
-
-def _clean(value: Value, limit: int = 300) -> str:
-    return one_line(value, limit)
+    return template("report.html.j2").render(r=report, title=TITLE, d=report.drawing, said=said, spots=spots)

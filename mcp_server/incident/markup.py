@@ -1,10 +1,16 @@
 """Values from outside in documents: each stays inside its code span, whatever it holds."""
 
 import re
-from typing import Any
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+from mcp_server.core.clock import stamp
 from mcp_server.core.outcome import Statement, Value
 from mcp_server.core.text import one_line, visible
+
+if TYPE_CHECKING:
+    from jinja2 import Template
 
 CELL = 300
 _STAMP = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]{8,12}Z")
@@ -60,3 +66,20 @@ def cites(ids: tuple[str, ...], most: int = 8) -> str:
         return "(unverified)"
     more = f" +{len(ids) - most}" if len(ids) > most else ""
     return "[" + " ".join(ids[:most]) + more + "]"
+
+
+@cache
+def template(name: str) -> "Template":
+    """A template of `templates/` with our filters: `told` a statement, `stamp` a moment, `clean` a value from outside."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent / "templates"), autoescape=True, undefined=StrictUndefined,
+        trim_blocks=True, lstrip_blocks=True,
+    )  # fmt: skip
+    environment.filters |= {"told": html, "stamp": stamp, "clean": _clean}
+    return environment.get_template(name)
+
+
+def _clean(value: Value, limit: int = 300) -> str:
+    return one_line(value, limit)

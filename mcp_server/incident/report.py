@@ -16,11 +16,15 @@ from mcp_server.core.outcome import BlindSpot, Outcome, Statement
 from mcp_server.core.text import one_line
 from mcp_server.engine.session import Session
 from mcp_server.incident.causes import Diagnosis, Hypothesis
+from mcp_server.incident.clocks import measured
 from mcp_server.incident.drawing import Drawing, draw
 from mcp_server.incident.gates import Standing, standing, unmet_checks
+from mcp_server.incident.happening import Happening, in_order
 from mcp_server.incident.record import Incident
 from mcp_server.incident.said import change_statement, no_change
-from mcp_server.incident.timeline import Happening, timeline
+from mcp_server.incident.same import Skew, merged
+from mcp_server.incident.timeline import events
+from mcp_server.incident.timeline_view import log_readers
 
 EVIDENCE_ROWS = 300
 
@@ -48,6 +52,7 @@ class Report(Noun):
     answers: tuple[Outcome, ...]
     diagnosis: Diagnosis
     timeline: tuple[Happening, ...]
+    clocks: tuple[Skew, ...] = ()
     drawing: Drawing
     next_steps: tuple[Statement, ...]
     gate: tuple[str, ...]
@@ -63,14 +68,18 @@ def build(session: Session, incident: Incident) -> Report:
     """Fold the ledger into a report."""
     stands = standing(session, incident)
     diagnosis, known = stands.diagnosis, stands.known
-    story = timeline(incident, known)
-    trigger = diagnosis.probable.trigger if diagnosis.probable else None
+    told = events(incident, known, ledger=session.ledger, logs=log_readers(session))
+    story, clocks = in_order(merged(told)), measured(session.ledger, incident, known, told)
+    best = diagnosis.probable
+    trigger = best.trigger if best else None
     rows = [_evidence_row(entry.seq, entry.body) for entry in session.ledger.entries(incident=incident.id, kind="evidence")]
     head_entry, head = session.ledger.head()
     return Report(
         incident=incident, made=now(), head=head, head_entry=head_entry, summary=_summary(stands),
         answers=(*known.outcomes, *([known.changes_outcome] if known.changes_outcome else [])), diagnosis=diagnosis,
-        timeline=story, drawing=draw(story, diagnosis.onset, trigger.change if trigger else None),
+        timeline=story, clocks=clocks, drawing=draw(
+            story, diagnosis.onset, trigger.change if trigger else None, root=best.root if best else None, clocks=clocks
+        ),
         next_steps=_next_steps(stands), gate=unmet_checks(session, stands), evidence=tuple(rows[:EVIDENCE_ROWS]),
         evidence_left=max(0, len(rows) - EVIDENCE_ROWS),
     )  # fmt: skip

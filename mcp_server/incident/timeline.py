@@ -1,78 +1,144 @@
 """The timeline: the ledger folded into one ordered story, on one clock, with the sources' own stamps."""
 
-from collections.abc import Iterator, Sequence
-from typing import Literal
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
 
-from pydantic import Field
-
-from mcp_server.core.clock import Moment, stamp
-from mcp_server.core.noun import Noun
-from mcp_server.core.outcome import Statement
+from mcp_server.core.change import Change
+from mcp_server.core.clock import parse_moment, stamp
+from mcp_server.core.ledger import Entry, Ledger
+from mcp_server.core.outcome import Finding, Statement, Value
+from mcp_server.core.text import one_line
 from mcp_server.incident.answers import Answers
+from mcp_server.incident.happening import Happening, Kind, Sighting, in_order
 from mcp_server.incident.record import Incident
+from mcp_server.incident.same import merged
 
-Kind = Literal["change", "finding", "incident", "note", "answer"]
-_ORDER: dict[str, int] = {"change": 0, "finding": 1, "incident": 2, "note": 3, "answer": 4}
-
-
-class Happening(Noun):
-    """One line of the story."""
-
-    at: Moment
-    kind: Kind
-    source: str = Field(description="who says so: a change source, a diagnostic, the ledger")
-    statement: Statement
-    stamp: str = Field("", description="the source's own stamp, untouched; data")
-    doubt_ms: int = 0
-    inferred: bool = Field(False, description="the time is when it was seen, not when it happened")
-
-    def cites(self) -> tuple[str, ...]:
-        """Evidence ids."""
-        return self.statement.evidence
+_FAMILIES = {
+    "install": "in", "upgrade": "in", "downgrade": "in", "remove": "out", "purge": "out", "restart": "start",
+}  # fmt: skip
+_TELLING = ("package:", "unit:", "pid:", "certificate:")
+"""Clues that name one thing; a path or port is shared by many changes."""
+_ENTRIES: dict[str, Kind] = {
+    "alert": "alert", "plan": "action", "approval": "action", "execution": "action", "step": "action", "action": "action",
+    "operation": "action",
+}  # fmt: skip
+"""Families of ledger entries (`alert.received`, `plan.made`, `step.done` …) that are part of the story."""
+_TITLES = ("title", "summary", "operation", "name", "what", "step", "plan", "id")
+_TIMES = ("happened", "starts_at", "started", "at")
 
 
-def timeline(incident: Incident, known: Answers, *, looks: bool = False) -> tuple[Happening, ...]:
-    """Everything that has a time, oldest first; at the same moment changes come before what they may have caused."""
-    happenings = [*_changes(known), *_findings(known), *_record(incident), *(_answers(known) if looks else ())]
-    return tuple(sorted(happenings, key=lambda item: (item.at, _ORDER[item.kind], item.source)))
+def timeline(
+    incident: Incident, known: Answers, *, looks: bool = False, ledger: Ledger | None = None, logs: Collection[str] = ()
+) -> tuple[Happening, ...]:
+    """Everything that has a time, oldest first; at the same moment changes come before what they may have caused.
+
+    What two sources saw is one happening that cites both. For the parameters see `events`.
+    """
+    return in_order(merged(events(incident, known, looks=looks, ledger=ledger, logs=logs)))
+
+
+def events(
+    incident: Incident, known: Answers, *, looks: bool = False, ledger: Ledger | None = None, logs: Collection[str] = ()
+) -> tuple[Happening, ...]:
+    """Everything that has a time, as each source told it, oldest first.
+
+    `logs` are the diagnostics that read logs: what they date is an onset in a log. With `ledger`, alerts and actions that
+    were recorded are part of it.
+    """
+    happenings = [*_changes(known), *_findings(known, logs), *_record(incident), *(_answers(known) if looks else ())]
+    if ledger is not None:
+        happenings += _entries(ledger, incident)
+    return in_order(happenings)
 
 
 def _changes(known: Answers) -> Iterator[Happening]:
     for change in known.changes:
+        subject = change.summary.values.get("subject")
         yield Happening(
             at=change.at, kind="change", source=change.source, statement=change.summary, stamp=change.stamp,
-            doubt_ms=change.doubt_ms,
+            doubt_ms=change.doubt_ms, component=change.component, identity=_identity(change),
+            label=str(subject) if subject else f"{change.kind} {_tail(change.component)}",
         )  # fmt: skip
 
 
-def _findings(known: Answers) -> Iterator[Happening]:
-    kept = known.findings()
+def _identity(change: Change) -> tuple[str, ...]:
+    """What another source would call this very change."""
+    family = _FAMILIES.get(change.kind, change.kind)
+    names = [clue for clue in change.clues if clue.startswith(_TELLING)] if len(change.clues) <= 3 else []
+    if change.component.startswith("/"):
+        names.append(f"path:{change.component}")
+    commit = change.reference[:7].lower()
+    known = [f"commit:{commit}"] if len(commit) == 7 and not commit.strip("0123456789abcdef") else []
+    return tuple(dict.fromkeys([*(f"{family} {name}" for name in names), *known]))
+
+
+def _findings(known: Answers, logs: Collection[str]) -> Iterator[Happening]:
+    kept = {id(item) for item in known.findings()}
     for outcome in known.outcomes:
         for finding in outcome.findings:
-            if any(finding is item for item in kept):
-                said = Statement.model_validate(finding.model_dump(include=set(Statement.model_fields)))
-                at = finding.at or outcome.at
-                yield Happening(
-                    at=at, kind="finding", source=outcome.name, statement=said, inferred=finding.at is None,
-                    doubt_ms=finding.doubt_ms,
-                )  # fmt: skip
+            if id(finding) in kept:
+                yield _finding(finding, outcome.name, outcome.at, outcome.name in logs)
+
+
+def _finding(finding: Finding, source: str, seen: datetime, from_log: bool) -> Happening:
+    said = Statement.model_construct(
+        text=finding.text, values=finding.values, evidence=finding.evidence, quotes=finding.quotes, at=finding.at,
+        doubt_ms=finding.doubt_ms,
+    )  # fmt: skip
+    kind: Kind = "log" if from_log and finding.at else "alert" if "alert" in source else "finding"
+    subject, last = finding.values.get("subject"), finding.values.get("last")
+    name = finding.code.rpartition(".")[2].replace("_", " ")
+    origin = finding.component if kind == "log" and finding.component and finding.component.startswith("/") else ""
+    return Happening(
+        at=finding.at or seen, kind=kind, source=source, statement=said, inferred=finding.at is None, doubt_ms=finding.doubt_ms,
+        component=finding.component or "", severity=finding.severity, origin=origin or "",
+        until=_moment(last) if finding.at and isinstance(last, str) else None,
+        label=f"{name} {_tail(str(subject or '' if origin else finding.component or ''))}".strip(),
+        identity=(f"{finding.code} {subject}",) if subject and kind == "log" else (),
+    )  # fmt: skip
 
 
 def _record(incident: Incident) -> Iterator[Happening]:
     title = {"title": incident.title}
     yield Happening(
-        at=incident.opened, kind="incident", source="ledger",
+        at=incident.opened, kind="incident", source="ledger", label="incident opened",
         statement=Statement(text="incident opened: {title}", values=title, evidence=(incident.id,)),
     )  # fmt: skip
     if incident.onset != incident.opened:
         said = Statement(text="onset as it was reported when the incident opened", evidence=(incident.id,))
-        yield Happening(at=incident.onset, kind="incident", source="ledger", statement=said)
+        yield Happening(at=incident.onset, kind="incident", source="ledger", statement=said, label="onset as reported")
     for note in incident.notes:
         said = Statement(text="note: {text}", values={"text": note.text}, evidence=(note.entry,))
-        yield Happening(at=note.at, kind="note", source="ledger", statement=said)
+        yield Happening(at=note.at, kind="note", source="ledger", statement=said, label=note.text)
     if incident.closed:
         said = Statement(text="incident closed: {summary}", values={"summary": incident.summary}, evidence=(incident.id,))
-        yield Happening(at=incident.closed, kind="incident", source="ledger", statement=said)
+        yield Happening(at=incident.closed, kind="incident", source="ledger", statement=said, label="incident closed")
+
+
+def _entries(ledger: Ledger, incident: Incident) -> Iterator[Happening]:
+    """Alerts and actions as other parts of the program recorded them, whatever their exact kind is."""
+    for entry in ledger.entries(incident=incident.id):
+        family, _, event = entry.kind.partition(".")
+        if family in _ENTRIES:
+            yield _entry(entry, family, event.replace("_", " "), _ENTRIES[family])
+
+
+def _entry(entry: Entry, family: str, event: str, kind: Kind) -> Happening:
+    body: Mapping[str, Any] = entry.body
+    own = next((body[name] for name in _TIMES if isinstance(body.get(name), str)), "") if kind == "alert" else ""
+    at = _moment(own) or parse_moment(entry.at)
+    title = next((one_line(body[name], 160) for name in _TITLES if isinstance(body.get(name), str | int)), "")
+    name = str(body.get("fingerprint") or body.get("dedup_key") or title) if kind == "alert" else ""
+    text = f"{family} {event}".strip() + (": {title}" if title else "")
+    label = title or "alert" if kind == "alert" else f"{family} {event} {title}".strip()
+    return Happening(
+        at=at, kind=kind, source=family, stamp=own if own != stamp(at) else "", label=label,
+        statement=Statement(text=text, values={"title": title} if title else {}, evidence=(f"L{entry.seq}",)),
+        inferred=kind == "alert" and not own, identity=(f"alert {name}",) if name else (),
+        severity="critical" if str(body.get("severity", "")).lower() in ("critical", "page", "sev1") else None,
+        origin=one_line(body["source"], 60) if kind == "alert" and isinstance(body.get("source"), str) else "",
+    )  # fmt: skip
 
 
 def _answers(known: Answers) -> Iterator[Happening]:
@@ -81,10 +147,37 @@ def _answers(known: Answers) -> Iterator[Happening]:
         yield Happening(at=outcome.at, kind="answer", source=outcome.name, statement=said)
 
 
+def _moment(text: object) -> datetime | None:
+    try:
+        return parse_moment(text) if isinstance(text, str) and "T" in text else None
+    except ValueError:
+        return None
+
+
+def _tail(name: str) -> str:
+    """The end of a path, which is what tells it apart."""
+    return "/".join(name.rstrip("/").split("/")[-2:]) if name.startswith("/") else name
+
+
 def lines(happenings: Sequence[Happening]) -> Iterator[Statement]:
     """The story as sentences that begin with their time."""
     for item in happenings:
         doubt = f" ±{item.doubt_ms} ms" if item.doubt_ms else ""
         seen = " (when seen)" if item.inferred else ""
         lead = f"{stamp(item.at)}{doubt}{seen}  {item.kind:<8}  {item.source}: "
-        yield item.statement.model_copy(update={"text": lead + item.statement.text, "at": None, "quotes": ()})
+        text, values = lead + item.statement.text, dict(item.statement.values)
+        for number, other in enumerate(item.also, 1):
+            told, more = also_seen(other, number)
+            text, values = f"{text}; {told}", values | more
+        yield item.statement.model_copy(update={"text": text, "values": values, "at": None, "quotes": ()})
+
+
+def also_seen(other: Sighting, number: int = 1) -> tuple[str, dict[str, Value]]:
+    """Who else saw it, when, and by which stamp."""
+    text, values = f"also seen by {other.source}", dict[str, Value]()
+    if other.origin:
+        text, values[f"also_{number}"] = text + f" {{also_{number}}}", other.origin
+    text += f" at {stamp(other.at)}"
+    if other.stamp:
+        text, values[f"also_stamp_{number}"] = text + f" (its stamp {{also_stamp_{number}}})", other.stamp
+    return text, values

@@ -73,7 +73,7 @@ def test_the_page_has_only_our_elements_and_nothing_from_outside(told: tuple[Rep
     page.feed(told[2])
     assert not page.tags & {"script", "img", "iframe", "object", "embed", "link", "form", "base"}
     assert not {name for name in page.attributes if name.startswith("on")}
-    assert all(link.startswith("#E") for link in page.links)
+    assert all(link.startswith(("#E", "#h")) for link in page.links)
     assert "url(" not in told[2]
     assert "@import" not in told[2]
     assert "svg" in page.tags
@@ -146,8 +146,10 @@ def test_the_doubt_of_a_finding_stands_beside_its_time(tmp_path: Path) -> None:
         story.answer("recent_errors", finding("recent_errors.no_space", at=at(0), doubt_ms=999))
         story.answer("http_check", finding("http_check.bad_gateway", at=at(5)))
         known = answers(session.ledger, story.incident, session.catalog.diagnostics)
-        told = [line.text for line in lines(timeline(story.incident, known)) if "finding" in line.text]
+        told = [
+            line.text for line in lines(timeline(story.incident, known)) if "  finding " in line.text or "  log " in line.text
+        ]
         page = build(session, story.incident)
     assert told[0].startswith("2026-11-20T10:21:07.000Z ±999 ms  finding")
     assert "±" not in told[1]
-    assert "10:21:07.000Z ±999 ms" in as_markdown(page)
+    assert "10:21:07.000Z | ±999 ms | log |" in as_markdown(page)

@@ -1,0 +1,53 @@
+"""The story of an incident with what its drawing needs: onset, triggering change, probable cause, clocks."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from mcp_server.core.outcome import Statement
+from mcp_server.engine.session import Session
+from mcp_server.incident.answers import Answers, answers, past_causes
+from mcp_server.incident.causes import Diagnosis, diagnose
+from mcp_server.incident.clocks import measured, said_of
+from mcp_server.incident.happening import Happening, in_order
+from mcp_server.incident.record import Incident
+from mcp_server.incident.same import Skew, merged
+from mcp_server.incident.timeline import events
+
+CLOCKS = 6
+"""So many clocks that agree are told; those that are off always are."""
+
+
+@dataclass(frozen=True)
+class View:
+    """One folding of the ledger."""
+
+    incident: Incident
+    known: Answers
+    story: tuple[Happening, ...]
+    diagnosis: Diagnosis
+    clocks: tuple[Skew, ...]
+
+
+def view(session: Session, incident: Incident, *, looks: bool = False) -> View:
+    """Fold it."""
+    known = answers(session.ledger, incident, session.catalog.diagnostics)
+    told = events(incident, known, looks=looks, ledger=session.ledger, logs=log_readers(session))
+    story = in_order(merged(told))
+    past = past_causes(session.ledger, incident)
+    diagnosis = diagnose(incident, known, session.catalog.finding_types(), history=past)
+    return View(incident, known, story, diagnosis, measured(session.ledger, incident, known, told))
+
+
+def log_readers(session: Session) -> frozenset[str]:
+    """The diagnostics whose times come from logs."""
+    return frozenset(name for name, unit in session.catalog.diagnostics.items() if unit.spec.area == "logs")
+
+
+def clock_statements(clocks: Sequence[Skew], lead: str = "clocks: ") -> Iterator[Statement]:
+    """What is known of clocks: those that are off first, each with its band."""
+    agreeing = 0
+    for skew in clocks:
+        agreeing += not skew.apart()
+        if skew.apart() or agreeing <= CLOCKS:
+            text, values = said_of(skew)
+            yield Statement(text=lead + text, values=dict(values), evidence=skew.evidence)
