@@ -1,7 +1,7 @@
 """Which files were written, or had owner, mode or name changed?"""
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import PurePosixPath
 
 from mcp_server.core.calls import FileStat, ListFolder, StatFile
@@ -9,10 +9,10 @@ from mcp_server.core.change import Change, Window
 from mcp_server.core.clock import stamp
 from mcp_server.core.clues import class_of, ports_in
 from mcp_server.core.declare import ChangeSource, Scope
+from mcp_server.core.edits import Edit, change_of, when
 from mcp_server.core.errors import CouldNotLook
-from mcp_server.core.outcome import Statement
 from mcp_server.core.reader import Reader
-from mcp_server.core.text import amount, bytes_text
+from mcp_server.core.text import amount
 
 CHANGE_SOURCE = ChangeSource(
     question="Which files of the service and of /etc were written, moved or given other rights? (Removals leave no trace.)"
@@ -25,7 +25,6 @@ SKIPPED = (
 """Other sources tell of these better, or nobody does anything with them by hand."""
 LARGE = 10 * 1024 * 1024
 """Data that merely grows is news from this size on."""
-SETTLE = timedelta(seconds=2)
 READ_LIMIT, READ_FILES = 65_536, 20
 
 
@@ -48,7 +47,7 @@ def collect(reader: Reader, window: Window, scope: Scope) -> Iterator[Change]:
             for entry in seen.value.entries:
                 if entry.type not in ("file", "link") or _growing(entry):
                     continue
-                moment, known = _when(entry, window), entry.path in seen_paths
+                moment, known = when(entry, window), entry.path in seen_paths
                 count += moment is not None
                 later += entry.modified > window.until and not known
                 if moment is None or known:
@@ -71,7 +70,7 @@ def collect(reader: Reader, window: Window, scope: Scope) -> Iterator[Change]:
 def _switched(reader: Reader, window: Window, folder: str) -> Iterator[Change]:
     """A folder that is a link (`current` → `releases/42`): pointing it elsewhere deploys without writing any file."""
     seen = reader.look(StatFile(path=folder))
-    if seen.value.type == "link" and (moment := _when(seen.value, window)):
+    if seen.value.type == "link" and (moment := when(seen.value, window)):
         yield _change(seen.value, *moment, (f"path:{folder}",), seen.evidence)
 
 
@@ -79,20 +78,6 @@ def _growing(entry: FileStat) -> bool:
     """Logs, databases, archives: they are written all the time; only large ones matter, for the space."""
     suffixes = PurePosixPath(entry.path).suffixes
     return (class_of(entry.path) == "data" or ".log" in suffixes or suffixes[-1:] == [".pid"]) and entry.size < LARGE
-
-
-def _when(entry: FileStat, window: Window) -> tuple[str, datetime, int] | None:
-    """(kind, moment, doubt in ms), or None when nothing happened to it in the window.
-
-    The content's time can be set at will (`cp -p`, `rsync -a`, `touch -d`), the inode's cannot. Where the inode changed
-    later than the content, the change took effect somewhere between the two.
-    """
-    written, touched = entry.modified, entry.changed
-    if window.since <= written <= window.until and written <= touched + SETTLE:
-        return "edit", written, max(0, int((touched - written).total_seconds() * 1000))
-    if window.since <= touched <= window.until:
-        return "attributes", touched, 0
-    return None
 
 
 def _ports(reader: Reader, entry: FileStat) -> tuple[str, ...]:
@@ -110,15 +95,4 @@ def _ports(reader: Reader, entry: FileStat) -> tuple[str, ...]:
 
 
 def _change(entry: FileStat, kind: str, at: datetime, doubt_ms: int, clues: tuple[str, ...], evidence: str) -> Change:
-    text = "{path} was written ({size})"
-    if kind == "attributes":
-        text = "{path} ({size}) was moved here, or its owner, mode or links changed; its content is dated {dated}"
-    if entry.type == "link":
-        text = "link {path} was made or changed, it points to {points_to}"
-    values: dict[str, str | int | float | bool | None] = {"path": entry.path, "size": bytes_text(entry.size)}
-    values |= {"dated": stamp(entry.modified)} if kind == "attributes" else {}
-    values |= {"points_to": entry.link} if entry.type == "link" else {}
-    return Change(
-        source="files", kind=kind, classes=(class_of(entry.path),), at=at, doubt_ms=doubt_ms, stamp=stamp(entry.modified),
-        component=entry.path, clues=clues, summary=Statement(text=text, values=values, evidence=(evidence,), at=at),
-    )  # fmt: skip
+    return change_of(Edit(entry, kind, at, doubt_ms, evidence), "files", entry.path, (class_of(entry.path),), clues)

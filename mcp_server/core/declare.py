@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
@@ -84,6 +85,10 @@ class Scope:
     service: str | None = None
     urls: tuple[str, ...] = ()
     """Addresses that users call, for what they present."""
+    journal: str | None = None
+    """A folder of journal files to read instead of this host's own journal."""
+    onset: datetime | None = None
+    """When the trouble began, where known: what recurs is told by its last time before it."""
 
 
 @dataclass(frozen=True)

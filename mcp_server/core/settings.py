@@ -46,8 +46,11 @@ class LogSettings(_Section):
     )
 
     patterns: str | None = Field(None, max_length=4_096, description="folder of your own patterns of known troubles (*.yaml)")
+    journal: str | None = Field(
+        None, max_length=4_096, description="folder of journal files that changes are read from, instead of this host's journal"
+    )
 
-    @field_validator("patterns")
+    @field_validator("patterns", "journal")
     @classmethod
     def _absolute(cls, value: str | None) -> str | None:
         if value is not None and not value.startswith("/"):

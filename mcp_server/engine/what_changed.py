@@ -5,7 +5,7 @@ A change is no finding: it is `ok` to have changes, and `unknown` when any sourc
 
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Literal
@@ -65,6 +65,7 @@ def what_changed(
     `symptoms` are what is known to be wrong; without any the order rests on time and kind alone, and nobody is named.
     """
     place = resolve(target, session.settings.read)
+    scope = replace(scope, journal=scope.journal or session.settings.logs.journal, onset=onset)
     arguments = {
         "since": stamp(window.since), "until": stamp(window.until), "folders": list(scope.folders),
         "pythons": list(scope.pythons), "service": scope.service, "onset": stamp(onset) if onset else None, "limit": limit,

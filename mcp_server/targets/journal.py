@@ -61,7 +61,7 @@ def read(
     place = tuple(item for item in argv if item == "-m" or item.startswith(("--file=", "--directory=")))
     hints = command.look(Command(argv=("journalctl", "-n", "0", "--no-pager", *place)), bounds, policy)
     done = command.look(Command(argv=argv), bounds, policy)
-    doubts = list(_doubts(address, f"{hints.err}\n{done.err}", done.exit, bool(done.out)))
+    doubts = list(doubts_of(address, f"{hints.err}\n{done.err}", done.exit, bool(done.out)))
     if doubts and not done.out:
         raise doubts[0]
     source = _text(address, done.out, done.cut)
@@ -78,8 +78,8 @@ def _argv(
     if path:
         argv += [f"--file={path}" if path.endswith((".journal", ".journal~")) else f"--directory={path}"]
     argv += ["-m"] if not path else []
-    argv += [f"--since={_when(since)}"] if since is not None else []
-    argv += [f"--until={_when(until)}"] if until is not None else []
+    argv += [f"--since={when(since)}"] if since is not None else []
+    argv += [f"--until={when(until)}"] if until is not None else []
     argv += [f"--priority={priority}"] if priority else []
     argv += [f"--cursor={cursor}"] if cursor else []
     argv += ["-n", str(count)] if count else []
@@ -87,16 +87,18 @@ def _argv(
     return tuple(argv)
 
 
-def _when(nanoseconds: int) -> str:
+def when(nanoseconds: int) -> str:
+    """A moment as journalctl takes it."""
     micro = max(0, nanoseconds // 1_000)
     return f"@{micro // 1_000_000}.{micro % 1_000_000:06}"
 
 
-def _doubts(address: str, err: str, code: int, some: bool) -> Iterator[CouldNotLook]:
+def doubts_of(address: str, err: str, code: int, some: bool) -> Iterator[CouldNotLook]:
+    """What journalctl's second stream and exit status say of entries that are not shown."""
     what = one_line(address)
     if _HIDDEN.search(err):
-        said = "messages of other users and of the system are hidden" if some else "permission denied"
-        yield CouldNotLook(what, "denied", said, _NOBODY)
+        why = "messages of other users and of the system are hidden" if some else "permission denied"
+        yield CouldNotLook(what, "denied", why, _NOBODY)
     elif "No journal files were found" in err or "No such file" in err:
         yield CouldNotLook(what, "missing", "there is no journal here", "name log files, or the journal's folder")
     elif match := _DAMAGED.search(err):
@@ -137,23 +139,23 @@ _INDENT = re.compile(r"\r?\n|\r")
 
 def _line(entry: dict[str, Any]) -> bytes:
     at = (_EPOCH + timedelta(microseconds=int(entry["__REALTIME_TIMESTAMP"]))).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-    name = _said(entry.get("SYSLOG_IDENTIFIER")) or _said(entry.get("_COMM")) or "-"
-    pid = _said(entry.get("_PID")) or _said(entry.get("SYSLOG_PID"))
-    priority = _said(entry.get("PRIORITY"))
+    name = said(entry.get("SYSLOG_IDENTIFIER")) or said(entry.get("_COMM")) or "-"
+    pid = said(entry.get("_PID")) or said(entry.get("SYSLOG_PID"))
+    priority = said(entry.get("PRIORITY"))
     lead = f"<{priority}>" if priority.isdecimal() and len(priority) == 1 else ""
-    head = f"{lead}{at} {_word(_said(entry.get('_HOSTNAME')) or '-')} {_word(name)}{f'[{_word(pid)}]' if pid else ''}: "
-    message = _INDENT.sub("\n    ", _said(entry.get("MESSAGE")).rstrip("\r\n"))
+    head = f"{lead}{at} {_word(said(entry.get('_HOSTNAME')) or '-')} {_word(name)}{f'[{_word(pid)}]' if pid else ''}: "
+    message = _INDENT.sub("\n    ", said(entry.get("MESSAGE")).rstrip("\r\n"))
     return f"{head}{message}\n".encode("utf8", "surrogateescape")
 
 
-def _said(value: Any) -> str:
+def said(value: Any) -> str:
     """A field as text: journald gives bytes that are no UTF-8 as a list of numbers, a field written twice as a list."""
     if isinstance(value, str):
         return value
     if isinstance(value, list) and value and all(isinstance(item, int) for item in value):
         return bytes(item & 255 for item in value).decode("utf8", "replace")
     if isinstance(value, list):
-        return " ".join(_said(item) for item in value)
+        return " ".join(said(item) for item in value)
     return "" if value is None else str(value)
 
 
