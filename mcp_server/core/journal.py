@@ -35,4 +35,3 @@ def reach(reader: Reader, window: Window, folder: str | None) -> Seen[JournalSee
             "older journals may be elsewhere: name their folder in the setting logs.journal",
         )
     return seen
-

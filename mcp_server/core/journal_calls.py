@@ -52,5 +52,6 @@ class ReadJournal(Call[JournalSeen]):
     def title(self) -> str:
         return f"journal in {self.folder}" if self.folder else "journal"
 
+
 ANSWERS: dict[type[Call[Any]], type[Noun]] = {ReadJournal: JournalSeen}
 """The calls of this module, each with the type of its answer."""

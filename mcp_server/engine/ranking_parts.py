@@ -24,7 +24,8 @@ CLASS = {
     "other": 0,
     "runtime": -10,
 }
-KIND = {"attributes": -6, "remove": 3, "downgrade": 3, "purge": 3, "merge": -1}
+KIND = {"attributes": -6, "remove": 3, "downgrade": 3, "purge": 3, "merge": -1, "fail": -40}
+"""A failure is what is to be explained; another one's failure may stand between, and then points to its own cause."""
 HARMLESS = -20
 HARMLESS_FILES = re.compile(
     r"\.(?:md|rst|adoc|png|jpe?g|svg|gif|drawio)$|(?:^|/)(?:tests?|docs?|examples?|\.github)/|(?:^|/)test_[^/]+$"

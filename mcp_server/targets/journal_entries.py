@@ -1,4 +1,4 @@
-"""Entries of the journal as records: `journalctl -o json` with selected fields, a window and matches that it has an index for."""
+"""Entries of the journal as records: `journalctl -o json` with selected fields, a window, and matches that it has indexed."""
 
 import json
 from datetime import datetime
@@ -66,11 +66,11 @@ def _seen(call: ReadJournal, out: str, cut: str | None, failures: list[CouldNotL
         entries, cut = entries[: call.limit], "more"
     doubts = [LogDoubt(what=item.what, reason=item.reason, detail=item.detail, remedy=item.remedy) for item in failures]
     if strange:
-        doubts.append(LogDoubt(what=call.title(), reason="damaged", detail=f"{amount(strange, 'entry', 'entries')} not readable"))
+        detail = f"{amount(strange, 'entry', 'entries')} not readable"
+        doubts.append(LogDoubt(what=call.title(), reason="damaged", detail=detail))
     entries.reverse()
-    return JournalSeen(
-        entries=tuple(entries), doubts=tuple(doubts), cut=f"only the newest {amount(len(entries), 'entry', 'entries')} were read" if cut else None
-    )
+    kept = f"only the newest {amount(len(entries), 'entry', 'entries')} were read"
+    return JournalSeen(entries=tuple(entries), doubts=tuple(doubts), cut=kept if cut else None)
 
 
 def _entry(found: dict[str, Any]) -> JournalEntry:

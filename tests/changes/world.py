@@ -15,6 +15,7 @@ from mcp_server.core.outcome import Coverage
 from mcp_server.core.reader import Limits
 from mcp_server.core.settings import ReadSettings
 from mcp_server.engine.catalog import load_catalog
+from mcp_server.engine.places import Local
 from mcp_server.engine.run import door
 from mcp_server.engine.session import Asking, Session
 from mcp_server.targets import certificates, files
@@ -32,6 +33,8 @@ class World:
         self.root, self.moment = root, now()
         self.answers: dict[str, Any] = {}
         self.refuse: dict[str, CouldNotLook] = {}
+        self.journals = False
+        """Whether journal files that are named are really read."""
 
     def now(self) -> datetime:
         return self.moment
@@ -57,6 +60,8 @@ class World:
             if isinstance(answer, CouldNotLook):
                 raise answer
             return answer
+        if kind == "journal" and self.journals:
+            return Local(ReadSettings()).look(call, limits)
         if kind not in _OF_FILES:
             raise CouldNotLook(call.title(), "missing", "this host knows nothing of that")
         moved = call.model_copy(update={"path": str(self.root) + path})
