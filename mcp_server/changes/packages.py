@@ -1,96 +1,89 @@
-"""Which packages did the host's package manager install, upgrade or remove?"""
+"""Which packages did the host's package managers install, upgrade or remove?"""
 
-import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from mcp_server.core.calls import FileStat, ListFolder, ReadFile, StatFile
+from mcp_server.core.calls import ListFolder, StatFile
 from mcp_server.core.change import Change, Window
-from mcp_server.core.clock import stamp, to_utc
+from mcp_server.core.clock import stamp
 from mcp_server.core.declare import ChangeSource, Scope
 from mcp_server.core.errors import CouldNotLook
-from mcp_server.core.outcome import Statement
+from mcp_server.core.outcome import Statement, Value
 from mcp_server.core.reader import Reader
-from mcp_server.core.text import amount
+from mcp_server.core.text import amount, bytes_text
+from mcp_server.logs import apk_log, dpkg_log, pacman_log, rpm_log
+from mcp_server.logs.newest import newest_lines
+from mcp_server.logs.package_log import Row, Rows, Zone
 
-CHANGE_SOURCE = ChangeSource(question="Which host packages were installed, upgraded or removed? (dpkg and apt)")
+CHANGE_SOURCE = ChangeSource(
+    question="Which host packages were installed, upgraded or removed? (dpkg and apt, rpm and dnf, apk, pacman)",
+    commands=("rpm",), optional=("rpm",),
+)  # fmt: skip
 
-LOG, HISTORY = "/var/log/dpkg.log", "/var/log/apt/history.log"
-TAILS = (262_144, 4 * 1024 * 1024)
-"""How much of the end of a log is read: first little, and more only where the window asks for it."""
-OTHERS = {"rpm": ("/var/lib/rpm", "/usr/lib/sysimage/rpm"), "apk": ("/lib/apk/db",), "pacman": ("/var/lib/pacman",)}
-REMEDY = {"rpm": "rpm -qa --last", "apk": "cat /var/log/apk.log", "pacman": "less /var/log/pacman.log"}
-RESOLUTION = timedelta(seconds=1)
+HISTORY = "/var/log/apt/history.log"
 ANY_ZONE = timedelta(hours=14)
-_LINE = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) ([a-z-]+)(?: (\S+))?(?: (\S+))?(?: (\S+))?.*")
-CHANGING = {"install", "upgrade", "remove", "purge"}
-WORDS = CHANGING | {"status", "startup", "configure", "trigproc", "conffile", "disappear"}
-_SHOWN = {"install": "{package} {new} was installed", "upgrade": "{package} was upgraded from {old} to {new}",
-          "downgrade": "{package} was downgraded from {old} to {new}", "remove": "{package} {old} was removed",
-          "purge": "{package} was removed with its configuration"}  # fmt: skip
 
 
 @dataclass(frozen=True)
-class Zone:
-    """The zone in which the host writes local times, and how far off it may be."""
+class Manager:
+    """A package manager: files that show it is here, its log, and how to read that."""
 
-    info: tzinfo
-    doubt: timedelta = RESOLUTION
-
-    def moment(self, text: str) -> tuple[datetime, timedelta]:
-        """A local stamp as UTC, with its doubt: an hour that comes twice in autumn is in doubt by that hour."""
-        local = datetime.fromisoformat(text).replace(tzinfo=self.info)
-        twice = abs((local.replace(fold=1).utcoffset() or timedelta()) - (local.utcoffset() or timedelta()))
-        return to_utc(local), self.doubt + twice
+    name: str
+    databases: tuple[str, ...]
+    log: str
+    rows: Rows
+    by_hand: str
 
 
-@dataclass(frozen=True)
-class Line:
-    """One line of dpkg's log: its words, when, how far off that may be, and the evidence."""
-
-    words: re.Match[str]
-    at: datetime
-    doubt: timedelta
-    evidence: str
+MANAGERS = (
+    Manager("dpkg", ("/var/lib/dpkg/status",), "/var/log/dpkg.log", dpkg_log.rows, "see /var/lib/dpkg/info/*.list for times"),
+    Manager(
+        "rpm", ("/var/lib/rpm/rpmdb.sqlite", "/usr/lib/sysimage/rpm/rpmdb.sqlite", "/var/lib/rpm/Packages",
+                "/usr/lib/sysimage/rpm/Packages.db", "/var/lib/rpm/Packages.db"),
+        "/var/log/dnf.rpm.log", rpm_log.rows, "rpm -qa --last",
+    ),
+    Manager("apk", ("/lib/apk/db/installed", "/usr/lib/apk/db/installed"), "/var/log/apk.log", apk_log.rows,
+            "compare the image"),
+    Manager("pacman", ("/var/lib/pacman/local",), "/var/log/pacman.log", pacman_log.rows, "less /var/log/pacman.log"),
+)  # fmt: skip
+_SHOWN = {
+    "install": "{package} {new} was installed", "upgrade": "{package} was upgraded from {old} to {new}",
+    "downgrade": "{package} was downgraded from {old} to {new}", "reinstall": "{package} {new} was installed again",
+    "remove": "{package} {old} was removed", "purge": "{package} was removed with its configuration",
+}  # fmt: skip
 
 
 def collect(reader: Reader, window: Window, scope: Scope) -> Iterator[Change]:
-    """Entries of dpkg's log inside the window, each with the apt command that caused it where apt did."""
-    if not _exists(reader, "/var/lib/dpkg/status"):
-        _say_other(reader)
-        return
-    zone = _zone(reader)
-    entries = list(_entries(reader, window, zone))
-    if not entries:
-        reader.empty("packages: dpkg did nothing in the window")
-        return
-    commands = _apt_commands(reader, zone)
-    removed: set[str] = set()
-    for line in entries:
-        at, (action, package, old, new) = line.at, line.words.group(2, 3, 4, 5)
-        if action == "purge" and package in removed:
-            continue  # dpkg writes both lines for one removal
-        if action == "remove":
-            removed.add(package)
-        if action == "upgrade" and _older(new, old):
-            action = "downgrade"
-        command = next(((text, extra) for start, end, text, extra in commands if start <= at <= end), None)
-        name = package.split(":")[0]
-        values = {"package": name, "old": old, "new": new} | ({"command": command[0]} if command else {})
-        yield Change(
-            source="packages", kind=action, classes=("dependency",), at=at, doubt_ms=int(line.doubt.total_seconds() * 1000),
-            stamp=line.words[1], component=name, reference=old if new == "<none>" else new, clues=(f"package:{name}",),
-            summary=Statement(
-                text=_SHOWN[action] + (" by {command}" if command else ""), values=values, at=at,
-                evidence=(line.evidence, *([command[1]] if command else [])),
-            ),
-        )  # fmt: skip
+    """What each manager that is here wrote about the window, with the command that caused it where that is known."""
+    here = [(manager, database) for manager in MANAGERS if (database := _database(reader, manager))]
+    if not here:
+        known = ", ".join(manager.name for manager in MANAGERS)
+        reader.blind("host packages", f"no package database that is known here ({known})", "compare the image")
+    zone = _zone(reader) if here else Zone(UTC)
+    for manager, database in here:
+        with reader.part(f"packages of {manager.name}"):
+            found = _read(reader, manager, database, window, zone)
+            rows = [(row, cited) for row, cited in found if row.action and _inside(row, window)]
+            if not rows:
+                reader.empty(f"packages: {manager.name} did nothing in the window")
+                continue
+            commands = _apt_commands(reader, zone) if manager.name == "dpkg" else []
+            for row, cited in rows:
+                yield _change(row, cited, commands)
+
+
+def _inside(row: Row, window: Window) -> bool:
+    return row.at + row.doubt >= window.since and row.at - row.doubt <= window.until
+
+
+def _database(reader: Reader, manager: Manager) -> str | None:
+    """The file that shows this manager to be here. Raises CouldNotLook when that cannot be told."""
+    return next((path for path in manager.databases if _exists(reader, path)), None)
 
 
 def _exists(reader: Reader, path: str) -> bool:
-    """Whether the name is there. Raises CouldNotLook when that cannot be told."""
     try:
         reader.look(StatFile(path=path))
     except CouldNotLook as failure:
@@ -100,17 +93,8 @@ def _exists(reader: Reader, path: str) -> bool:
     return True
 
 
-def _say_other(reader: Reader) -> None:
-    """No dpkg here: that is no news about packages, it is a blind spot."""
-    for name, places in OTHERS.items():
-        if any(_exists(reader, place) for place in places):
-            reader.blind("host packages", f"{name} keeps them here; only dpkg's log is read", f"look by hand: {REMEDY[name]}")
-            return
-    reader.blind("host packages", "no package database that is known here (dpkg, rpm, apk, pacman)", "compare the image")
-
-
 def _zone(reader: Reader) -> Zone:
-    """The host's zone: where /etc/localtime points. dpkg writes local time without saying which."""
+    """The host's zone: where /etc/localtime points. Some managers write local time without saying which."""
     try:
         link = reader.look(StatFile(path="/etc/localtime")).value.link or ""
         name = link.rpartition("zoneinfo/")[2] or reader.file("/etc/timezone").value.text.strip()
@@ -123,84 +107,107 @@ def _zone(reader: Reader) -> Zone:
     return Zone(info=UTC, doubt=ANY_ZONE)
 
 
-def _entries(reader: Reader, window: Window, zone: Zone) -> Iterator[Line]:
-    """What dpkg did in the window, oldest first."""
-    there = {entry.path: entry for entry in reader.look(ListFolder(path="/var/log", pattern="dpkg.log*")).value.entries}
-    if LOG not in there and LOG + ".1" not in there:
-        raise CouldNotLook(LOG, "missing", "dpkg is here but its log is not", "see /var/lib/dpkg/info/*.list for times")
-    found: list[Line] = []
-    for path in (LOG, LOG + ".1"):
-        if path in there and not _reaches(found, window):
-            lines, whole = _read(reader, there[path], zone, window)
-            found = [*lines, *found]
-            if not whole and not _reaches(found, window):
-                reader.cut(f"{path}: only its last {TAILS[-1]} bytes", f"read its beginning: less {path}")
-                break
-    if not _reaches(found, window):
-        older = sorted(path for path in there if path.endswith(".gz"))[:1]
-        reason = f"what was read begins at {stamp(found[0].at)}" if found else "it holds no entry"
-        remedy = f"zcat {older[0]}" if older else "there is no older log"
-        reader.blind(f"packages before the beginning of {LOG}", reason, remedy)
-    for line in found:
-        in_window = line.at + line.doubt >= window.since and line.at - line.doubt <= window.until
-        if line.words[2] in CHANGING and in_window:
-            yield line
-
-
-def _reaches(found: list[Line], window: Window) -> bool:
-    """Whether the lines go back to the beginning of the window."""
-    return bool(found) and found[0].at <= window.since
-
-
-def _read(reader: Reader, file: FileStat, zone: Zone, window: Window) -> tuple[list[Line], bool]:
-    """Lines of a log, as far back as the window asks for, and whether that is all of it. Damage in it is counted."""
-    lines: list[Line] = []
-    start = damaged = 0
-    for tail in TAILS:
-        start = max(0, file.size - tail)
-        seen = reader.look(ReadFile(path=file.path, start=start, length=tail))
-        lines, damaged = [], 0
-        for text in seen.value.text.splitlines()[1 if start else 0 :]:
-            if (words := _LINE.fullmatch(text)) and _sound(words):
-                lines.append(Line(words, *zone.moment(words[1]), seen.evidence))
-                damaged = 0 if lines[-1].at < window.since else damaged  # damage before the window hides nothing
-            else:
-                damaged += bool(text.strip())
-        if not start or _reaches(lines, window):
-            break
-    if damaged:
-        reader.blind(f"{amount(damaged, 'line')} of {file.path}", "damaged: not lines as dpkg writes them", f"less {file.path}")
-    return lines, not start
-
-
-def _sound(words: re.Match[str]) -> bool:
+def _read(reader: Reader, manager: Manager, database: str, window: Window, zone: Zone) -> list[tuple[Row, str]]:
+    """Rows of the manager's log and, where the window needs it, of the one before; with the evidence of each."""
+    folder, _, name = manager.log.rpartition("/")
     try:
-        datetime.fromisoformat(words[1])
-    except ValueError:
-        return False
-    return words[2] in WORDS and (words[2] not in CHANGING or words[5] is not None)
+        listed = reader.look(ListFolder(path=folder, pattern=f"{name}*")).value.entries
+    except CouldNotLook as failure:
+        if failure.reason != "missing":
+            raise
+        listed = ()
+    there = {entry.path for entry in listed}
+    logs = [path for path in (manager.log, f"{manager.log}.1") if path in there]
+    if not logs:
+        return _without_log(reader, manager, database, window)
+    found: list[tuple[Row, str]] = []
+    for path in logs:
+        rows, whole = _rows_of(reader, path, manager.rows, zone, window)
+        found = [*rows, *found]
+        if _reaches(found, window):
+            return found
+        if not whole:
+            reader.cut(f"{path}: what it says before {_begin(found)}", f"narrow the window with since=…, or less {path}")
+            return found
+    older = sorted(path for path in there if path.endswith((".gz", ".xz", ".zst", ".2")))[:1]
+    remedy = f"zcat {older[0]}" if older else "there is no older log"
+    reader.blind(f"packages before the beginning of {manager.log}", f"what was read begins at {_begin(found)}", remedy)
+    return found
+
+
+def _begin(found: Sequence[tuple[Row, str]]) -> str:
+    return stamp(found[0][0].at) if found else "its end: it holds no entry"
+
+
+def _reaches(found: Sequence[tuple[Row, str]], window: Window) -> bool:
+    """Whether the rows go back to the beginning of the window."""
+    return bool(found) and found[0][0].at <= window.since
+
+
+def _rows_of(reader: Reader, path: str, rows: Rows, zone: Zone, window: Window) -> tuple[list[tuple[Row, str]], bool]:
+    """Rows of a log, as far back as the window asks for, and whether that is all of it. Damage in it is counted."""
+
+    def reached(lines: Sequence[str]) -> bool:
+        first = next(filter(None, rows(lines, zone)), None)
+        return first is not None and first.at <= window.since
+
+    newest = newest_lines(reader, path, reached)
+    found: list[tuple[Row, str]] = []
+    damaged = 0
+    for row in rows(newest.texts(), zone):
+        if row is None:
+            damaged += 1
+            continue
+        damaged = 0 if row.at < window.since else damaged  # damage before the window hides nothing
+        found.append((row, newest.lines[row.line][1]))
+    if damaged:
+        reader.blind(f"{amount(damaged, 'line')} of {path}", "damaged: not lines as its writer writes them", f"less {path}")
+    return found, newest.whole
+
+
+def _without_log(reader: Reader, manager: Manager, database: str, window: Window) -> list[tuple[Row, str]]:
+    """A manager that is here and keeps no log. A database not written since the window began says that nothing happened."""
+    seen = reader.look(StatFile(path=database)).value
+    if max(seen.modified, seen.changed) < window.since:
+        return []
+    if manager.name != "rpm":
+        raise CouldNotLook(manager.log, "missing", f"{manager.name} is here but its log is not", manager.by_hand)
+    listed = reader.run(("rpm", "-qa", "--last"))
+    rows = list(rpm_log.installed([line for line in listed.value.out.splitlines() if line.strip()]))
+    if listed.value.exit or listed.value.cut or None in rows:
+        reader.blind("packages that rpm lists", listed.value.cut or "failed: rpm ended with an error, or its list is damaged",
+                     manager.by_hand)  # fmt: skip
+    reader.blind(
+        "packages that were removed", "dnf keeps no log here, and rpm lists only what is installed", "dnf history list"
+    )
+    return [(row, listed.evidence) for row in rows if row]
 
 
 def _apt_commands(reader: Reader, zone: Zone) -> list[tuple[datetime, datetime, str, str]]:
     """(start, end, command line, evidence) of apt's runs; without the history only the commands are not known."""
-    runs: list[tuple[datetime, datetime, str, str]] = []
     with reader.part("command lines of apt"):
         if not _exists(reader, HISTORY):
             reader.empty("apt keeps no history here: command lines are not known")
-            return runs
+            return []
         seen = reader.file(HISTORY, start=-1_048_576, length=1_048_576)
-        for block in seen.value.text.split("\n\n"):
-            fields = dict(line.split(": ", 1) for line in block.splitlines() if ": " in line)
-            try:
-                start = zone.moment(" ".join(fields["Start-Date"].split()))[0]
-                end = zone.moment(" ".join(fields.get("End-Date", fields["Start-Date"]).split()))[0]
-                runs.append((start - RESOLUTION, end + RESOLUTION, fields["Commandline"], seen.evidence))
-            except (KeyError, ValueError):  # a run without command line, or the half block at the beginning
-                continue
-    return runs
+        if seen.value.end < seen.value.size:
+            reader.cut(f"the end of {HISTORY}", f"only {bytes_text(seen.value.end - seen.value.start)} are read at once")
+        return [(*run, seen.evidence) for run in dpkg_log.apt_runs(seen.value.text, zone)]
+    return []
 
 
-def _older(new: str, old: str) -> bool:
-    """Whether the version went down, by its numbers: enough to name a downgrade, unclear cases are upgrades."""
-    numbers = [tuple(int(part) for part in re.findall(r"\d{1,9}", version.split("-")[0])) for version in (new, old)]
-    return numbers[0] < numbers[1]
+def _change(row: Row, cited: str, commands: Sequence[tuple[datetime, datetime, str, str]]) -> Change:
+    by_apt = next(((text, extra) for start, end, text, extra in commands if start <= row.at <= end), None)
+    command, extra = by_apt or (row.command, None)
+    values: dict[str, Value] = {"package": row.package, "old": row.old or "?", "new": row.new or "?"}
+    values |= {"command": command} if command else {}
+    assert row.action is not None
+    return Change(
+        source="packages", kind=row.action, classes=("dependency",), at=row.at,
+        doubt_ms=int(row.doubt.total_seconds() * 1000), stamp=row.stamp, component=row.package,
+        reference=row.new or row.old or "", clues=(f"package:{row.package}",),
+        summary=Statement(
+            text=_SHOWN[row.action] + (" by {command}" if command else ""), values=values, at=row.at,
+            evidence=(cited, *([extra] if extra else [])),
+        ),
+    )  # fmt: skip

@@ -70,6 +70,8 @@ class ChangeSource:
     question: str
     needs: tuple[Need, ...] = ()
     commands: tuple[str, ...] = ()
+    optional: tuple[str, ...] = ()
+    """Those of `commands` that only some hosts have: where one is not installed, there is nothing to ask it."""
     places: tuple[PlaceKind, ...] = ("local",)
     timeout_s: float = 20.0
 

@@ -90,11 +90,16 @@ def _needs(session: Session, place: Place) -> Mapping[str, tuple[tuple[Need, ...
     return {
         name: (
             spec.needs,
-            tuple(binary(program) for program in spec.commands if program not in {need.name for need in spec.needs}),
+            tuple(binary(program) for program in spec.commands if program not in _asked_otherwise(spec)),
         )
         for name, spec in specs.items()
         if can_ask(spec.places, place)
     }
+
+
+def _asked_otherwise(spec: Diagnostic | ChangeSource) -> set[str]:
+    """Programs that are needs already, and those whose absence is no lack."""
+    return {need.name for need in spec.needs} | set(spec.optional if isinstance(spec, ChangeSource) else ())
 
 
 def _sorted(

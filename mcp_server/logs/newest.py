@@ -1,0 +1,68 @@
+"""The newest lines of a file, read from its end and only as far back as a window asks for.
+
+What this costs grows with the window, not with the file.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from mcp_server.core.calls import ReadFile
+from mcp_server.core.reader import Reader
+
+PIECES = (131_072, 524_288)
+"""Bytes of the first piece and of every further one."""
+MOST = 8_388_608
+
+
+@dataclass(frozen=True)
+class Newest:
+    """Lines in their order, each with the evidence of the look that read it. Without `whole`, older lines were not read."""
+
+    lines: tuple[tuple[str, str], ...]
+    whole: bool
+
+    def texts(self) -> list[str]:
+        """The lines alone."""
+        return [text for text, _ in self.lines]
+
+
+def newest_lines(reader: Reader, path: str, reached: Callable[[Sequence[str]], bool], *, most: int = MOST) -> Newest:
+    """Lines from the end of the file back to where `reached(lines of the piece just read)` holds, at most `most` bytes.
+
+    Raises CouldNotLook when the file cannot be read.
+    """
+    seen = reader.look(ReadFile(path=path, start=-PIECES[0], length=PIECES[0]))
+    begin, end = seen.value.start, seen.value.size
+    lines = _lines([(seen.value.text, seen.evidence), *_span(reader, path, seen.value.end, end)])
+    while begin > 0 and not reached([line for line, _ in lines[1:]]) and end - begin < most:
+        start = max(0, begin - PIECES[1])
+        # the first line of what is read already began in the piece before it
+        older = _lines(_span(reader, path, start, begin))
+        lines = [*older[:-1], (older[-1][0] + lines[0][0], lines[0][1]), *lines[1:]] if older and lines else older or lines
+        begin = start
+    kept = lines[1:] if begin > 0 else lines
+    return Newest(tuple((line, name) for line, name in kept if line.strip()), begin == 0)
+
+
+def _span(reader: Reader, path: str, start: int, end: int) -> list[tuple[str, str]]:
+    """(text, evidence) of the bytes from `start` to `end`, in as many looks as our own limits make necessary."""
+    parts: list[tuple[str, str]] = []
+    while start < end:
+        seen = reader.look(ReadFile(path=path, start=start, length=end - start))
+        if seen.value.end <= start:  # it was truncated meanwhile
+            break
+        parts.append((seen.value.text, seen.evidence))
+        start = seen.value.end
+    return parts
+
+
+def _lines(parts: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Lines of several texts that follow each other; a line that goes over two of them cites the later."""
+    lines: list[tuple[str, str]] = []
+    for text, evidence in parts:
+        pieces = text.split("\n")
+        if lines:
+            lines[-1] = (lines[-1][0] + pieces[0], evidence)
+            del pieces[0]
+        lines += [(piece.rstrip("\r"), evidence) for piece in pieces]
+    return lines
