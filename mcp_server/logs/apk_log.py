@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from datetime import UTC, timedelta
+from datetime import UTC, datetime, timedelta
 
 from mcp_server.logs.package_log import RESOLUTION, Action, Row, Zone
 
@@ -21,7 +21,8 @@ _TORN = re.compile("[\0\ufffd]")
 
 def rows(lines: Sequence[str], zone: Zone) -> Iterator[Row | None]:
     """See `package_log.Rows`. Everything is dated by the beginning of its run; lines before the first run tell no time."""
-    utc, at, begun, command = Zone(UTC), None, "", ""  # type: Zone, datetime | None, str, str
+    utc, begun, command = Zone(UTC), "", ""
+    at: datetime | None = None
     doubt: timedelta = RESOLUTION
     for number, text in enumerate(lines):
         if run := _RUN.fullmatch(text):
