@@ -83,6 +83,13 @@ class AuthoritySettings(_Section):
     )
 
 
+class KnowledgeSettings(_Section):
+    """What `search_knowledge` searches besides the playbooks and the ledger."""
+
+    paths: tuple[str, ...] = Field((), description="folders or files of your own runbooks (*.md, *.rst, *.txt), absolute paths")
+    commits: int = Field(5_000, ge=0, le=100_000, description="newest commits per declared checkout; 0: none")
+
+
 class ToolSettings(_Section):
     """What a client sees of the tools."""
 
@@ -108,6 +115,7 @@ class ServiceSettings(_Section):
     pid_file: str | None = Field(None, pattern=r"^/", description="file that holds its process number while it runs")
     stop_s: float = Field(10, gt=0, le=300, description="seconds it may take to stop before that counts as failed")
     requirements: str | None = Field(None, pattern=r"^/", description="the project's own lock: pinned packages with hashes")
+    nicknames: tuple[str, ...] = Field((), description="other names people use for it")
     depends_on: tuple[str, ...] = Field(
         (), description="what it needs: a declared service, unit:NAME, port:N, HOST:PORT or a socket's path"
     )
@@ -143,6 +151,7 @@ class Settings(_Section):
     limits: LimitSettings = LimitSettings()
     logs: LogSettings = LogSettings()
     authority: AuthoritySettings = AuthoritySettings()
+    knowledge: KnowledgeSettings = KnowledgeSettings()
     tools: ToolSettings = ToolSettings()
     gate: GateSettings = GateSettings()
     services: Mapping[str, ServiceSettings] = {}
@@ -181,7 +190,8 @@ class Settings(_Section):
 
 
 _SECTIONS: dict[str, type[_Section]] = {
-    "read": ReadSettings, "limits": LimitSettings, "logs": LogSettings, "authority": AuthoritySettings, "tools": ToolSettings,
+    "read": ReadSettings, "limits": LimitSettings, "logs": LogSettings, "authority": AuthoritySettings,
+    "knowledge": KnowledgeSettings, "tools": ToolSettings,
 }  # fmt: skip
 _NAMED: dict[str, type[_Section]] = {"services": ServiceSettings, "environments": EnvironmentSettings}
 """Sections of which there may be several, each with a name of its own."""

@@ -43,9 +43,10 @@ class Step(Noun):
 
 
 class Route(Noun):
-    """Words of a title or symptom that lead here."""
+    """What leads here: words that a title may hold, and symptoms as people tell them."""
 
     words: tuple[str, ...] = ()
+    symptoms: tuple[str, ...] = ()
 
 
 class Playbook(Noun):
