@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from mcp_server.core.source import ByteSource
 
-BLOCK = 1 << 20
+BLOCK = 1 << 19
 LONGEST = 8 << 20
 """Bytes of a line that are held together; a longer one comes in pieces."""
 OVERLAP = 4_096

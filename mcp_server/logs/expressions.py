@@ -16,6 +16,11 @@ _TOKEN = re.compile(
 _END = "(?:\\r?$)"
 _ANCHORS = {"\\A": "^", "$": _END, "\\Z": _END, "\\z": _END}
 """The text is one line, which may end in CR LF."""
+_PLAIN_CLASS = re.compile(r"\[(?:[ -Z^-~]|\\[dw]|\\[^\w\s])+\]", re.ASCII)
+_WITHOUT_BREAK = {"\\s": "[\\t\\f\\r ]", "\\D": "[^\\d\\n]", "\\W": "[^\\w\\n]"}
+_SIGNS = frozenset(".^$*+?()[]{}|")
+_SHORT = frozenset("dDwWsSbBAzZntrfv")
+"""Letters that are an escape by themselves."""
 
 
 def literal(text: str, *, ignore_case: bool) -> bytes:
@@ -40,6 +45,50 @@ def prepared(text: str) -> bytes:
             raise _bad(text, "has a letter beyond ASCII inside […]; write (é|è) instead of [éè]")
         parts.append(_ANCHORS.get(word) or (word if word.isascii() else _group([word])))
     return "".join(parts).encode("ascii", "replace")
+
+
+def unbroken(text: str) -> bytes | None:
+    """The expression as `prepared` gives it, such that it matches no line break; None where that is hard to say."""
+    parts = []
+    for token in _TOKEN.finditer(text):
+        word = token[0]
+        if "s" in (token["mode"] or "") or word == "\n":
+            return None
+        if word.startswith("[^"):
+            if word[2] in "]-":
+                return None
+            word = "[^\\n" + word[2:]
+        elif token["class"] is not None and not _PLAIN_CLASS.fullmatch(word):
+            return None
+        elif word[0] == "\\" and word not in _ANCHORS:
+            word = _WITHOUT_BREAK.get(word, word)
+            if word[0] == "\\" and word[1].isalnum() and word[1] not in "dwSbB":
+                return None
+        parts.append(_ANCHORS.get(word) or (word if word.isascii() else _group([word])))
+    return "".join(parts).encode("ascii", "replace")
+
+
+def certain(text: str) -> tuple[bytes, bytes]:
+    """What every match of the expression begins with, and the longest text that every match holds; empty where unknown."""
+    runs, run, depth, skip = list[str](), "", 0, ""
+    for token in [*_TOKEN.finditer(text), None]:
+        word = token[0] if token else ""
+        if skip:
+            skip = "" if word == skip else skip
+            continue
+        if token and (token["mode"] or (depth == 0 and word == "|")):
+            return b"", b""
+        escape = word[:1] == "\\"
+        sign = word[1:] if escape and not word[1:].isalnum() else "" if escape or word in _SIGNS else word
+        if depth == 0 and len(sign) == 1 and sign.isascii():
+            run += sign
+            continue
+        if escape and word[1:] not in _SHORT and not sign:
+            return b"", b""  # it may go on: \\x41, \\012, \\pL
+        runs.append(run[:-1] if word in ("*", "?", "{") else run)
+        run, skip = "", "}" if word == "{" else ""
+        depth += (word[:1] == "(") - (word == ")")
+    return runs[0].encode(), max(runs, key=len).encode()
 
 
 def refused(text: str, reason: str) -> BadInput:

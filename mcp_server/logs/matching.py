@@ -7,16 +7,21 @@ Vectorscan (package hyperscan 0.9.1) takes .24 to .5 for any of them, but its 5.
 """
 
 import re
+import time
 from collections.abc import Sequence
 from operator import itemgetter
 from typing import Any, Protocol
 
 from mcp_server.core.errors import BadInput, CouldNotLook
-from mcp_server.logs.expressions import MAX_LENGTH, MAX_PATTERNS, literal, prepared, refused
+from mcp_server.logs.counting import Many, dense, holding
+from mcp_server.logs.expressions import MAX_LENGTH, MAX_PATTERNS, certain, literal, prepared, refused, unbroken
 
 _BY_END = itemgetter(2, 0)
 _BREAK = 10
 _DENSE = 32
+_TELLING = 4
+"""Bytes that a text must have to be looked for in an expression's stead."""
+_BULK = 4 << 20
 _FEW = 2
 """Fixed strings that are looked for one after the other."""
 
@@ -32,6 +37,10 @@ class Matcher(Protocol):
 
     def lines(self, data: bytes, length: int) -> list[Report]:
         """Each matching line of data[:length] once per pattern, ascending by end."""
+        ...
+
+    def count(self, data: bytes, length: int) -> int:
+        """How many lines of data[:length], whole lines, match the only pattern."""
         ...
 
     def first_end(self, line: bytes, which: int) -> int:
@@ -65,32 +74,30 @@ class Expressions:
 
     def __init__(self, engine: Any, patterns: tuple[str, ...], *, regex: bool, ignore_case: bool) -> None:
         self.patterns = patterns
-        options = engine.Options()
-        options.encoding = engine.Options.Encoding.LATIN1  # bytes as they are: damaged UTF-8 matches `.` as well
-        options.never_nl = options.never_capture = True
-        options.log_errors = False
-        options.case_sensitive = not ignore_case
+        options = _options(engine, ignore_case)
+        options.never_nl = True
         texts = [prepared(text) if regex else literal(text, ignore_case=ignore_case) for text in patterns]
         self._one = []
-        for text, expression in zip(patterns, texts, strict=True):
+        for text, prepared_text in zip(patterns, texts, strict=True):
             try:
-                self._one.append(engine.compile(b"(?m)" + expression, options))
+                self._one.append(engine.compile(b"(?m)" + prepared_text, options))
             except engine.error as error:
                 raise refused(text, _words(error)) from None
         try:
             self._any = engine.compile(b"(?m)(?:" + b"|".join(b"(?:%b)" % text for text in texts) + rb")[^\n]*", options)
         except engine.error as error:
             raise refused(", ".join(patterns), _words(error)) from None
+        begin, self._held = certain(patterns[0]) if regex and not ignore_case and len(patterns) == 1 else (b"", b"")
+        self._around = len(self._held) >= max(_TELLING, len(begin) + 1)  # the engine itself is quick where all begin alike
+        expression = (unbroken(patterns[0]) if regex else texts[0]) if len(patterns) == 1 else None
+        self._many = Many(engine, _options(engine, ignore_case), expression, begin)
+        self._folded = patterns[0].lower().encode() if ignore_case and not regex and patterns[0].isascii() else b""
+        self._dense, self._pace = False, 0.0
 
     def lines(self, data: bytes, length: int) -> list[Report]:
         """Each matching line once per pattern, ascending by end."""
-        ends: list[int] = []
-        last = -1
-        for match in self._any.finditer(data, 0, length):
-            end = match.end()
-            if end != last and not (end == length and data[end - 1 : end] == b"\n"):  # nothing follows the last line end
-                ends.append(min(end + 1, length))
-                last = end
+        ends, place = self._around_text(data, length) if self._around else ([], 0)
+        ends += self._ends(data, place, length)
         if len(self.patterns) == 1:
             return [(0, 0, end) for end in ends]
         return [
@@ -100,10 +107,58 @@ class Expressions:
             if one.search(data, data.rfind(b"\n", 0, end - 1) + 1, end - (data[end - 1] == _BREAK))
         ]
 
+    def _ends(self, data: bytes, place: int, length: int) -> list[int]:
+        """Where matching lines end."""
+        ends: list[int] = []
+        last = -1
+        for match in self._any.finditer(data, place, length):
+            end = match.end()
+            if end != last and not (end == length and data[end - 1 : end] == b"\n"):  # nothing follows the last line end
+                ends.append(min(end + 1, length))
+                last = end
+        return ends
+
+    def _around_text(self, data: bytes, length: int) -> tuple[list[int], int]:
+        """Ends of matching lines, looked for around a text that every match holds; and from where on it is too frequent."""
+        ends: list[int] = []
+        tried, place = 0, data.find(self._held, 0, length)
+        while place >= 0:
+            begin, end = data.rfind(b"\n", 0, place) + 1, data.find(b"\n", place, length) + 1 or length
+            tried += 1
+            if tried > _DENSE and begin * _DENSE < length * tried:
+                return ends, begin
+            if self._one[0].search(data, begin, end - (data[end - 1] == _BREAK)):
+                ends.append(end)
+            place = data.find(self._held, end, length)
+        return ends, length
+
+    def count(self, data: bytes, length: int) -> int:
+        """How many lines match the only pattern."""
+        if self._dense and self._folded and len(data) <= _BULK:
+            count = holding(data.lower(), self._folded, length)
+        elif self._dense and self._many.useful:
+            count, rest, place, end = self._many.count(data, length, self._pace)
+            count += len(self._ends(rest, place, end))
+        else:
+            began = time.perf_counter()
+            count = len(self.lines(data, length))
+            self._pace = (time.perf_counter() - began) / max(length, 1)
+        self._dense = dense(count, length)
+        return count
+
     def first_end(self, line: bytes, which: int) -> int:
         """Where the first match ends."""
         match = self._one[which].search(line)
         return match.end() if match else 0
+
+
+def _options(engine: Any, ignore_case: bool) -> Any:
+    options = engine.Options()
+    options.encoding = engine.Options.Encoding.LATIN1  # bytes as they are: damaged UTF-8 matches `.` as well
+    options.never_capture = True
+    options.log_errors = False
+    options.case_sensitive = not ignore_case
+    return options
 
 
 def _words(error: Exception) -> str:
@@ -119,6 +174,7 @@ class FixedStrings:
         self._fold = ignore_case
         self._texts = [(text.lower() if ignore_case else text).encode("utf8", "surrogatepass") for text in patterns]
         self._lines = [re.compile(re.escape(text) + rb"[^\n]*\n?") for text in self._texts]
+        self._dense = False
 
     def lines(self, data: bytes, length: int) -> list[Report]:
         """Each matching line once per pattern, ascending by end."""
@@ -137,6 +193,15 @@ class FixedStrings:
         if len(self._texts) > 1:
             found.sort(key=_BY_END)
         return found
+
+    def count(self, data: bytes, length: int) -> int:
+        """How many lines hold the only string."""
+        if self._dense and len(data) <= _BULK:
+            count = holding(data.lower() if self._fold else data, self._texts[0], length)
+        else:
+            count = len(self.lines(data, length))
+        self._dense = dense(count, length)
+        return count
 
     def first_end(self, line: bytes, which: int) -> int:
         """Where the first match ends."""

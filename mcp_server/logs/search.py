@@ -131,6 +131,10 @@ class _Run:
         """Count and keep the matching lines of one block."""
         if self._waiting:
             self._continue_after(block)
+        if len(self.counts) == 1 and self._full() and not (block.torn or block.goes_on):
+            count = self._matcher.count(block.data, block.length)
+            self.count, self.counts[0] = self.count + count, self.counts[0] + count
+            return
         found = self._matcher.lines(block.data, block.length)
         if block.torn or block.goes_on:
             self._torn = True
@@ -139,6 +143,10 @@ class _Run:
             self._note(block, found)
         if self._before:
             self._tail = (self._tail + block.data[max(0, block.length - _CONTEXT) : block.length])[-_CONTEXT:]
+
+    def _full(self) -> bool:
+        """Whether nothing but the number of further matches is wanted."""
+        return self._keep is None and len(self._hits) >= self._limit and self.next is not None
 
     def _of_one_line(self, block: Block, found: list[Report]) -> list[Report]:
         """Pieces of one long line count once per pattern."""
@@ -152,7 +160,7 @@ class _Run:
         return kept
 
     def _note(self, block: Block, found: list[Report]) -> None:
-        if self._keep is None and len(self._hits) >= self._limit and self.next is not None:
+        if self._full():
             self._count(found)
             return
         data, index = block.data, 0

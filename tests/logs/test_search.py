@@ -146,6 +146,33 @@ def test_many_matches_are_counted_as_few_are() -> None:
     assert lines(found) == [line for line in data.split(b"\n") if b"hit" in line] and found.count == 4_001
 
 
+_BULK_EXPRESSIONS = [
+    *_EXPRESSIONS, "ab 1", "hit.*ab", "hit[^b]*1", r"\d+ hit", r"hit\W+1", "(ab|hit)1", "x?hit", "hit$", r"h\x69t",
+    "[[:space:]]1", "(?s)hit.a", "[^-a]1", "(?i)HIT", "hit{1,2} ", r"hit\b", "h|a", "a{20}", ".*",
+]  # fmt: skip
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(st.one_of(_WORDS, st.sampled_from([b"hit", b"hit 1", b"HIT", b"ab 1"])), min_size=1, max_size=30).map(b"".join),
+    st.sampled_from(_BULK_EXPRESSIONS),
+    st.booleans(),
+    st.booleans(),
+    st.integers(1, 400),
+)
+def test_what_is_only_counted_is_counted_exactly(data: bytes, text: str, regex: bool, ignore_case: bool, often: int) -> None:
+    data = data * often
+    options = {"regex": regex, "ignore_case": ignore_case, "block": 512}
+    assert find(data, text, limit=0, **options).count == find(data, text, limit=10**6, **options).count  # type: ignore[arg-type]
+
+
+def test_counting_in_bulk_gives_up_where_it_is_slow() -> None:
+    data = b"".join(b"%s%d x\n" % (b"ab" * (number % 7), number) for number in range(20_000))
+    for text in (r"[ab].{12}x|\d x", r"(.*b){6}", r"(a?b?){20}x"):
+        few, many = find(data, text, regex=True, limit=0, block=4_096), find(data, text, regex=True, limit=10**6)
+        assert few.count == many.count
+
+
 def test_without_the_engine_expressions_are_refused_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "re2", None)
     assert isinstance(compile_patterns(["x"]), FixedStrings)
