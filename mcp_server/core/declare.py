@@ -87,6 +87,8 @@ class Scope:
     service: str | None = None
     urls: tuple[str, ...] = ()
     """Addresses that users call, for what they present."""
+    feeds: tuple[str, ...] = ()
+    """Files of JSON lines that tell of changes."""
     journal: str | None = None
     """A folder of journal files to read instead of this host's own journal."""
     onset: datetime | None = None

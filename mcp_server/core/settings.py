@@ -75,6 +75,23 @@ class LogSettings(_Section):
         return self.zones[max(fitting, key=len)] if fitting else None
 
 
+class ChangeSettings(_Section):
+    """Where else changes are told."""
+
+    feeds: tuple[str, ...] = Field(
+        (),
+        max_length=20,
+        description="files of JSON lines (at, kind, component, summary, reference, clues) that tell of deployments, flags, CI",
+    )
+
+    @field_validator("feeds")
+    @classmethod
+    def _absolute(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if any(not path.startswith("/") for path in value):
+            raise ValueError("absolute paths, such as /var/lib/deploys.jsonl")
+        return value
+
+
 class AuthoritySettings(_Section):
     """The organisation's own rules, read when an incident opens."""
 
@@ -150,6 +167,7 @@ class Settings(_Section):
     read: ReadSettings = ReadSettings()
     limits: LimitSettings = LimitSettings()
     logs: LogSettings = LogSettings()
+    changes: ChangeSettings = ChangeSettings()
     authority: AuthoritySettings = AuthoritySettings()
     knowledge: KnowledgeSettings = KnowledgeSettings()
     tools: ToolSettings = ToolSettings()
@@ -190,8 +208,8 @@ class Settings(_Section):
 
 
 _SECTIONS: dict[str, type[_Section]] = {
-    "read": ReadSettings, "limits": LimitSettings, "logs": LogSettings, "authority": AuthoritySettings,
-    "knowledge": KnowledgeSettings, "tools": ToolSettings,
+    "read": ReadSettings, "limits": LimitSettings, "logs": LogSettings, "changes": ChangeSettings,
+    "authority": AuthoritySettings, "knowledge": KnowledgeSettings, "tools": ToolSettings,
 }  # fmt: skip
 _NAMED: dict[str, type[_Section]] = {"services": ServiceSettings, "environments": EnvironmentSettings}
 """Sections of which there may be several, each with a name of its own."""

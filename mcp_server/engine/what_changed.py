@@ -33,6 +33,8 @@ BURST_CLUES = 300
 CHECKOUT_BEFORE, CHECKOUT_AFTER = timedelta(seconds=60), timedelta(seconds=2)
 """A checkout writes its files shortly before git notes the commit; a later write is somebody else's."""
 AHEAD = timedelta(seconds=60)
+ENDPOINTS = 10
+"""Declared services whose address is asked when none is named."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,12 @@ def what_changed(
     `symptoms` are what is known to be wrong; without any the order rests on time and kind alone, and nobody is named.
     """
     place = resolve(target, session.settings.read)
-    scope = replace(scope, journal=scope.journal or session.settings.logs.journal, onset=onset)
+    settings = session.settings
+    presented = [service.url for service in settings.services.values() if service.url] if scope.service is None else []
+    scope = replace(
+        scope, journal=scope.journal or settings.logs.journal, onset=onset, feeds=scope.feeds or settings.changes.feeds,
+        urls=scope.urls or tuple(dict.fromkeys(presented))[:ENDPOINTS],
+    )  # fmt: skip
     arguments = {
         "since": stamp(window.since), "until": stamp(window.until), "folders": list(scope.folders),
         "pythons": list(scope.pythons), "service": scope.service, "onset": stamp(onset) if onset else None, "limit": limit,
@@ -120,6 +127,7 @@ def _ask(session: Session, place: Place, unit: ChangeUnit, window: Window, scope
     """One source. What it told before it failed is kept, and the failure with it."""
     reader = door(session, place, unit, asking)
     changes: list[Change] = []
+    applies = True
     try:
         preflight(reader, unit.spec.needs)
         changes.extend(unit.collect(reader, window, scope))
@@ -129,11 +137,12 @@ def _ask(session: Session, place: Place, unit: ChangeUnit, window: Window, scope
         if isinstance(failure, CouldNotLook):
             reader.missed(failure.what, failure)
         else:
+            applies = False  # that is certain, so it is no blind spot
             reader.empty(f"{unit.name}: {failure.sentence()}")
     except Exception as error:  # noqa: BLE001 -- a defect of ours must not look like health
         reader.blind(unit.name, f"failed: defect in this source of change ({type(error).__name__}: {error})", "report it")
     coverage = reader.coverage()
-    if not (coverage.looked or coverage.blind or coverage.cut):
+    if applies and not (coverage.looked or coverage.blind or coverage.cut):
         reader.blind(unit.name, "looked at nothing", "name what to look at with folders=… pythons=…")
     return _Seen(tuple(changes), reader.coverage(), tuple(reader.evidence))
 

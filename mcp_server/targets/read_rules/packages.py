@@ -60,6 +60,8 @@ RULES = {
         subs={"info": Rule(flags="-a -d -e -L -R -r -s -v -W", operands="name"), "version": Rule(flags="-v", operands="name")}
     ),
     "gem": Rule(subs={"list": Rule(flags="-l --local", operands="word", most=1)}),
-    "snap": Rule(subs={**same("list", Rule(flags="--all", operands="word")), "changes": Rule(), "version": Rule()}),
+    "snap": Rule(
+        subs={**same("list", Rule(flags="--all", operands="word")), "changes": Rule(flags="--abs-time"), "version": Rule()}
+    ),
     "uv": Rule(flags="-V --version", needs=("-V --version",)),
 }
