@@ -5,6 +5,7 @@ import shutil
 import socket
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import NoReturn
 
 import pytest
@@ -41,3 +42,13 @@ def wait_until(condition: Callable[[], bool], what: str, seconds: float = 10) ->
         if time.monotonic() > end:
             pytest.fail(f"not within {seconds} s: {what}")
         time.sleep(0.02)
+
+
+NPM = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "veteran-tests" / "npm" / "node_modules" / ".bin"
+"""Where `.ci/run` puts programs from the npm registry: outside the tree, so that a second run finds them."""
+
+
+def claude() -> str:
+    """The real Claude Code, from PATH or the cache of CI."""
+    found = shutil.which("claude") or shutil.which(str(NPM / "claude"))
+    return found or lacking("not installed: claude (npm install @anthropic-ai/claude-code)")

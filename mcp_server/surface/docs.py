@@ -11,6 +11,7 @@ from mcp_server.engine.catalog import load_catalog
 from mcp_server.surface.cli import EXIT_TEXT
 from mcp_server.surface.docs_patterns import patterns_page
 from mcp_server.surface.flags import Flag, command_line, flags_of, positional, script_path
+from mcp_server.surface.packaging import packaging
 from mcp_server.surface.tools import Tool, inventory
 
 ROOT = Path(mcp_server.__file__).parent.parent
@@ -41,6 +42,7 @@ def generated(tools: Mapping[str, Tool]) -> dict[str, str]:
     files |= {f"{REFERENCE}/{tool.name}.md": page(tool) for tool in tools.values()}
     files[f"{REFERENCE}/README.md"] = index(tools)
     files[f"{REFERENCE}/patterns.md"] = patterns_page()
+    files |= packaging(ROOT)
     return files
 
 
