@@ -61,6 +61,7 @@ class Proposal(Noun):
     at: Moment
     request: Request
     digest: str = Field(pattern=r"^[0-9a-f]{64}$")
+    content: Mapping[str, JsonValue] = Field({}, description="what the digest covered, for showing what moved since")
 
 
 class Step(Noun):

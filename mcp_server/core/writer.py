@@ -88,6 +88,8 @@ class VerbUnit:
     before: Callable[[Reader, Any, World], Before]
     after: Callable[[Any, Before], Mapping[str, JsonValue]] = nothing_known
     undo: Callable[[Any, Before], Undo] = no_undo
+    idempotent: bool = False
+    """Once the state is as `after` says, there is nothing to do."""
     commands: tuple[str, ...] = ()
     """Programs its `before` runs; they must be known reads."""
 

@@ -20,7 +20,7 @@ from mcp_server.core.text import one_line
 from mcp_server.engine.session import Session
 
 _ID = re.compile(r"P[1-9][0-9]{0,11}", re.ASCII)
-MOST_BYTES = 65_536
+MOST_BYTES = 1_048_576
 
 
 def propose(session: Session, plan: Plan) -> Proposal:
@@ -30,7 +30,9 @@ def propose(session: Session, plan: Plan) -> Proposal:
         session.redactor.data({"digest": plan.digest, "plan": plan.model_dump(mode="json")}),
         incident=plan.request.incident,
     )
-    proposal = Proposal(id=f"P{entry.seq}", at=parse_moment(entry.at), request=plan.request, digest=plan.digest)
+    proposal = Proposal(
+        id=f"P{entry.seq}", at=parse_moment(entry.at), request=plan.request, digest=plan.digest, content=plan.content()
+    )
     folder = Path(session.settings.state_dir) / "plans"
     try:
         folder.mkdir(exist_ok=True, mode=0o700)

@@ -124,8 +124,10 @@ def _verb(name: str, text: str, **more: object) -> VerbUnit:
 
 
 VERBS = (
-    _verb("restart_unit", "restart unit {unit}: its processes end, its failure counter is reset, it starts anew", after=_running),
-    _verb("start_unit", "start unit {unit}, its failure counter reset", after=_running),
-    _verb("stop_unit", "stop unit {unit}: its processes end", after=_stopped),
+    _verb(
+        "restart_unit", "restart unit {unit}: its processes end, its failure counter is reset, it starts anew", after=_running
+    ),
+    _verb("start_unit", "start unit {unit}, its failure counter reset", after=_running, idempotent=True),
+    _verb("stop_unit", "stop unit {unit}: its processes end", after=_stopped, idempotent=True),
     _verb("reload_unit", "reload unit {unit}: it reads its configuration again", before=reloadable, undo=no_way_back),
 )
