@@ -159,6 +159,21 @@ class GateSettings(_Section):
     approval_s: int = Field(600, ge=30, le=86_400, description="seconds until an approval expires")
 
 
+class ApprovalSettings(_Section):
+    """How a person says yes."""
+
+    allowed_signers: str | None = Field(
+        None,
+        max_length=4_096,
+        pattern=r"^/",
+        description="OpenSSH file of the keys whose signatures count; none: no signature does",
+    )
+    standing: str | None = Field(
+        None, max_length=4_096, pattern=r"^/", description="folder of standing approvals (*.yaml with *.yaml.sig)"
+    )
+    dialog_s: int = Field(240, ge=10, le=3_600, description="seconds that a dialog in the client stays open")
+
+
 class Settings(_Section):
     """Everything that can be set. `sources` says for each dotted key where its value came from."""
 
@@ -172,6 +187,7 @@ class Settings(_Section):
     knowledge: KnowledgeSettings = KnowledgeSettings()
     tools: ToolSettings = ToolSettings()
     gate: GateSettings = GateSettings()
+    approvals: ApprovalSettings = ApprovalSettings()
     services: Mapping[str, ServiceSettings] = {}
     environments: Mapping[str, EnvironmentSettings] = {}
     sources: Mapping[str, str] = Field({}, exclude=True)

@@ -1,0 +1,96 @@
+"""Approval by signature: the text that is signed, and whether a signature of it is a yes to this plan, until when, by whom.
+
+The text names everything that it is a yes to; it is rebuilt from the plan and compared, never understood. Signed with
+`ssh-keygen -Y sign -n veteran-plan`, it and its signature one after the other are the proof that is kept, and checked again
+when the plan is carried out: a line that somebody wrote into the gate's ledger is no signature.
+"""
+
+import re
+from datetime import datetime, timedelta
+
+from mcp_server.core.clock import parse_moment, stamp
+from mcp_server.core.errors import BadInput, Broken
+from mcp_server.core.plan import Approval, Plan
+from mcp_server.core.settings import Settings
+from mcp_server.core.text import one_line
+from mcp_server.targets.ssh_signatures import Signer, signer_of
+
+NAMESPACE = "veteran-plan"
+MOST_BYTES = 4_096
+_START = "-----BEGIN SSH SIGNATURE-----"
+_EXPIRES = re.compile(r"^expires (\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z)$", re.MULTILINE)
+
+
+def text_of(name: str, plan: Plan, expires: datetime) -> str:
+    """What a person signs to approve this plan until that moment."""
+    return (
+        "veteran-plan 1\n"
+        f"plan {name}\n"
+        f"digest {plan.digest}\n"
+        f"operation {plan.request.operation}\n"
+        f"environment {plan.environment.name}\n"
+        f"expires {stamp(expires)}\n"
+        f"what {one_line(plan.headline(), 400)}\n"
+    )
+
+
+def read_signed(settings: Settings, name: str, plan: Plan, document: str, at: datetime) -> Approval:
+    """The approval that a signed text is. Raises BadInput with a sentence for everything that is none: another plan's, an
+    expired one, one that lasts longer than the settings allow, one signed by nobody who may."""
+    if len(document.encode()) > MOST_BYTES:
+        raise BadInput(f"the signed text has more than {MOST_BYTES:,} bytes", "give the text and its signature, nothing else")
+    text, start, signature = document.replace("\r\n", "\n").partition(_START)
+    if not start:
+        raise BadInput("there is no SSH signature in it", "give the text and its signature, one after the other")
+    found = _EXPIRES.search(text)
+    expires = parse_moment(found[1]) if found else None
+    if expires is None or text != text_of(name, plan, expires):
+        raise BadInput(f"the signed text is not about {name} as it is now: {_difference(text, name, plan)}", "sign it anew")
+    if expires <= at:
+        raise BadInput(f"the signed text expired at {stamp(expires)}; now it is {stamp(at)}", "sign it anew")
+    if expires > at + timedelta(seconds=settings.gate.approval_s):
+        raise BadInput(f"the signed text is valid for more than {settings.gate.approval_s} s (gate.approval_s)", "sign it anew")
+    signer = _signer(settings, text, start + signature)
+    if signer is None:
+        raise BadInput("the signature is not by a key that may approve", f"see {settings.approvals.allowed_signers}")
+    return Approval(
+        plan=name, digest=plan.digest, approver=signer.principal, route="signature", at=at, expires=expires,
+        proof=text + start + signature,
+    )  # fmt: skip
+
+
+def genuine_signature(settings: Settings, plan: Plan, approval: Approval) -> bool:
+    """Whether the proof kept with an approval is, today still, that person's signature of exactly this."""
+    text, start, signature = approval.proof.partition(_START)
+    if text != text_of(approval.plan, plan, approval.expires):
+        return False
+    signer = _signer(settings, text, start + signature)
+    return signer is not None and signer.principal == approval.approver
+
+
+def sign_command(name: str) -> str:
+    """What a person types to approve by signature, line by line; KEY is a private key, or the public one of an agent's."""
+    script = "scripts/incident_response/approve.py"
+    return (
+        f"{script} {name} --text > {name}.txt\n"
+        f"ssh-keygen -Y sign -n {NAMESPACE} -f KEY {name}.txt\n"
+        f"cat {name}.txt {name}.txt.sig | {script} {name} --signature -"
+    )
+
+
+def _signer(settings: Settings, text: str, signature: str) -> Signer | None:
+    allowed = settings.approvals.allowed_signers
+    if allowed is None:
+        raise Broken("no key may approve: approvals.allowed_signers is not set", "name the file in the settings")
+    return signer_of(text.encode(), signature.encode(), NAMESPACE, allowed, (settings.state_dir,))
+
+
+def _difference(text: str, name: str, plan: Plan) -> str:
+    """The first line that differs, in words; a signer must see what is wrong at 3 a.m."""
+    right = text_of(name, plan, plan.made).splitlines()
+    lines = text.splitlines()
+    for index, line in enumerate(right):
+        given = lines[index] if index < len(lines) else "nothing"
+        if given != line and not line.startswith("expires "):
+            return f"line {index + 1} is `{one_line(given, 100)}`, it would have to be `{one_line(line, 100)}`"
+    return "it has other lines"

@@ -1,0 +1,120 @@
+"""Signatures by OpenSSH keys, made by ssh-keygen itself: who signed, and the files that vouch for nobody."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from mcp_server.core.errors import Broken
+from mcp_server.targets.ssh_signatures import distrust, signer_of
+from tests.keys import Keys
+from tests.real_parts import need
+
+
+@pytest.fixture
+def keys(tmp_path: Path) -> Keys:
+    need("ssh-keygen")
+    return Keys(tmp_path / "keys")
+
+
+def signer(keys: Keys, text: bytes, signature: bytes, namespace: str = "veteran-plan") -> str | None:
+    found = signer_of(text, signature, namespace, str(keys.allowed), ())
+    return found.principal if found else None
+
+
+def test_the_signer_is_named(keys: Keys) -> None:
+    keys.make("alice"), keys.make("bob")
+    keys.allow("alice", "bob")
+    assert signer(keys, b"text\n", keys.sign("bob", b"text\n")) == "bob"
+    found = signer_of(b"x", keys.sign("alice", b"x"), "veteran-plan", str(keys.allowed), ())
+    assert found.key == keys.fingerprint("alice")
+
+
+def test_another_text_namespace_or_key_is_no_signature(keys: Keys) -> None:
+    keys.make("alice"), keys.make("mallory")
+    keys.allow("alice")
+    good = keys.sign("alice", b"text\n")
+    assert signer(keys, b"text", good) is None
+    assert signer(keys, b"text\n", keys.sign("alice", b"text\n", "file")) is None
+    assert signer(keys, b"text\n", good, "veteran-standing") is None
+    assert signer(keys, b"text\n", keys.sign("mallory", b"text\n")) is None
+    for junk in (
+        b"",
+        b"x",
+        good[:-40],
+        good + good,
+        good.replace(b"A", b"B", 5),
+        b"\0" * 1000,
+        b"-----BEGIN SSH SIGNATURE-----\n",
+    ):
+        assert signer(keys, b"text\n", junk) is None
+
+
+def test_a_key_under_two_names_is_one_person(keys: Keys) -> None:
+    keys.make("alice")
+    keys.allow("alice")
+    keys.allowed.write_text(keys.allowed.read_text() + keys.allowed.read_text().replace("alice", "bob", 1))
+    assert signer(keys, b"x", keys.sign("alice", b"x")) == "alice"
+    keys.allowed.write_text(keys.allowed.read_text().splitlines()[0].replace("alice", "bob,alice", 1) + "\n")
+    assert signer(keys, b"x", keys.sign("alice", b"x")) == "bob"
+
+
+def test_the_namespaces_and_the_expiry_of_a_key_are_kept(keys: Keys) -> None:
+    keys.make("alice")
+    keys.allow("alice", options='namespaces="veteran-standing"')
+    assert signer(keys, b"x", keys.sign("alice", b"x")) is None
+    keys.allow("alice", options='valid-before="20200101"')
+    assert signer(keys, b"x", keys.sign("alice", b"x")) is None
+
+
+def test_an_agent_signs_as_well(keys: Keys) -> None:
+    need("ssh-agent", "ssh-add")
+    keys.make("alice")
+    keys.allow("alice")
+    socket = str(keys.folder / "agent")
+    agent = subprocess.Popen(["ssh-agent", "-D", "-a", socket], stdout=subprocess.DEVNULL)
+    try:
+        env = dict(os.environ) | {"SSH_AUTH_SOCK": socket}
+        while not os.path.exists(socket):
+            assert agent.poll() is None
+        subprocess.run(["ssh-add", "-q", keys.folder / "alice"], env=env, check=True)
+        (keys.folder / "alice").unlink()
+        assert signer(keys, b"x", keys.sign("alice", b"x", key="alice.pub", env=env)) == "alice"
+    finally:
+        agent.terminate()
+        agent.wait()
+
+
+def test_files_that_vouch_for_nobody(keys: Keys, tmp_path: Path) -> None:
+    keys.make("alice")
+    keys.allow("alice")
+    path, good = keys.allowed, keys.sign("alice", b"x")
+    assert distrust(str(path)) == ""
+
+    def refused(name: str, words: str, *apart: str) -> None:
+        assert words in distrust(name, apart)
+        with pytest.raises(Broken, match=r"allowed_signers"):
+            signer_of(b"x", good, "veteran-plan", name, apart)
+
+    link = tmp_path / "link"
+    link.symlink_to(path)
+    refused(str(link), "symbolic link")
+    refused("keys/allowed", "absolute path")
+    refused(str(tmp_path / "missing"), "No such file")
+    refused(str(tmp_path), "is no file")
+    refused(str(path), "where this program writes", str(tmp_path))
+    folder = tmp_path / "way"
+    folder.symlink_to(keys.folder)
+    refused(str(folder / path.name), "where this program writes", str(keys.folder))
+    path.chmod(0o664)
+    refused(str(path), "written by its group")
+    path.chmod(0o646)
+    refused(str(path), "by everybody")
+    path.chmod(0o644)
+    keys.folder.chmod(0o777)
+    refused(str(path), "others may replace")
+    keys.folder.chmod(0o755)
+    if os.geteuid() == 0:
+        os.chown(path, 4711, 0)
+        refused(str(path), "belongs to user 4711")
