@@ -20,7 +20,7 @@ PLACES = [
 
 def main():
     """Become `python -m mcp_server`; returns 78 with a sentence where no interpreter has what it needs."""
-    environment = dict(os.environ, PYTHONPATH=ROOT)
+    environment = dict(os.environ, PYTHONPATH=ROOT, PYTHONSAFEPATH="1")  # no code of the folder it is started in
     environment.pop("VETERAN_PYTHON", None)  # it is ours, and no setting
     for place in PLACES:
         if place and os.path.exists(place):
