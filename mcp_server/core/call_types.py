@@ -8,11 +8,23 @@ from typing import Annotated, Any, Union
 
 from pydantic import Field
 
-from mcp_server.core import calls, journal_calls, log_calls, state_calls
+from mcp_server.core import (
+    calls,
+    docker_calls,
+    journal_calls,
+    log_calls,
+    state_calls,
+)
 from mcp_server.core.call import Call
 from mcp_server.core.noun import Noun
 
-_MODULES = (calls, journal_calls, log_calls, state_calls)
+_MODULES = (
+    calls,
+    docker_calls,
+    journal_calls,
+    log_calls,
+    state_calls,
+)
 
 _ALL: dict[type[Call[Any]], type[Noun]] = {call: answer for module in _MODULES for call, answer in module.ANSWERS.items()}
 

@@ -117,7 +117,7 @@ class Elsewhere:
         return found
 
 
-DOORS: dict[str, str] = {}
+DOORS: dict[str, str] = {"docker": "docker"}
 """Which module of `targets/` opens a place of this kind; it holds `open_place(address, policy) -> Door`."""
 
 
