@@ -139,6 +139,15 @@ def resolve(
     return Elsewhere(where, door.open_place(where, policy), policy, logs, redactor)
 
 
+def first_look(place: Place) -> Call[Any] | None:
+    """The look that tells whether a place answers at all; None for a host, which is here."""
+    if place.where.kind == "docker":
+        from mcp_server.core.docker_calls import ReadDaemon
+
+        return ReadDaemon()
+    return None
+
+
 def can_ask(places: tuple[PlaceKind, ...], place: Place) -> bool:
     """Whether a question declared for these kinds of places can be asked at this one."""
     return place.where.kind in places

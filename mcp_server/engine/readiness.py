@@ -3,21 +3,27 @@
 import time
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 from mcp_server.core.declare import Need
+from mcp_server.core.errors import CouldNotLook
 from mcp_server.core.outcome import BlindSpot
 from mcp_server.core.reader import Limits
-from mcp_server.engine.places import Place
+from mcp_server.engine.places import Place, first_look
 from mcp_server.engine.reader import EvidenceReader
 from mcp_server.engine.run import unmet
 from mcp_server.engine.session import Asking, Session
 
+REACH_S = 1.5
+"""Seconds in which a daemon or cluster must answer for the preflight report."""
+
 
 def reader_of(session: Session, place: Place, asking: Asking) -> EvidenceReader:
-    """A reader that looks for programs and files and runs nothing."""
+    """A reader that looks for programs and files and runs nothing; at a daemon or cluster, with little patience."""
     limits = session.settings.limits
+    look_s = limits.look_s if place.where.kind == "local" else min(limits.look_s, REACH_S)
     return EvidenceReader(
-        place, session.ledger, session.redactor, Limits(limits.look_s, limits.output_bytes, asking.cancel),
+        place, session.ledger, session.redactor, Limits(look_s, limits.output_bytes, asking.cancel),
         asker="preflight", commands=(), deadline=time.monotonic() + limits.call_s, incident=asking.incident,
     )  # fmt: skip
 
@@ -32,3 +38,14 @@ def lacking(session: Session, reader: EvidenceReader, needs: Iterable[Need], ask
             if spot is not None:
                 found[need] = spot
     return found
+
+
+def reached(reader: EvidenceReader, place: Place) -> tuple[Any, BlindSpot | None]:
+    """The first look at a place: its answer, or why it cannot be looked at. A host needs none."""
+    call = first_look(place)
+    if call is None:
+        return None, None
+    try:
+        return reader.look(call).value, None
+    except CouldNotLook as failure:
+        return None, BlindSpot(what=failure.what, reason=f"{failure.reason}: {failure.detail}", remedy=failure.remedy)

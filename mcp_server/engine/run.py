@@ -125,8 +125,8 @@ def _named(diagnostic: str, finding: Finding) -> Finding:
 
 
 def preflight(reader: EvidenceReader, needs: tuple[Need, ...]) -> None:
-    """Raises CouldNotLook for the first thing that is not there."""
-    for need in needs:
+    """Raises CouldNotLook for the first thing that is not there. Programs and files are a host's: elsewhere none is needed."""
+    for need in needs if reader.where.kind == "local" else ():
         if missing := unmet(reader, need):
             raise CouldNotLook(missing.what, "missing", missing.reason, missing.remedy)
 

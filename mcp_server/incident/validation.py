@@ -17,7 +17,7 @@ from mcp_server.core.clock import Moment
 from mcp_server.core.noun import Noun
 from mcp_server.core.outcome import BlindSpot
 from mcp_server.engine.places import can_ask, resolve
-from mcp_server.engine.readiness import lacking, reader_of
+from mcp_server.engine.readiness import lacking, reached, reader_of
 from mcp_server.engine.session import Asking, Session
 from mcp_server.incident.playbooks import library, route
 from mcp_server.incident.record import Incident, incidents
@@ -120,6 +120,9 @@ def preflight(session: Session, incident: Incident, asking: Asking) -> tuple[int
     place = resolve(incident.target, session.settings.read)
     reader = reader_of(session, place, asking)
     units = [unit for unit in session.catalog.diagnostics.values() if can_ask(unit.spec.places, place)]
+    _, silent = reached(reader, place)
+    if silent:
+        return 0, (silent,)
     missing = lacking(session, reader, (need for unit in units for need in unit.spec.needs), asking)
     return sum(missing.keys().isdisjoint(unit.spec.needs) for unit in units), tuple(missing.values())
 

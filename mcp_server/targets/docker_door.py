@@ -9,9 +9,11 @@ Imports the SDK: imported itself only when a daemon is first asked.
 import errno
 import json
 import re
+import socket
 import time
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, NoReturn
+from weakref import finalize
 
 import docker
 import requests
@@ -45,12 +47,20 @@ class GetOnly(docker.APIClient):
         options["allow_redirects"] = False
         return super().send(request, **options)
 
+    def _create_websocket_connection(self, url: str) -> NoReturn:
+        """The SDK's one way past `send`: it writes into containers."""
+        raise CouldNotLook("websocket", "refused", "it is no read of a docker daemon")
+
     def read(self, path: str, timeout_s: float, parameters: Mapping[str, Any] | None = None) -> requests.Response:
         """One answer as a stream; `path` begins with a slash and has no version. Raises what the SDK raises."""
         base: Any = self  # the SDK's helpers, unknown to its type stubs
         url = f"{self.base_url}/v{base._version}{path}"
         response: requests.Response = base._get(url, params=dict(parameters or {}), timeout=timeout_s, stream=True)
-        base._raise_for_status(response)
+        try:
+            base._raise_for_status(response)
+        except DockerException:
+            response.close()
+            raise
         return response
 
 
@@ -113,11 +123,6 @@ class DockerDoor:
                 raise
             raise failure from None
 
-    def close(self) -> None:
-        """Give the connection back."""
-        if self._client is not None:
-            self._client.close()
-
     def connect(self, limits: Limits, what: str) -> GetOnly:
         """The client, connected. Raises CouldNotLook with what the first attempt met."""
         limits.check()
@@ -129,9 +134,11 @@ class DockerDoor:
             timeout = min(limits.timeout_s, FIRST_S)
             started = time.monotonic()
             try:
+                _knock(self.endpoint.url, timeout)
                 seconds: Any = timeout  # the stubs know whole seconds only
                 self._client = GetOnly(self.endpoint.url, version="auto", timeout=seconds, tls=self._tls())
                 self._client.trust_env = False
+                finalize(self, self._client.close)  # a place is used for one answer and then forgotten
             except Exception as error:
                 failure = self._failure(what, error)
                 if failure is None:
@@ -182,6 +189,14 @@ class DockerDoor:
         else:
             return None
         return CouldNotLook(what, reason, detail, remedy)
+
+
+def _knock(url: str, timeout_s: float) -> None:
+    """Raises OSError where nobody listens at a socket: the SDK would leave its own behind."""
+    if url.startswith("unix://"):
+        with socket.socket(socket.AF_UNIX) as line:
+            line.settimeout(timeout_s)
+            line.connect("/" + url.removeprefix("unix://").lstrip("/"))
 
 
 def _blank(text: str, at: int) -> int:

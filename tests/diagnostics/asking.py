@@ -19,8 +19,8 @@ def asking(folder: Path, **environment: str) -> Iterator[Ask]:
     names = {"HOME": str(folder), "VETERAN_STATE_DIR": str(folder / "state")} | environment
     session = Session(load_settings(names), program="test")
 
-    def put(name: str, **params: Any) -> Outcome:
-        return ask(session, Question.of(session, name, params), "local", Asking())
+    def put(name: str, target: str = "local", **params: Any) -> Outcome:
+        return ask(session, Question.of(session, name, params), target, Asking())
 
     try:
         yield put

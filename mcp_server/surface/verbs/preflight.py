@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 from pydantic import Field
 
@@ -9,9 +10,10 @@ from mcp_server.core.calls import StatFile
 from mcp_server.core.clock import now, parse_moment, stamp
 from mcp_server.core.declare import ChangeSource, Diagnostic, Need, binary
 from mcp_server.core.errors import CouldNotLook
+from mcp_server.core.noun import Noun
 from mcp_server.core.outcome import BlindSpot, Coverage, Finding, FindingType, Outcome, Statement
 from mcp_server.core.text import amount
-from mcp_server.engine.lock import lock_report
+from mcp_server.engine.lock import LockReport, lock_report
 from mcp_server.engine.places import Place, can_ask, resolve
 from mcp_server.engine.reader import EvidenceReader
 from mcp_server.engine.session import Asking, Session
@@ -55,24 +57,30 @@ def run(session: Session, params: Params, asking: Asking) -> Outcome:
 
 
 def _look(session: Session, place: Place, only: str | None, asking: Asking) -> Told:
-    from mcp_server.engine.readiness import lacking, reader_of
+    from mcp_server.engine.readiness import lacking, reached, reader_of
 
     reader = reader_of(session, place, asking)
+    there, silent = reached(reader, place)
     wanted = {name: needs for name, needs in _needs(session, place).items() if only in (None, name)}
     everything = {need for needs, programs in wanted.values() for need in (*needs, *programs)}
     missing = lacking(session, reader, sorted(everything, key=lambda need: (need.kind, need.name)), asking)
     blocked, partly = _sorted(wanted, missing)
+    if silent:
+        blocked, partly = {name: [silent] for name in wanted}, {}
     findings = tuple(_clock(session, reader, place))
     lock = lock_report()
     blind = [BlindSpot(what=name, reason=_joined(spots), remedy=_remedies(spots)) for name, spots in blocked.items()]
     blind += [
         BlindSpot(what=f"{name}, in part", reason=_joined(spots), remedy=_remedies(spots)) for name, spots in partly.items()
     ]
+    for kind in getattr(there, "refused", ()):
+        remedy = "let what stands before the daemon allow this reading"
+        blind.append(BlindSpot(what=f"reading of {kind}", reason="denied: refused before the daemon", remedy=remedy))
     if not lock.enforced:
         blind.append(BlindSpot(what="kernel write lock", reason=lock.detail, remedy=lock.remedy))
     free = [name for name in wanted if name not in blocked]
     return Told(
-        statements=tuple(_statements(session, place, free, blocked, lock.enforced, lock.detail)), findings=findings,
+        statements=tuple(_statements(session, place, there, free, blocked, lock)), findings=findings,
         coverage=Coverage(looked=(f"the needs of {amount(len(wanted), 'question')}", "clock", "ledger"), blind=tuple(blind)),
         evidence=tuple(reader.evidence),
         data={
@@ -87,6 +95,8 @@ def _needs(session: Session, place: Place) -> Mapping[str, tuple[tuple[Need, ...
     catalog = session.catalog
     specs: dict[str, Diagnostic | ChangeSource] = {name: unit.spec for name, unit in catalog.diagnostics.items()}
     specs |= {name: unit.spec for name, unit in catalog.changes.items()}
+    if place.where.kind != "local":  # programs and files are a host's
+        return {name: ((), ()) for name, spec in specs.items() if can_ask(spec.places, place)}
     return {
         name: (
             spec.needs,
@@ -136,16 +146,21 @@ def _clock(session: Session, reader: EvidenceReader, place: Place) -> Iterator[F
 
 
 def _statements(
-    session: Session, place: Place, free: list[str], blocked: Mapping[str, object], enforced: bool, detail: str
+    session: Session, place: Place, there: Any, free: list[str], blocked: Mapping[str, object], lock: LockReport
 ) -> Iterator[Statement]:
     yield Statement(
         text="{free} of {all} questions can be asked on {target}" + (": " + ", ".join(free) if free else ""),
         values={"free": len(free), "all": len(free) + len(blocked), "target": place.address},
     )
-    if enforced:
+    if isinstance(there, Noun):
+        values = there.model_dump(mode="json", exclude_defaults=True)
+        told = {name: value for name, value in values.items() if isinstance(value, str | int | float)}
+        text = "it answers: " + ", ".join(f"{name.replace('_', ' ')} {{{name}}}" for name in told)
+        yield Statement(text=text, values=told)
+    if lock.enforced:
         yield Statement(
             text="the kernel enforces that nothing else is written: {detail}; changes of mode, owner or times are not covered",
-            values={"detail": detail},
+            values={"detail": lock.detail},
         )
     yield Statement(
         text="the ledger in {folder} is writable; {entries} entries",
