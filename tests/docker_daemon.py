@@ -1,11 +1,12 @@
 """A real Docker daemon of the test's own: its own socket, data and control groups, gone when the test ends.
 
-It needs no registry: its one image, `test/busybox:1`, is made of this machine's busybox. Without a bridge containers have
-no network but `host`, `none` and those of a driver that needs no rules; `bridged=True` asks for a bridge of its own.
+It needs no registry: its one image, `test/busybox:1`, is made of this machine's busybox. There is no default bridge: containers
+have no network but `host`, `none` and those that the test creates, which reach each other and nothing else.
 """
 
 import os
 import signal
+import socket
 import subprocess
 import tarfile
 from collections.abc import Iterator
@@ -111,6 +112,11 @@ def _answers(folder: Path, process: "subprocess.Popen[bytes]") -> bool:
 
     if process.poll() is not None:
         raise AssertionError(f"dockerd ended: {(folder / 'dockerd.log').read_text(errors='replace')[-2_000:]}")
+    try:
+        with socket.socket(socket.AF_UNIX) as line:
+            line.connect(str(folder / "docker.sock"))
+    except OSError:
+        return False
     try:
         client = docker.DockerClient(base_url=f"unix://{folder}/docker.sock", timeout=5)
         try:

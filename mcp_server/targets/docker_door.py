@@ -16,6 +16,7 @@ from typing import Any, NoReturn
 from weakref import finalize
 
 import docker
+import docker.constants
 import requests
 from docker.errors import APIError, DockerException, NotFound, TLSParameterError
 from docker.tls import TLSConfig
@@ -28,6 +29,7 @@ from mcp_server.targets.docker_contexts import Endpoint, not_supported
 
 FIRST_S = 5.0
 """Seconds that a daemon has to answer at all; one that hangs must not cost a whole question."""
+SPOKEN = "1.47"
 MAX_ANSWER = 33_554_432
 _NAME = r"[\w.%:@-][\w.%:@/-]{0,254}"
 _READS = re.compile(
@@ -38,6 +40,24 @@ _READS = re.compile(
 
 class GetOnly(docker.APIClient):
     """The SDK's client that can only read. A request of any other form raises CouldNotLook (`refused`)."""
+
+    @classmethod
+    def connected(cls, url: str, timeout_s: float, tls: TLSConfig | bool) -> "GetOnly":
+        """A client that speaks the daemon's version, or the newest whose answers are known here. Raises what the SDK raises."""
+        seconds: Any = timeout_s  # the stubs know whole seconds only
+        client: Any = cls(url, version=docker.constants.MINIMUM_DOCKER_API_VERSION, timeout=seconds, tls=tls)
+        client.trust_env = False
+        try:
+            theirs = str(client.version(api_version=False)["ApiVersion"])
+            client._version = min(theirs, SPOKEN, key=lambda text: tuple(map(int, text.split("."))))
+        except (KeyError, ValueError, TypeError):
+            client.close()
+            raise DockerException("something answers that is no docker daemon") from None
+        except BaseException:
+            client.close()
+            raise
+        made: GetOnly = client
+        return made
 
     def send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:
         """The one way out of a session, for every verb and helper of the SDK."""
@@ -135,9 +155,7 @@ class DockerDoor:
             started = time.monotonic()
             try:
                 _knock(self.endpoint.url, timeout)
-                seconds: Any = timeout  # the stubs know whole seconds only
-                self._client = GetOnly(self.endpoint.url, version="auto", timeout=seconds, tls=self._tls())
-                self._client.trust_env = False
+                self._client = GetOnly.connected(self.endpoint.url, timeout, self._tls())
                 finalize(self, self._client.close)  # a place is used for one answer and then forgotten
             except Exception as error:
                 failure = self._failure(what, error)
