@@ -5,34 +5,18 @@ most one block of every source is held. Records of one source keep their order, 
 """
 
 from collections.abc import Iterator, Sequence
-from itertools import accumulate, chain, repeat
+from itertools import chain
 from operator import itemgetter
-from typing import NamedTuple
+from typing import Any
 
 from mcp_server.core.source import ByteSource
-from mcp_server.logs.blocks import Block, blocks
-from mcp_server.logs.quick import QuickStamps
-from mcp_server.logs.window import MAX_RECORD, At, Ranges, find_window
+from mcp_server.logs.feeds import Batch, Feed, Held, Merged
+from mcp_server.logs.window import At, Ranges, find_window
+
+__all__ = ["Merged", "merge", "merged_text"]
 
 _BLOCK = 262_144
 _FIRST = -(1 << 100)
-
-
-class Merged(NamedTuple):
-    """One record of one source. Records of one source keep their order.
-
-    `late` says that its stamp is earlier than one before it in its own source: it stands where the source has it.
-    """
-
-    key: int
-    """The moment it is sorted by: its own or, where that is earlier or missing, that of the records before it."""
-    source: int
-    start: int
-    end: int
-    at: int | None
-    data: bytes
-    late: bool = False
-    cut: bool = False
 
 
 def merge(
@@ -58,155 +42,57 @@ def merge(
         if notes is not None:
             notes += found.doubts
         begin = starts[number] if starts else 0
-        feed = _Feed(number, source, at, (since, until), _FIRST if floor is None else floor, notes)
-        feeds.append(feed.rows(found, begin, block))
-    return chain.from_iterable(_slabs(feeds))
+        feed = Feed(number, source, at, (since, until), _FIRST if floor is None else floor, notes)
+        feeds.append(feed.batches(found, begin, block))
+    return chain.from_iterable(_rows(slab) for slab in _slabs(feeds))
 
 
-def _slabs(feeds: list[Iterator[list[Merged]]]) -> Iterator[list[Merged]]:
-    """Records that nothing to come can precede, again and again until all are told."""
-    held: list[list[Merged]] = [[] for _ in feeds]
-    open_feeds = set(range(len(feeds)))
+def merged_text(sources: Sequence[ByteSource], ats: Sequence[At], *, block: int = _BLOCK) -> Iterator[bytes]:
+    """The bytes of all records of all sources by time, in large pieces; records longer than 64 KiB are cut."""
+    feeds = [
+        Feed(number, source, at, (None, None), _FIRST, None).batches(find_window(source, at, None, None), 0, block)
+        for number, (source, at) in enumerate(zip(sources, ats, strict=True))
+    ]
+    return map(_text, _slabs(feeds))
+
+
+def _rows(slab: list[Batch]) -> list[Merged]:
+    rows = list(chain.from_iterable(batch.full() for batch in slab))
+    rows.sort(key=itemgetter(0))
+    return rows
+
+
+def _text(slab: list[Batch]) -> bytes:
+    texts = list(chain.from_iterable(batch.texts for batch in slab))
+    if len(slab) > 1 and (form := slab[0].form):
+        texts.sort(key=itemgetter(slice(0, len(form.mask))))
+    elif len(slab) > 1:
+        keys: list[Any] = list(chain.from_iterable(batch.keys for batch in slab))
+        return b"".join(map(texts.__getitem__, sorted(range(len(keys)), key=keys.__getitem__)))
+    return b"".join(texts)
+
+
+def _slabs(feeds: list[Iterator[Batch]]) -> Iterator[list[Batch]]:
+    """Batches of one form, none empty, whose records nothing to come can precede, again and again until all are told."""
+    held: dict[int, Held] = {}
+    left = set(range(len(feeds)))
     while True:
-        for number in sorted(open_feeds):
-            if not held[number]:
-                held[number] = next(feeds[number], [])
-                if not held[number]:
-                    open_feeds.discard(number)
-        if not open_feeds:
-            break
-        bound = min((held[number][-1].key, number) for number in open_feeds)
-        ready: list[Merged] = []
-        for number in sorted(open_feeds):
-            rows = held[number]
-            # a tie goes to the source named first, which may have more of them in its next block
-            place = _place(rows, bound[0], ties=number <= bound[1])
-            ready += rows[:place]
-            held[number] = rows[place:]
-        ready.sort(key=itemgetter(0))
-        yield ready
-
-
-def _place(rows: list[Merged], bound: int, *, ties: bool) -> int:
-    """How many rows stand before `bound`, or at it where ties count."""
-    low, high = 0, len(rows)
-    while low < high:
-        middle = (low + high) // 2
-        if rows[middle][0] < bound or (ties and rows[middle][0] == bound):
-            low = middle + 1
-        else:
-            high = middle
-    return low
-
-
-class _Feed:
-    """The records of one source as rows, a list for each block."""
-
-    def __init__(
-        self,
-        number: int,
-        source: ByteSource,
-        at: At,
-        window: tuple[int | None, int | None],
-        floor: int,
-        notes: list[str] | None,
-    ) -> None:
-        self._number, self._source, self._stamps, self._notes = number, source, QuickStamps(at), notes
-        self._since, self._until = window
-        self._all = window == (None, None)
-        self._floor = floor
-        self._open: tuple[int, int | None, bytes] | None = None
-        """The last record seen, which may go on in the next block: its start, its moment, its bytes."""
-
-    def rows(self, found: Ranges, start: int, size: int) -> Iterator[list[Merged]]:
-        """Rows from `start` on, whatever is inside the ranges; never an empty list."""
-        for low, high in found.ranges:
-            if high is not None and high <= start:
-                continue
-            reached = max(low, start)
-            for block in blocks(self._source, reached, high, size=size):
-                rows = self._block(block, reached)
-                reached = block.end
-                if rows:
-                    yield rows
-            if rows := self._finish(reached):
-                yield rows
-            if high is not None and reached < high and self._notes is not None:
-                self._notes.append(f"{self._source.name} was truncated while it was read: it ended at byte {reached:,}")
-
-    def _block(self, block: Block, reached: int) -> list[Merged]:
-        text = (
-            block.data[reached - block.start : block.length]
-            if block.goes_on or reached > block.start
-            else block.data[: block.length]
-        )
-        lines = text.splitlines(keepends=True) if b"\r" not in text else _lines(text)
-        begin = max(reached, block.start)
-        rows: list[Merged] = []
-        if block.goes_on and lines:  # the rest of a line that is too long
-            self._more(lines[0])
-            begin += len(lines.pop(0))
-        if not lines:
-            return rows
-        moments = self._stamps.of(lines)
-        ends = list(accumulate(map(len, lines), initial=begin))
-        if None not in moments and self._whole(moments):
-            rows += self._finish(begin)
-            number, last = self._number, len(lines) - 1
-            made = zip(
-                moments, repeat(number), ends, ends[1:], moments, lines[:last], repeat(False), repeat(False), strict=False
-            )
-            rows += map(tuple.__new__, repeat(Merged), made)
-            self._floor = max(self._floor, moments[last - 1] or 0) if last else self._floor
-            self._open = (ends[last], moments[last], lines[last])
-            return rows
-        for line, moment, place in zip(lines, moments, ends, strict=False):
-            if moment is None and self._open is not None:
-                self._more(line)
+        for number in left - held.keys():
+            if batch := next(feeds[number], None):
+                held[number] = Held(batch)
             else:
-                rows += self._finish(place)
-                self._open = (place, moment, line)
-        return rows
-
-    def _whole(self, moments: list[int | None]) -> bool:
-        """All in order, all inside the window."""
-        ordered = moments == sorted(moments)  # type: ignore[type-var]
-        first, last = moments[0] or 0, moments[-1] or 0
-        inside = self._all or ((self._since is None or first >= self._since) and (self._until is None or last <= self._until))
-        before = self._open[1] if self._open else None
-        return ordered and inside and first >= max(self._floor, before if before is not None else self._floor)
-
-    def _more(self, line: bytes) -> None:
-        if self._open is None:
-            return
-        start, moment, data = self._open
-        if len(data) <= MAX_RECORD:
-            self._open = (start, moment, data + line[: MAX_RECORD + 1])
-
-    def _finish(self, end: int) -> list[Merged]:
-        """The record that was open, now that its end is known."""
-        if self._open is None:
-            return []
-        start, moment, data = self._open
-        self._open = None
-        inside = self._all or (
-            moment is not None
-            and (self._since is None or moment >= self._since)
-            and (self._until is None or moment <= self._until)
-        )
-        if not inside:
-            return []
-        late = moment is not None and moment < self._floor
-        self._floor = max(self._floor, moment) if moment is not None else self._floor
-        cut = end - start > MAX_RECORD
-        return [Merged(self._floor, self._number, start, end, moment, data[:MAX_RECORD] if cut else data, late, cut)]
-
-
-def _lines(text: bytes) -> list[bytes]:
-    """Lines with their ends; a lone carriage return ends none."""
-    lines = [line + b"\n" for line in text.split(b"\n")]
-    if text.endswith(b"\n"):
-        lines.pop()
-    else:
-        lines[-1] = lines[-1][:-1]
-    return lines
+                left.discard(number)
+        if not held:
+            break
+        if len({batch.form for batch in held.values()}) > 1:
+            held = {number: batch.plain() for number, batch in held.items()}
+        bound, first = min((batch.last, number) for number, batch in held.items())
+        slab = []
+        for number in sorted(held):
+            # a tie goes to the source named first, which may have more of them in its next batch
+            part = held[number].upto(bound, ties=number <= first)
+            if part.keys:
+                slab.append(part)
+            if held[number].told():
+                del held[number]
+        yield slab

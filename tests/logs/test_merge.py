@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mcp_server.core.source import Opened, in_memory
-from mcp_server.logs.merge import Merged, merge
+from mcp_server.logs.merge import Merged, merge, merged_text
 from mcp_server.logs.quick import QuickStamps
 from mcp_server.logs.time import stamp_of
 from mcp_server.logs.window import nanoseconds
@@ -57,6 +57,43 @@ def test_every_line_is_told_once_in_the_order_of_its_source(
     keys = [(row.key, row.source) for row in found]
     assert keys == sorted(keys)
     assert found == merged(*logs)
+
+
+def plain(rnd: random.Random, count: int, form: str) -> bytes:
+    """A log in order, but for a rare line."""
+    second, parts = rnd.randint(0, 1_000), list[bytes]()
+    for number in range(count):
+        second += rnd.randint(0, 2)
+        clock = f"10:{second // 60 % 60:02d}:{second % 60:02d}"
+        parts.append((form.format(clock, rnd.randint(0, 999)) + f" line {number}\n").encode())
+        if rnd.random() < 0.01:
+            parts.append(
+                rnd.choice([b"  at frame\n", b"\n", stamped(5), b"2026-11-20T99:00:00.000Z x\n", b"x" * 70_000 + b"\n"])
+            )
+    return b"".join(parts)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.integers(0, 10_000), st.integers(1, 4), st.sampled_from([1, 30, 200]), st.sampled_from([50, 700, 4_000]),
+    st.sampled_from([
+        ("2026-11-20T{}.{:03d}Z",), ("2026-11-20T{}.{:03d}Z", "2026-11-20 {},{:03d}"), ("2026-11-20 {} {}", "Nov 20 {} {}"),
+    ]),
+)  # fmt: skip
+def test_text_is_merged_as_records_are(seed: int, many: int, count: int, block: int, forms: tuple[str, ...]) -> None:
+    rnd = random.Random(seed)
+    logs = [plain(rnd, count, rnd.choice(forms)) for _ in range(many)]
+    sources = [in_memory(str(n), data) for n, data in enumerate(logs)]
+    rows = merged(*logs, block=block)
+    assert b"".join(merged_text(sources, [at] * many, block=block)) == b"".join(row.data for row in rows)
+    for number, data in enumerate(logs):
+        own = [row for row in rows if row.source == number]
+        assert [(row.start, row.end) for row in own] == list(
+            zip([0, *(row.end for row in own)], [row.end for row in own], strict=False)
+        )
+        assert own[-1].end == len(data) and all(row.cut or row.data == data[row.start : row.end] for row in own)
+    keys = [(row.key, row.source) for row in rows]
+    assert keys == sorted(keys)
 
 
 @settings(max_examples=40, deadline=None)

@@ -1,0 +1,251 @@
+"""The records of one log as batches, one or a few for each block, ready to be merged with those of other logs."""
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import accumulate, repeat
+from typing import Any, NamedTuple
+
+from mcp_server.core.source import ByteSource
+from mcp_server.logs.blocks import Block, blocks
+from mcp_server.logs.columns import Columns, Form
+from mcp_server.logs.quick import QuickStamps
+from mcp_server.logs.window import MAX_RECORD, At, Ranges
+
+
+class Merged(NamedTuple):
+    """One record of one source. Records of one source keep their order.
+
+    `late` says that its stamp is earlier than one before it in its own source: it stands where the source has it.
+    """
+
+    key: int
+    """The moment it is sorted by: its own or, where that is earlier or missing, that of the records before it."""
+    source: int
+    start: int
+    end: int
+    at: int | None
+    data: bytes
+    late: bool = False
+    cut: bool = False
+
+
+@dataclass(slots=True)
+class Batch:
+    """Records of one source in order. `keys` of batches of the same form can be compared: moments, where there is no form.
+
+    `rows` tells the records from a place to another in full, which costs more than their text.
+    """
+
+    form: Form | None
+    keys: list[int] | list[bytes]
+    texts: list[bytes]
+    rows: Callable[[int, int], list[Merged]]
+    first: int = 0
+    """The place of the first of `keys` and `texts` in `rows`."""
+
+    def full(self) -> list[Merged]:
+        """The records in full."""
+        return self.rows(self.first, self.first + len(self.keys))
+
+
+def batch_of(rows: list[Merged]) -> Batch:
+    """Records in full as a batch by their moments."""
+    return Batch(None, [row.key for row in rows], [row.data for row in rows], lambda start, end: rows[start:end])
+
+
+class Held:
+    """A batch of which a part was told."""
+
+    def __init__(self, batch: Batch) -> None:
+        self._batch, self._place = batch, 0
+        self.form, self.last = batch.form, batch.keys[-1]
+
+    def upto(self, bound: Any, *, ties: bool) -> Batch:
+        """What stands before `bound`, or at it where ties count; it is told then."""
+        batch, start = self._batch, self._place
+        self._place = (bisect_right if ties else bisect_left)(batch.keys, bound, start)
+        keys, texts = batch.keys[start : self._place], batch.texts[start : self._place]
+        return Batch(batch.form, keys, texts, batch.rows, batch.first + start)
+
+    def told(self) -> bool:
+        """Whether nothing is left."""
+        return self._place == len(self._batch.keys)
+
+    def plain(self) -> "Held":
+        """What is left, by its moments."""
+        return self if self.form is None else Held(batch_of(self._batch.rows(self._place, len(self._batch.keys))))
+
+
+class Feed:
+    """The records of one source, a block at a time, in bounded memory. `floor`: no key is earlier."""
+
+    def __init__(
+        self,
+        number: int,
+        source: ByteSource,
+        at: At,
+        window: tuple[int | None, int | None],
+        floor: int,
+        notes: list[str] | None,
+    ) -> None:
+        self._number, self._source, self._notes = number, source, notes
+        self._stamps, self._columns = QuickStamps(at), Columns(at)
+        self._since, self._until = window
+        self._all = window == (None, None)
+        self._floor = floor
+        self._open: tuple[int, int | None, bytes] | None = None
+        """The last record seen, which may go on in the next block: its start, its moment, its bytes."""
+        self._read: list[int | None] = []
+        """The moments of the lines looked at last, where they were read."""
+
+    def batches(self, found: Ranges, start: int, size: int) -> Iterator[Batch]:
+        """Everything from `start` on that is inside the ranges; never an empty batch."""
+        for low, high in found.ranges:
+            if high is not None and high <= start:
+                continue
+            reached = max(low, start)
+            for block in blocks(self._source, reached, high, size=size):
+                yield from (batch for batch in self._block(block, reached) if batch.keys)
+                reached = block.end
+            if (batch := self._last(reached)).keys:
+                yield batch
+            if high is not None and reached < high and self._notes is not None:
+                self._notes.append(f"{self._source.name} was truncated while it was read: it ended at byte {reached:,}")
+
+    def _block(self, block: Block, reached: int) -> Iterator[Batch]:
+        whole = not block.goes_on and reached <= block.start
+        text = block.data[: block.length] if whole else block.data[reached - block.start : block.length]
+        lines = text.splitlines(keepends=True) if b"\r" not in text else _lines(text)
+        begin = max(reached, block.start)
+        if block.goes_on and lines:  # the rest of a line that is too long
+            self._more(lines[0])
+            begin += len(lines.pop(0))
+        if not lines:
+            return
+        before, found, self._read = self._open, None, []
+        if _long(text):
+            pass
+        elif before and _lone(before, begin):  # nothing belongs to it, if this block begins with a record
+            lines, begin = [before[2], *lines], before[0]
+            found = self._in_order(lines, begin, self._floor)
+            if found is None:
+                begin += len(lines.pop(0))
+        else:
+            found = self._in_order(lines, begin, self._floor if before is None else max(self._floor, before[1] or self._floor))
+            if found and before:
+                yield batch_of(self._finish(begin))
+        if found is None:
+            yield batch_of(self._one_by_one(lines, begin))
+            return
+        batch, self._floor = found
+        self._open = (block.end - len(lines[-1]), self._floor, lines[-1])
+        batch.keys, batch.texts = batch.keys[:-1], lines[:-1]
+        yield batch
+
+    def _last(self, end: int) -> Batch:
+        """What was open at the end of a range."""
+        if self._open and self._open[1] is not None and _lone(self._open, end):
+            found = self._in_order([self._open[2]], self._open[0], self._floor)
+            if found:
+                self._open = None
+                return found[0]
+        return batch_of(self._finish(end))
+
+    def _in_order(self, lines: list[bytes], begin: int, floor: int) -> tuple[Batch, int] | None:
+        """Lines that are a record each, in order and inside the window; and the last moment."""
+        form: Form | None = None
+        moments: list[int | None] = []
+        if found := self._columns.keys(lines):
+            form, keys, first, last = found
+        else:
+            moments = self._read = self._stamps.of(lines)
+            if None in moments or moments != sorted(moments):  # type: ignore[type-var]
+                return None
+            keys, first, last = moments, moments[0], moments[-1]  # type: ignore[assignment]
+        inside = self._all or ((self._since is None or first >= self._since) and (self._until is None or last <= self._until))
+        if not inside or first < floor:
+            return None
+        rows = _Lines(self._number, begin, lines, self._stamps, None if form else moments).rows
+        return Batch(form, keys, lines, rows), last
+
+    def _one_by_one(self, lines: list[bytes], begin: int) -> list[Merged]:
+        """Records of any kind."""
+        rows: list[Merged] = []
+        places = accumulate(map(len, lines), initial=begin)
+        moments = self._read[-len(lines) :] or self._stamps.of(lines)
+        for line, moment, place in zip(lines, moments, places, strict=False):
+            if moment is None and self._open is not None:
+                self._more(line)
+            else:
+                rows += self._finish(place)
+                self._open = (place, moment, line)
+        return rows
+
+    def _more(self, line: bytes) -> None:
+        if self._open is None:
+            return
+        start, moment, data = self._open
+        if len(data) <= MAX_RECORD:
+            self._open = (start, moment, data + line[: MAX_RECORD + 1])
+
+    def _finish(self, end: int) -> list[Merged]:
+        """The record that was open, now that its end is known."""
+        if self._open is None:
+            return []
+        start, moment, data = self._open
+        self._open = None
+        inside = self._all or (
+            moment is not None
+            and (self._since is None or moment >= self._since)
+            and (self._until is None or moment <= self._until)
+        )
+        if not inside:
+            return []
+        late = moment is not None and moment < self._floor
+        self._floor = max(self._floor, moment) if moment is not None else self._floor
+        cut = end - start > MAX_RECORD
+        return [Merged(self._floor, self._number, start, end, moment, data[:MAX_RECORD] if cut else data, late, cut)]
+
+
+class _Lines:
+    """Lines in order, each a record; told in full when somebody asks."""
+
+    def __init__(
+        self, number: int, begin: int, lines: list[bytes], stamps: QuickStamps, moments: list[int | None] | None
+    ) -> None:
+        self._number, self._begin, self._lines, self._stamps, self._moments = number, begin, lines, stamps, moments
+        self._rows: list[Merged] = []
+
+    def rows(self, start: int, end: int) -> list[Merged]:
+        """The records from one place to another."""
+        if not self._rows:
+            moments = self._moments or self._stamps.of(self._lines)
+            ends = list(accumulate(map(len, self._lines), initial=self._begin))
+            made = zip(
+                moments, repeat(self._number), ends, ends[1:], moments, self._lines, repeat(False), repeat(False), strict=False
+            )
+            self._rows = list(map(tuple.__new__, repeat(Merged), made))
+        return self._rows[start:end]
+
+
+def _lone(record: tuple[int, int | None, bytes], end: int) -> bool:
+    """Whether a record that ends there is one line, and all of it is at hand."""
+    start, _, data = record
+    return len(data) == end - start <= MAX_RECORD and b"\n" not in data[:-1]
+
+
+def _long(text: bytes) -> bool:
+    """Whether a line may be longer than a record: such a one fills a window of half the length."""
+    half = MAX_RECORD // 2
+    return any(text.find(b"\n", place, place + half) < 0 for place in range(0, len(text) - half + 1, half))
+
+
+def _lines(text: bytes) -> list[bytes]:
+    """Lines with their ends; a lone carriage return ends none."""
+    lines = [line + b"\n" for line in text.split(b"\n")]
+    if text.endswith(b"\n"):
+        lines.pop()
+    else:
+        lines[-1] = lines[-1][:-1]
+    return lines

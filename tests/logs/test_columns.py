@@ -1,0 +1,92 @@
+import random
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mcp_server.logs.columns import Columns, _written
+from mcp_server.logs.stamps import StampReader
+from mcp_server.logs.window import At, nanoseconds
+
+FORMS = [
+    "%Y-%m-%dT%H:%M:%S.{ms:03d}Z INFO {n}", "%Y-%m-%d %H:%M:%S,{ms:03d} INFO {n}", "[%Y-%m-%d %H:%M:%S] {n}",
+    "%Y/%m/%d %H:%M:%S {n}",
+    "%Y-%m-%dT%H:%M:%S.{ms:03d}123+02:00 {n}", "%Y%m%d %H:%M:%S.{ms:03d} {n}", "%Y-%m-%d %H:%M:%S +0000 x {n}",
+]  # fmt: skip
+
+
+def clock(zone: str = "UTC") -> At:
+    reader = StampReader(zone=ZoneInfo(zone), reference=datetime.fromisoformat("2026-12-01T00:00:00+00:00"))
+
+    def at(line: bytes) -> int | None:
+        found = reader.at(line)
+        return None if found is None else nanoseconds(found)
+
+    return at
+
+
+def lines(form: str, begin: str, count: int, step: float) -> list[bytes]:
+    first = datetime.fromisoformat(begin)
+    moments = [first + timedelta(seconds=step * number) for number in range(count)]
+    return [(m.strftime(form).format(ms=m.microsecond // 1_000, n=n) + "\n").encode() for n, m in enumerate(moments)]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_what_is_in_order_is_taken_as_it_stands(form: str) -> None:
+    at, some = clock(), lines(form, "2026-11-19T22:00:00", 400, 61.25)
+    found = Columns(at).keys(some)
+    assert found is not None
+    shape, keys, first, last = found
+    assert (first, last) == (at(some[0]), at(some[-1]))
+    assert [_written(key) + shape.shift for key in keys] == [at(line) for line in some]
+
+
+_ODD = st.sampled_from([
+    b"  at frame\n", b"", b"2026-11-20T10:00:61.000Z INFO x\n", b"2026-11-20 10:00:01,000 +0300 x\n",
+    b"2026-11-20 25:00:01,000 INFO x\n",
+    b"2026-11-20T10:00:01.000+03:00 x\n", b"2026-11-31 10:00:01,000 INFO x\n", b"2026-11-20 10:00:01,0005 INFO x\n",
+    b"2026-11-20 10:00:01,000 UTC x\n", b"2026-11-20 10:00:01,000 EST x\n", b"2026-11-20T10:70:01.000Z INFO\n", b"\xff\xfe\n",
+    b"2026-11-20T10:00:01.000Z:x\n", b"9999-12-31T23:59:59.999Z INFO x\n", b"0000-11-20T10:00:01.000Z INFO x\n",
+])  # fmt: skip
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.sampled_from(FORMS), st.sampled_from(["UTC", "Europe/Berlin", "America/New_York"]),
+    st.sampled_from(["2026-10-25T00:30:00", "2026-03-29T00:30:00", "2026-11-01T00:10:00", "2026-11-20T23:50:00"]),
+    st.sampled_from([0.0, 0.25, 59.0, 1_900.0, 90_000.0]), st.lists(st.tuples(st.integers(0, 30), _ODD), max_size=2),
+    st.integers(0, 9),
+)  # fmt: skip
+def test_what_is_taken_is_what_each_line_says(
+    form: str, zone: str, begin: str, step: float, odd: list[tuple[int, bytes]], seed: int
+) -> None:
+    at, some = clock(zone), lines(form, begin, 30, step)
+    for place, line in odd:
+        some.insert(place, line)
+    if seed == 0:
+        random.Random(step).shuffle(some)
+    columns = Columns(at)
+    for stretch in (some[:10], some[10:], some):
+        found = columns.keys(stretch) if stretch else None
+        if found is None:
+            continue
+        shape, keys, first, last = found
+        moments = [at(line) for line in stretch]
+        assert moments == [_written(key) + shape.shift for key in keys] == sorted(moments)  # type: ignore[type-var]
+        assert (first, last) == (moments[0], moments[-1])
+
+
+def test_a_log_that_is_never_in_order_is_soon_left_alone() -> None:
+    asked: list[bytes] = []
+    plain = clock()
+
+    def at(line: bytes) -> int | None:
+        asked.append(line)
+        return plain(line)
+
+    columns, some = Columns(at), lines(FORMS[0], "2026-11-20T10:00:00", 20, 1.0)
+    for _ in range(50):
+        assert columns.keys(some[::-1]) is None
+    assert len(asked) < 20 and columns.keys(some) is None
