@@ -10,11 +10,12 @@ from mcp_server.core.clock import stamp
 from mcp_server.core.declare import ChangeSource, Scope
 from mcp_server.core.edits import Edit, change_of, edits
 from mcp_server.core.errors import CouldNotLook
-from mcp_server.core.journal import entries_of, reach
+from mcp_server.core.journal import Journal
 from mcp_server.core.outcome import Statement, Value
 from mcp_server.core.reader import Reader
+from mcp_server.core.recurring import nearest
 from mcp_server.core.systemd import moment
-from mcp_server.core.unit_events import FIELDS, MATCHES, Happening, by_unit, happenings, nearest, silent
+from mcp_server.core.unit_events import FIELDS, MATCHES, Happening, by_unit, happenings, silent
 
 CHANGE_SOURCE = ChangeSource(
     question="Which systemd units were started, stopped, restarted or failed, or had their files edited; which timers fired?",
@@ -50,8 +51,7 @@ def collect(reader: Reader, window: Window, scope: Scope) -> Iterator[Change]:
     found: list[Happening] = []
     told: list[str] = []
     with reader.part("journal"):
-        reach(reader, window, scope.journal)
-        seen = entries_of(reader, window, scope.journal, MATCHES, fields=FIELDS, what="unit events")
+        seen = Journal(reader, window, scope.journal).entries(MATCHES, fields=FIELDS, what="unit events")
         found, told = happenings(seen.value.entries, scope.onset), [seen.evidence]
     known = by_unit(found)
     states = [item for item in _states(shown, window) if not _heard(item, known)]
@@ -108,7 +108,7 @@ def _states(shown: Mapping[str, Mapping[str, str]], window: Window) -> Iterator[
             fired = moment(unit.get("LastTriggerUSec", ""))
             if fired and window.since <= fired <= window.until:
                 for job in unit.get("Triggers", "").split()[:1]:
-                    yield Happening(job, "run", fired, unit["LastTriggerUSec"], why="timer")
+                    yield Happening(unit=job, kind="run", at=fired, stamp=unit["LastTriggerUSec"], why="timer")
             continue
         if silent(name):
             continue
@@ -120,7 +120,8 @@ def _states(shown: Mapping[str, Mapping[str, str]], window: Window) -> Iterator[
                 kind = "run"
         if at and window.since <= at <= window.until:
             why = unit.get("Result", "") if kind == "fail" else ""
-            yield Happening(name, kind, at, stamp(at), why=why, status=unit.get("ExecMainStatus", "") if why else "")
+            status = unit.get("ExecMainStatus", "") if why else ""
+            yield Happening(unit=name, kind=kind, at=at, stamp=stamp(at), why=why, status=status)
 
 
 def _heard(item: Happening, known: Mapping[str, Sequence[datetime]]) -> bool:
@@ -141,9 +142,7 @@ def _change(item: Happening, shown: Mapping[str, Mapping[str, str]], evidence: I
         told.append((", started by {by}", {"by": triggered[0]}))
     if item.units:
         told.append((" ({units} units of that kind)", {"units": len(item.units)}))
-    if item.count > 1 and item.first and item.last:
-        row: dict[str, Value] = {"count": item.count, "first": stamp(item.first), "last": stamp(item.last)}
-        told.append((", {count} times between {first} and {last}", row))
+    told.append(item.again(""))
     clues = () if reloads else tuple(f"unit:{name}" for name in (item.units or (item.unit,))[:CLUES])
     classes: tuple[ChangeClass, ...] = ("configuration",) if reloads else ("runtime",)
     text, values = "".join(text for text, _ in told), {key: value for _, found in told for key, value in found.items()}

@@ -48,6 +48,7 @@ class ReadJournal(Call[JournalSeen]):
     grep: str | None = None
     fields: tuple[str, ...] = ("MESSAGE",)
     limit: int = Field(MOST, ge=1, le=100_000)
+    hints: bool = Field(True, description="ask journalctl first what it does not show; no need to ask that twice")
 
     def title(self) -> str:
         return f"journal in {self.folder}" if self.folder else "journal"

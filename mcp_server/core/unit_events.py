@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from mcp_server.core.journal_calls import JournalEntry
+from mcp_server.core.recurring import SINGLE, Times, folded, one
 
 STARTED, STOPPED = "39f53479d3a045ac8e11786248231fbf", "9d1aaa27d60140bd96365438aad20286"
 RELOADED, RESTARTING = "7b05ebc668384222baa8881179cfda54", "5eb03494b6584870a536b337290809b3"
@@ -23,26 +24,19 @@ MATCHES = (
 FIELDS = ("MESSAGE", "MESSAGE_ID", "UNIT", "JOB_TYPE", "JOB_RESULT", "UNIT_RESULT", "EXIT_CODE", "EXIT_STATUS")
 EPISODE = timedelta(minutes=10)
 """Failures of one unit no further apart than this are one trouble."""
-SINGLE = 3
-"""So many happenings of one kind and unit are told one by one."""
 _SILENT = re.compile(r".*\.(?:target|slice|scope|device)|(?:user|user-runtime-dir)@.*")
 _MADE = re.compile(r"run-[pru]?[0-9a-f-]{2,}\.service|[0-9a-f]{32,}.*\.(?:service|timer)")
 _RELOADS = re.compile(r"Reloading\.|Reloading requested|Reexecut")
 
 
-@dataclass(frozen=True)
-class Happening:
+@dataclass(frozen=True, kw_only=True)
+class Happening(Times):
     """Something that happened to a unit, or the same to it several times. `why` is systemd's word, `status` the exit's."""
 
     unit: str
     kind: str
-    at: datetime
-    stamp: str = ""
     why: str = ""
     status: str = ""
-    count: int = 1
-    first: datetime | None = None
-    last: datetime | None = None
     units: tuple[str, ...] = ()
 
 
@@ -65,7 +59,7 @@ def happenings(entries: Iterable[JournalEntry], onset: datetime | None = None) -
         name = entry.get("UNIT")
         if not name:
             if _RELOADS.match(entry.get("MESSAGE")):
-                reloads.append(Happening("systemd", "daemon-reload", entry.at, entry.stamp))
+                reloads.append(Happening(unit="systemd", kind="daemon-reload", at=entry.at, stamp=entry.stamp))
         elif not silent(name):
             _take(units.setdefault(name, _Unit()), name, entry)
     found = _folded(reloads, onset)
@@ -77,7 +71,7 @@ def happenings(entries: Iterable[JournalEntry], onset: datetime | None = None) -
 
 
 def _take(state: _Unit, name: str, entry: JournalEntry) -> None:
-    kind, happened = entry.get("MESSAGE_ID"), Happening(name, "", entry.at, entry.stamp)
+    kind, happened = entry.get("MESSAGE_ID"), Happening(unit=name, kind="", at=entry.at, stamp=entry.stamp)
     if kind == RESTARTING:
         state.again = True
     elif kind == EXITED:
@@ -120,7 +114,7 @@ def _folded(found: Sequence[Happening], onset: datetime | None) -> list[Happenin
         if kind == "fail":
             told += _episodes(items, onset)
         else:
-            told += items if len(items) <= SINGLE else [_one(items, onset)]
+            told += folded(items, onset)
     return told
 
 
@@ -138,14 +132,7 @@ def _episodes(items: Sequence[Happening], onset: datetime | None) -> list[Happen
         )
         for row in rows
     ]  # fmt: skip
-    return told if len(told) <= SINGLE else [_one(told, onset)]
-
-
-def _one(items: Sequence[Happening], onset: datetime | None) -> Happening:
-    before = [item for item in items if onset is None or item.at <= onset]
-    stands = before[-1] if before else items[0]
-    first, last = min(item.first or item.at for item in items), max(item.last or item.at for item in items)
-    return replace(stands, count=sum(item.count for item in items), first=first, last=last)
+    return folded(told, onset)
 
 
 def silent(name: str) -> bool:
@@ -173,19 +160,8 @@ def _families(found: Sequence[Happening], onset: datetime | None) -> list[Happen
             told += items
         else:
             items.sort(key=lambda item: item.at)
-            told.append(replace(_one(items, onset), unit=name, units=names))
+            told.append(replace(one(items, onset), unit=name, units=names))
     return told
-
-
-def nearest(found: Iterable[Happening], onset: datetime | None, most: int) -> tuple[list[Happening], list[Happening]]:
-    """The last `most` before the onset (of those after it the earliest), and the rest; each in order of time."""
-
-    def place(item: Happening) -> tuple[bool, float]:
-        late = onset is not None and item.at > onset
-        return late, item.at.timestamp() if late else -item.at.timestamp()
-
-    ranked = sorted(found, key=place)
-    return tuple(sorted(part, key=lambda item: item.at) for part in (ranked[:most], ranked[most:]))  # type: ignore[return-value]
 
 
 def by_unit(found: Iterable[Happening]) -> Mapping[str, list[datetime]]:

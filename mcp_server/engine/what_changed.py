@@ -35,6 +35,8 @@ CHECKOUT_BEFORE, CHECKOUT_AFTER = timedelta(seconds=60), timedelta(seconds=2)
 AHEAD = timedelta(seconds=60)
 ENDPOINTS = 10
 """Declared services whose address is asked when none is named."""
+SAME_BOOT = timedelta(seconds=120)
+"""The time of a boot is counted back from now by some, and a clock may have been set since."""
 
 
 @dataclass(frozen=True)
@@ -158,26 +160,44 @@ def _together(parts: Iterable[Coverage]) -> Coverage:
 
 
 def merge(changes: Iterable[Change]) -> list[Change]:
-    """Without doubles: a file written by the checkout of a commit is that commit, which then cites both."""
+    """Without doubles: what two sources saw of one thing is told once, by the one that knows more, which then cites both.
+
+    A file written by the checkout of a commit is that commit; one that a source of its own kind knows is that source's; a
+    boot is one boot whoever saw it.
+    """
     unique = {(item.source, item.kind, item.component, item.reference, item.at): item for item in changes}
     known = list(unique.values())
     by_clue: dict[str, list[int]] = {}
+    boots: list[int] = []
     for index, change in enumerate(known):
-        for clue in change.clues if change.source == "git" else ():
-            by_clue.setdefault(clue, []).append(index)
+        for clue in change.clues if change.source != "files" else ():
+            if clue.startswith("path:"):
+                by_clue.setdefault(clue, []).append(index)
+        if change.kind == "boot":
+            boots.append(index)
+    boots.sort(key=lambda index: (known[index].source == "processes", index))  # it knows the last one only, and nothing of it
     folded: set[int] = set()
     for index, change in enumerate(known):
-        if change.source == "files":
-            for home in by_clue.get(f"path:{change.component}", ()):
-                commit = known[home]
-                if commit.at - CHECKOUT_BEFORE <= change.at <= commit.at + CHECKOUT_AFTER:
-                    summary = commit.summary
-                    cited = tuple(dict.fromkeys((*summary.evidence, *change.summary.evidence)))
-                    # its clues are not taken over: a file names every port it holds, the commit's lines those that changed
-                    known[home] = commit.model_copy(update={"summary": summary.model_copy(update={"evidence": cited})})
-                    folded.add(index)
-                    break
+        homes: Iterable[int] = by_clue.get(f"path:{change.component}", ()) if change.source == "files" else ()
+        if change.kind == "boot":
+            homes = boots[: boots.index(index)]
+        for home in homes:
+            if home not in folded and _same_thing(change, known[home]):
+                summary = known[home].summary
+                cited = tuple(dict.fromkeys((*summary.evidence, *change.summary.evidence)))
+                # its clues are not taken over: a file names every port it holds, the commit's lines those that changed
+                known[home] = known[home].model_copy(update={"summary": summary.model_copy(update={"evidence": cited})})
+                folded.add(index)
+                break
     return [change for index, change in enumerate(known) if index not in folded]
+
+
+def _same_thing(change: Change, other: Change) -> bool:
+    if change.kind == "boot":
+        return abs(other.at - change.at) <= SAME_BOOT
+    if other.source == "git":
+        return other.at - CHECKOUT_BEFORE <= change.at <= other.at + CHECKOUT_AFTER
+    return other.at == change.at
 
 
 def bursts(changes: Iterable[Change]) -> list[Change]:

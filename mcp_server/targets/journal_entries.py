@@ -26,11 +26,12 @@ def look(call: Any, limits: Limits, policy: ReadSettings) -> JournalSeen:
     bounds = Limits(limits.timeout_s, max(limits.max_bytes, MAX_BYTES), limits.cancel)
     place = (f"--directory={call.folder}",) if call.folder else ()
     # with -o json it keeps to itself that journals are missing or may not be read; asked for nothing it says so
-    hints = command.look(Command(argv=("journalctl", "-n", "0", "--no-pager", *place)), bounds, policy)
+    ask = Command(argv=("journalctl", "-n", "0", "--no-pager", *place))
+    hints = command.look(ask, bounds, policy).err if call.hints else ""
     done = command.look(Command(argv=(*_argv(call), *place, *_matches(call))), bounds, policy)
     # a search that finds nothing ends with 1
     code = 0 if call.grep and done.exit == 1 and not done.err.strip() else done.exit
-    doubts = list(doubts_of(call.title(), f"{hints.err}\n{done.err}", code, bool(done.out)))
+    doubts = list(doubts_of(call.title(), f"{hints}\n{done.err}", code, bool(done.out)))
     if doubts and not done.out:
         raise doubts[0]
     return _seen(call, done.out, done.cut, doubts)

@@ -4,7 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 from mcp_server.core import unit_events as units
 from mcp_server.core.journal_calls import JournalEntry
-from mcp_server.core.unit_events import Happening, family, happenings, nearest
+from mcp_server.core.recurring import nearest
+from mcp_server.core.unit_events import Happening, family, happenings
 
 START = datetime(2026, 11, 20, 10, tzinfo=UTC)
 
@@ -98,7 +99,7 @@ def test_families() -> None:
 
 
 def test_the_nearest_before_the_onset_come_first() -> None:
-    row = [Happening(f"{i}.service", "run", START + timedelta(seconds=i)) for i in range(10)]
+    row = [Happening(unit=f"{i}.service", kind="run", at=START + timedelta(seconds=i)) for i in range(10)]
     near, rest = nearest(row, START + timedelta(seconds=5), 4)
     assert [item.unit[0] for item in near] == ["2", "3", "4", "5"]
     assert len(rest) == 6

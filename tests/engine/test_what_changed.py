@@ -112,6 +112,23 @@ def test_a_file_written_by_a_checkout_is_its_commit_and_a_later_edit_is_not() ->
     assert kept == by_hand
 
 
+def test_a_file_that_a_source_of_its_own_kind_knows_is_told_once() -> None:
+    edit = change("systemd", -60, path="shop.service", clues=("path:/etc/systemd/system/shop.service", "unit:shop.service"))
+    seen = change("files", -60, path="/etc/systemd/system/shop.service", evidence=("E2",))
+    later = change("files", -50, path="/etc/systemd/system/shop.service", evidence=("E2",))
+    folded, kept = merge([seen, later, edit])[::-1]
+    assert (folded.source, folded.summary.evidence) == ("systemd", ("E1", "E2"))
+    assert kept == later
+
+
+def test_one_boot_is_one_change_whoever_saw_it() -> None:
+    seen = change("processes", -100, kind="boot", path="web1", evidence=("E2",))
+    noted = change("boots", -101, kind="boot", path="host")
+    earlier = change("boots", -900, kind="boot", path="host")
+    told = merge([seen, noted, earlier])
+    assert [(item.source, item.summary.evidence) for item in told] == [("boots", ("E1", "E2")), ("boots", ("E1",))]
+
+
 def test_a_long_row_is_told_as_one_and_loses_no_clue() -> None:
     row = [change("packages", -100 + i, kind="upgrade", path=f"p{i}", clues=(f"package:p{i}",)) for i in range(BURST)]
     alone = change("packages", -10, kind="upgrade", path="late")
