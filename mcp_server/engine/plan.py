@@ -1,12 +1,11 @@
 """Planning: a request and the facts as they are become a Plan. It looks, works out, and changes nothing.
 
 Made by the server, to be shown, and by the executor, to be carried out: from the same request, files, settings and facts
-the same digest comes out. Whatever is only shown (`Shown`) is worked out elsewhere and handed in.
+the same digest comes out. What is only shown beside (blast radius, recent changes) is worked out in `incident/prospect.py`.
 """
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -36,21 +35,12 @@ from mcp_server.engine.taking_back import TAKE_BACK, taking_back
 _PROTECTIONS = ("dev", "staging", "production")
 
 
-@dataclass(frozen=True)
-class Shown:
-    """What is shown beside a plan and is not in its digest."""
-
-    blast: tuple[Statement, ...] = ()
-    changes: tuple[Statement, ...] = ()
-
-
-def make_plan(session: Session, gate: Gate | None, request: Request, asking: Asking, shown: Shown | None = None) -> Plan:
+def make_plan(session: Session, gate: Gate | None, request: Request, asking: Asking) -> Plan:
     """The plan for a request. `gate` is None where nothing was ever approved here.
 
     Raises BadInput for a request that cannot be (unknown names, a kind that cannot do it, a protected target),
     NotApplicable where there is nothing to act on, CouldNotLook where a state cannot be seen: what is not seen is not changed.
     """
-    shown = shown or Shown()
     settings = session.settings
     local = reader_of(session, "local", asking, ())
     environment = environment_of(settings, request.environment, local)
@@ -93,8 +83,8 @@ def make_plan(session: Session, gate: Gate | None, request: Request, asking: Ask
             _monitoring(facts[-1] if asked[-1].diagnostic == verification.diagnostic else _of(facts, verification)),
             _communication(operation, environment, request),
         ),
-        requirement=needed, made=now(), coverage=_coverage(outcomes, reader), blast=shown.blast, changes=shown.changes,
-        waiting=Statement(text=operation.waiting) if operation.waiting else None,
+        requirement=needed, made=now(), coverage=_coverage(outcomes, reader),
+        waiting=Statement(text="{cost}", values={"cost": operation.waiting}) if operation.waiting else None,
     )  # fmt: skip
 
 

@@ -23,9 +23,10 @@ def _entry(tool: Tool) -> dict[str, Any]:
         "name": tool.name, "title": tool.name.replace("_", " ").capitalize(), "description": tool.summary,
         "inputSchema": compact(tool.schema()),
         "annotations": {
-            "readOnlyHint": True, "destructiveHint": False, "idempotentHint": tool.group != "incident", "openWorldHint": False,
+            "readOnlyHint": not tool.writes, "destructiveHint": tool.writes, "openWorldHint": False,
+            "idempotentHint": tool.group not in ("incident", "change"),
         },
-    }  # fmt: skip
+    } | ({"_meta": {"anthropic/requiresUserInteraction": True}} if tool.writes else {})  # fmt: skip
 
 
 def compact(schema: Any) -> Any:

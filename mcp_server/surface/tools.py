@@ -42,6 +42,8 @@ class Tool:
     examples: tuple[Mapping[str, Any], ...]
     script: bool
     unit: DiagnosticUnit | VerbUnit
+    writes: bool = False
+    """Not read-only: it has the executor carry out a plan."""
 
 
 class Inventory(Mapping[str, Tool]):
@@ -112,4 +114,5 @@ def _verb(unit: VerbUnit) -> Tool:
     return Tool(
         name=unit.name, summary=unit.spec.summary, group=unit.spec.group, listed=True, schema=unit.params.input_schema,
         call=call, fields=(unit.params,), examples=unit.spec.examples, script=unit.spec.script, unit=unit,
+        writes=unit.spec.writes,
     )  # fmt: skip

@@ -18,8 +18,10 @@ class Verb:
     """What a person or model reads of it. `script` verbs also get a file in `scripts/incident_response/`."""
 
     summary: str
-    group: Literal["incident", "diagnose", "record"]
+    group: Literal["incident", "diagnose", "record", "change"]
     script: bool = True
+    writes: bool = False
+    """It changes the system under examination, by having the executor carry out a plan. One verb does, and no other."""
     examples: tuple[Mapping[str, Any], ...] = ({},)
 
 
