@@ -21,8 +21,8 @@ from tests.test_cases import CASES, recorded_answer
 
 CATALOG = load_catalog()
 TOOLS = inventory(CATALOG)
-FREE = {"run_diagnostic.arguments"}
-"""Checked by the declaration of the diagnostic that it names."""
+FREE = {"run_diagnostic.arguments", "plan_action.parameters"}
+"""Checked by the declaration of the diagnostic or operation that is named."""
 
 
 # --- parameters -----------------------------------------------------------------------------------------------------
@@ -60,6 +60,10 @@ def test_every_parameter_is_described_and_bounded(name: str) -> None:
         assert issubclass(fields, Parameters)
         assert fields.model_config["extra"] == "forbid"
         assert [key for key, field in fields.model_fields.items() if not field.description] == []
+
+
+def test_exactly_one_tool_is_not_read_only() -> None:
+    assert [name for name in TOOLS if TOOLS[name].writes] == ["execute_action"]
 
 
 @pytest.mark.parametrize("name", sorted(CATALOG.diagnostics))

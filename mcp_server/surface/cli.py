@@ -87,6 +87,10 @@ def _answer(tools: Inventory, tool: Tool, arguments: Mapping[str, Any], settings
     session = Session(settings, program=f"script {tool.name}")
     try:
         checked(session.catalog, tools, settings.state_dir)
+        if tool.writes:
+            from mcp_server.engine import hatch
+
+            hatch.open_hatch()  # the executor is started from outside the lock
         lock_writes([settings.state_dir])  # before the first thread
         for left in session.interrupted:
             _say(f"note: an earlier run was cut off: {left}", 0)

@@ -68,12 +68,14 @@ def test_instructions_state_the_laws(wire: Wire) -> None:
         assert words in wire.hello["instructions"]
 
 
-def test_every_tool_is_read_only_titled_strict_and_short(wire: Wire) -> None:
+def test_every_tool_but_one_is_read_only_and_all_are_titled_strict_and_short(wire: Wire) -> None:
     for tool in wire.ask("tools/list", {})["result"]["tools"]:
         assert tool["title"]
         assert len(tool["description"]) < 160
-        assert tool["annotations"]["readOnlyHint"] is True
-        assert tool["annotations"]["destructiveHint"] is False
+        writes = tool["name"] == "execute_action"
+        assert tool["annotations"]["readOnlyHint"] is not writes
+        assert tool["annotations"]["destructiveHint"] is writes
+        assert tool.get("_meta", {}).get("anthropic/requiresUserInteraction", False) is writes
         assert tool["annotations"]["openWorldHint"] is False
         assert tool["inputSchema"]["additionalProperties"] is False
         for name, field in tool["inputSchema"].get("properties", {}).items():
@@ -104,7 +106,7 @@ def test_an_unknown_set_stops_the_start(tmp_path: Path) -> None:
     env = environment(tmp_path, VETERAN_TOOLS_SETS="host:moon")
     ended = subprocess.run([sys.executable, "-m", "mcp_server"], cwd=ROOT, env=env, input=b"", capture_output=True, check=False)
     assert ended.returncode == 78
-    assert b"`tools.sets` names `moon`; sets of tools: incident, diagnose, record, host" in ended.stderr
+    assert b"`tools.sets` names `moon`; sets of tools: change, incident, diagnose, record, host" in ended.stderr
 
 
 def test_an_unknown_argument_is_refused_with_the_valid_names(wire: Wire) -> None:

@@ -78,9 +78,7 @@ def run(session: Session, params: Params, asking: Asking) -> Outcome:
         for item in known[-params.limit :]:
             statements.append(execution_statement(item))
             if item.state == "interrupted":
-                findings.append(
-                    INTERRUPTED.found(item.id, execution=item.id, plan=item.plan, step=item.step, steps=item.steps)
-                )
+                findings.append(INTERRUPTED.found(item.id, execution=item.id, plan=item.plan, step=item.step, steps=item.steps))
             if item.state == "left":
                 findings.append(LEFT.found(item.id, execution=item.id, plan=item.plan, what="; ".join(item.left)))
         return Told(

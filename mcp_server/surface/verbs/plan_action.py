@@ -86,14 +86,16 @@ def run(session: Session, params: Params, asking: Asking) -> Outcome:
 def request_of(session: Session, operation: str, params: Params, incident: str | None) -> Any:
     """The request, with the environment that is meant where none was named. Raises BadInput where that is open."""
     from mcp_server.core.plan import Request
+    from mcp_server.engine.instructions import suspicions
 
     declared = list(session.settings.environments)
     if params.environment is None and len(declared) > 1:
         raise BadInput(f"`environment` is needed, because several are declared: {', '.join(declared)}")
     environment = params.environment or (declared[0] if declared else "local")
     return Request(
-        operation=operation, environment=environment, parameters=params.parameters, incident=incident, told=params.told
-    )
+        operation=operation, environment=environment, parameters=params.parameters, incident=incident, told=params.told,
+        suspicious=bool(suspicions(session.ledger, incident)),
+    )  # fmt: skip
 
 
 def how_to_approve(plan: str, level: int) -> tuple[Statement, ...]:
