@@ -92,7 +92,7 @@ class Dialogs:
         if busy:
             more = f"{AT_MOST} were asked already" if self._asked > AT_MOST else f"{len(self._open)} are open"
             return self._refuse(question, f"No further approval dialog: {more}. A person can use approve.py in a terminal.")
-        helper = question.helper = Helper("mcp_server.engine.approver", question.plan)
+        helper = question.helper = Helper("mcp_server.approver", question.plan)
         shown = helper.line(APPROVER_S)
         message = shown.get("message")
         if not isinstance(message, str):
