@@ -51,6 +51,7 @@ class Request(Noun):
     parameters: Mapping[str, JsonValue] = {}
     incident: str | None = Field(None, max_length=40)
     told: str = Field("", max_length=300, description="whom the caller says to have told, and where; shown to the approver")
+    severity: Literal["SEV1", "SEV2", "SEV3", "SEV4"] | None = Field(None, description="severity of the open incident")
     suspicious: bool = Field(False, description="text that reads like instructions was seen in the incident's evidence")
 
 

@@ -10,7 +10,7 @@ from mcp_server.core.settings import Settings
 from mcp_server.engine.approval_policy import lacking
 from mcp_server.engine.gate_store import Gate
 from mcp_server.engine.signing import genuine_signature, sign_command
-from mcp_server.engine.standing import genuine_standing
+from mcp_server.engine.standing import genuine_standing, give_standing
 
 
 def counting(
@@ -27,6 +27,22 @@ def counting(
         if (item.route != "signature" or genuine_signature(settings, plan, item))
         and (item.route != "standing" or genuine_standing(settings, item, at))
     )
+
+
+def approved_now(gate: Gate, settings: Settings, proposal: Proposal, plan: Plan) -> tuple[tuple[Approval, ...], str]:
+    """The approvals that count for this plan, a standing one among them where it is needed and fits; and a sentence, empty
+    when they are enough."""
+    given = counting(gate, settings, proposal, plan)
+    lack = missing(plan, given)
+    if not lack:
+        return given, ""
+    standing, reasons = give_standing(gate, settings, proposal, plan, now())
+    if standing is not None:
+        given = (*given, standing)
+        lack = missing(plan, given)
+    if not given:
+        lack = f"{gate.why_not_approved(proposal.id, plan.digest)}. {lack}"
+    return given, "; ".join((lack, *(f"standing approval {item}" for item in reasons))) if lack else ""
 
 
 def give(

@@ -24,7 +24,7 @@ from mcp_server.core.plan import Execution, ExecutionState, Plan, PlannedStep, P
 from mcp_server.core.settings import Settings
 from mcp_server.core.text import one_line
 from mcp_server.core.writer import Doing, World, WriteFailed
-from mcp_server.engine.approval_policy import lacking
+from mcp_server.engine.approvals import approved_now
 from mcp_server.engine.executor_session import ExecutorSession
 from mcp_server.engine.gate_store import Gate
 from mcp_server.engine.operations import MODULES, SHIPPED, verbs
@@ -115,12 +115,17 @@ class _Executor:
         name = self.proposal.id
         if cancelled(self.settings, name):
             raise Refused(f"{name} was taken back")
-        if not self.gate.approvals(name, self.proposal.digest):  # before any look: who has no approval causes no work
+        approved = self.gate.approvals(name, self.proposal.digest)
+        if not approved and self.settings.approvals.standing is None:  # before any look: without approval there is no work
             raise Refused(self.gate.why_not_approved(name, self.proposal.digest), ())
         self._progress("planning on fresh facts")
         plan = make_plan(self.session, self.gate, self.proposal.request, self.asking)
         self.times.lap("plan")
-        return self._moved(plan) if plan.digest != self.proposal.digest else self._claimed(plan)
+        if plan.digest == self.proposal.digest:
+            return self._claimed(plan)
+        if not approved:
+            raise Refused(f"{name} is not the plan any more that was shown: the world moved. Plan again")
+        return self._moved(plan)
 
     def _moved(self, plan: Plan) -> Result:
         """The world is not the one that was approved: the approval is used up, and what moved is shown."""
@@ -139,8 +144,8 @@ class _Executor:
                 f"{item.gate} gate: {item.reason.told(lambda value: f'`{one_line(value, 80)}`')}" for item in failed
             )
             raise Refused(reasons)
-        approvals = self.gate.approvals(self.proposal.id, plan.digest)
-        if sentence := lacking(plan.requirement, plan.risk, plan.environment, approvals):
+        approvals, sentence = approved_now(self.gate, self.settings, self.proposal, plan)
+        if sentence:
             raise Refused(sentence)
 
         def still() -> None:

@@ -69,13 +69,17 @@ def execute(plan: str, on_line: Callable[[str], None]) -> int:
             _Line.reader.start()
     try:
         os.write(_Line.ends.requests, f"execute {plan} {label}\n".encode())
+        begun = ""
         while True:
             kind, text = heard.get()
             if kind == "=":
                 return int(text)
             if kind == "!":
                 raise Broken("the executor's pipe is gone", "see action_status: what was begun is finished all the same")
-            on_line(text)
+            begun += text
+            if kind == "+":
+                on_line(begun.encode("utf8", "surrogateescape").decode("utf8", "replace"))  # a piece may end inside a letter
+                begun = ""
     except BrokenPipeError:
         raise Broken("the executor's pipe is gone", "start the server again") from None
     finally:
@@ -86,7 +90,7 @@ def execute(plan: str, on_line: Callable[[str], None]) -> int:
 def _listen(answers: int) -> None:
     with open(answers, "rb", closefd=False) as lines:
         for line in lines:
-            label, kind, text = line.rstrip(b"\n").decode("utf8", "replace").split(" ", 2)
+            label, kind, text = line.rstrip(b"\n").decode("utf8", "surrogateescape").split(" ", 2)
             with _Line.turn:
                 heard = _Line.waiting.get(label)
             if heard is not None:

@@ -11,7 +11,8 @@
 
 It fits a plan whose operation, environment and every parameter are these, in an open incident of that severity, so many
 times an hour. It never fits a destructive operation in production, nor an incident in whose evidence text was seen that
-reads like instructions. A file that was edited after it was signed fits nothing.
+reads like instructions. A file that was edited after it was signed fits nothing. Severity and suspicion are what the
+server says of its incident; whoever signs reckons with a server that says what it likes, and bounds the rest.
 """
 
 import hashlib
@@ -96,7 +97,7 @@ def _policy(settings: Settings, path: Path, at: datetime) -> Policy:
     return Policy(name, "", approval, signer.principal, hashlib.sha256(text).hexdigest())
 
 
-def why_not(policy: Policy, plan: Plan, severity: str | None, *, suspicious: bool) -> str:
+def why_not(policy: Policy, plan: Plan) -> str:
     """Empty when the policy fits this plan, else the first reason why not."""
     approval = policy.approval
     if approval is None:
@@ -108,20 +109,20 @@ def why_not(policy: Policy, plan: Plan, severity: str | None, *, suspicious: boo
             return f"it is for another {key}"
     if plan.risk == "destructive" and plan.environment.protection == "production":
         return "nothing destructive in production is approved beforehand"
-    if suspicious:
+    if plan.request.suspicious:
         return "text that reads like instructions was seen in this incident's evidence: a person must look"
-    if severity not in approval.severities:
-        return f"it is for {', '.join(approval.severities)}; this is {severity or 'no incident with a severity'}"
+    if plan.request.severity not in approval.severities:
+        return f"it is for {', '.join(approval.severities)}; this is {plan.request.severity or 'no incident with a severity'}"
     return ""
 
 
 def give_standing(
-    gate: Gate, settings: Settings, proposal: Proposal, plan: Plan, *, severity: str | None, suspicious: bool, at: datetime
+    gate: Gate, settings: Settings, proposal: Proposal, plan: Plan, at: datetime
 ) -> tuple[Approval | None, tuple[str, ...]]:
     """Approve the plan by the first policy that fits and is not used up; else None. With the reasons of those that did not."""
     reasons = []
     for policy in policies(settings, at):
-        reason = why_not(policy, plan, severity, suspicious=suspicious)
+        reason = why_not(policy, plan)
         if not reason:
             try:
                 return _give(gate, settings, proposal, plan, policy, at), ()

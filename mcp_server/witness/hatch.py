@@ -24,7 +24,8 @@ _LAST_WORD_S = 10.0
 
 
 def serve(requests: int, answers: int) -> None:
-    """Answer requests until their pipe ends. Answers are lines `LABEL + TEXT` and, as the last, `LABEL = STATUS`."""
+    """Answer requests until their pipe ends. Answers are lines `LABEL + TEXT`, with `LABEL ~ TEXT` for what comes
+    before the last piece of a long one, and as the last `LABEL = STATUS`."""
     os.set_blocking(answers, False)
     running = threading.Semaphore(AT_ONCE)
     waiting = b""
@@ -49,15 +50,25 @@ def _execute(answers: int, running: threading.Semaphore, plan: bytes, label: byt
         os.close(theirs)
         with open(ours, "rb") as said:
             for line in said:
-                _answer(answers, b"%s + %s\n" % (label, line.rstrip(b"\r\n")[:_MESSAGE]), 0)
+                _tell(answers, label, line.rstrip(b"\n"))
         status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
         _answer(answers, b"%s = %d\n" % (label, status), _LAST_WORD_S)
     finally:
         running.release()
 
 
-def _answer(answers: int, message: bytes, seconds: float) -> None:
-    """Whole or not at all: somebody who does not listen must not hold up an executor."""
+def _tell(answers: int, label: bytes, line: bytes) -> None:
+    """One line of the executor, in pieces where it is long. Its result is waited for; other lines only if there is room."""
+    seconds = _LAST_WORD_S if b'"result"' in line else 0.0
+    while len(line) > _MESSAGE:
+        if not _answer(answers, b"%s ~ %s\n" % (label, line[:_MESSAGE]), seconds):
+            return
+        line = line[_MESSAGE:]
+    _answer(answers, b"%s + %s\n" % (label, line), seconds)
+
+
+def _answer(answers: int, message: bytes, seconds: float) -> bool:
+    """Whole or not at all (False): somebody who does not listen must not hold up an executor."""
     until = time.monotonic() + seconds
     while True:
         try:
@@ -65,11 +76,11 @@ def _answer(answers: int, message: bytes, seconds: float) -> None:
         except BlockingIOError:
             left = until - time.monotonic()
             if left <= 0:
-                return
+                return False
             poller = select.poll()
             poller.register(answers, select.POLLOUT)
             poller.poll(left * 1000)
             continue
         except OSError:
-            pass  # the server is gone; the executor goes on
-        return
+            return False  # the server is gone; the executor goes on
+        return True
