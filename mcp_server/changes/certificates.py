@@ -13,13 +13,12 @@ from mcp_server.core.declare import ChangeSource, Scope
 from mcp_server.core.errors import CouldNotLook
 from mcp_server.core.outcome import Statement, Value
 from mcp_server.core.reader import Reader
-from mcp_server.core.state_calls import ReadCertificates, StoredCertificate
+from mcp_server.core.state_calls import CERTIFICATE_PLACES, ReadCertificates, StoredCertificate
 
 CHANGE_SOURCE = ChangeSource(question="Which certificates were issued, put in place, or ran out near that time?")
 
 JUST_BEFORE = timedelta(days=7)
 """A certificate that ran out so shortly before the window still counts: connections that were open kept working."""
-PLACES = ("/etc/ssl", "/etc/letsencrypt/live", "/etc/pki/tls/certs")
 CONFIGURATIONS = ("/etc/nginx", "/etc/haproxy", "/etc/postgresql", "/etc/apache2", "/etc/httpd")
 READ_FILES, READ_BYTES, NAMED = 80, 262_144, 50
 _CONFIGURED = (".conf", ".cfg", ".cnf")
@@ -44,7 +43,9 @@ class Kept:
 def collect(reader: Reader, window: Window, scope: Scope) -> Iterator[Change]:
     """Certificates that came into force or into place, and those whose time ended, in the window or shortly before."""
     configured = _configured(reader, scope)
-    kept = [item for path in (*configured, *PLACES, *scope.folders) for item in _kept(reader, path, path in configured)]
+    kept = [
+        item for path in (*configured, *CERTIFICATE_PLACES, *scope.folders) for item in _kept(reader, path, path in configured)
+    ]
     unique = {(item.certificate.path, item.certificate.position): item for item in reversed(kept)}
     items = sorted(unique.values(), key=lambda item: (item.certificate.path, item.certificate.position))
     for item in items:
@@ -120,7 +121,7 @@ def _kept(reader: Reader, path: str, configured: bool) -> Iterator[Kept]:
             if configured and failure.reason == "missing":
                 reader.empty(f"certificates: a configuration names {path}, which is not there")
                 return
-            if not configured and (failure.reason == "damaged" or (failure.reason == "missing" and path in PLACES)):
+            if not configured and (failure.reason == "damaged" or (failure.reason == "missing" and path in CERTIFICATE_PLACES)):
                 return
             raise
         for name, why in list(seen.value.problems.items())[:NAMED]:

@@ -15,7 +15,7 @@ from mcp_server.core.reader import Reader
 from mcp_server.core.text import amount, bytes_text
 from mcp_server.logs import apk_log, dpkg_log, pacman_log, rpm_log
 from mcp_server.logs.newest import newest_lines
-from mcp_server.logs.package_log import Row, Rows, Zone
+from mcp_server.logs.package_log import DATABASES, Row, Rows, Zone
 
 CHANGE_SOURCE = ChangeSource(
     question="Which host packages were installed, upgraded or removed? (dpkg and apt, rpm and dnf, apk, pacman)",
@@ -28,26 +28,20 @@ ANY_ZONE = timedelta(hours=14)
 
 @dataclass(frozen=True)
 class Manager:
-    """A package manager: files that show it is here, its log, and how to read that."""
+    """A package manager: its log, how to read that, and what to do by hand where there is none."""
 
     name: str
-    databases: tuple[str, ...]
     log: str
     rows: Rows
     by_hand: str
 
 
 MANAGERS = (
-    Manager("dpkg", ("/var/lib/dpkg/status",), "/var/log/dpkg.log", dpkg_log.rows, "see /var/lib/dpkg/info/*.list for times"),
-    Manager(
-        "rpm", ("/var/lib/rpm/rpmdb.sqlite", "/usr/lib/sysimage/rpm/rpmdb.sqlite", "/var/lib/rpm/Packages",
-                "/usr/lib/sysimage/rpm/Packages.db", "/var/lib/rpm/Packages.db"),
-        "/var/log/dnf.rpm.log", rpm_log.rows, "rpm -qa --last",
-    ),
-    Manager("apk", ("/lib/apk/db/installed", "/usr/lib/apk/db/installed"), "/var/log/apk.log", apk_log.rows,
-            "compare the image"),
-    Manager("pacman", ("/var/lib/pacman/local",), "/var/log/pacman.log", pacman_log.rows, "less /var/log/pacman.log"),
-)  # fmt: skip
+    Manager("dpkg", "/var/log/dpkg.log", dpkg_log.rows, "see /var/lib/dpkg/info/*.list for times"),
+    Manager("rpm", "/var/log/dnf.rpm.log", rpm_log.rows, "rpm -qa --last"),
+    Manager("apk", "/var/log/apk.log", apk_log.rows, "compare the image"),
+    Manager("pacman", "/var/log/pacman.log", pacman_log.rows, "less /var/log/pacman.log"),
+)
 _SHOWN = {
     "install": "{package} {new} was installed", "upgrade": "{package} was upgraded from {old} to {new}",
     "downgrade": "{package} was downgraded from {old} to {new}", "reinstall": "{package} {new} was installed again",
@@ -80,7 +74,7 @@ def _inside(row: Row, window: Window) -> bool:
 
 def _database(reader: Reader, manager: Manager) -> str | None:
     """The file that shows this manager to be here. Raises CouldNotLook when that cannot be told."""
-    return next((path for path in manager.databases if _exists(reader, path)), None)
+    return next((path for path in DATABASES[manager.name] if _exists(reader, path)), None)
 
 
 def _exists(reader: Reader, path: str) -> bool:

@@ -64,5 +64,46 @@ class ReadCertificates(Call[Certificates]):
         return f"certificates of {self.path}"
 
 
-ANSWERS: dict[type[Call[Any]], type[Noun]] = {ReadCertificates: Certificates}
+CERTIFICATE_PLACES = ("/etc/ssl", "/etc/letsencrypt/live", "/etc/pki/tls/certs")
+"""Where certificates lie by custom."""
+
+
+class FileMark(Noun):
+    """One name and what tells whether it is still the same. `digest` is the sha256 of what it holds, hexadecimal.
+
+    None where the file is too large, or where not everybody may read it: a digest of a short secret would give it away.
+    """
+
+    path: str
+    mode: str
+    owner: str
+    size: int
+    modified: Moment
+    digest: str | None = None
+    link: str | None = None
+
+
+class Digests(Noun):
+    """Marks of every file and link below a folder, or of one file."""
+
+    path: str
+    files: tuple[FileMark, ...] = ()
+    unreadable: tuple[str, ...] = Field((), description="folders that could not be entered, files that could not be read")
+    cut: str | None = None
+
+
+class DigestFiles(Call[Digests]):
+    """Digests of the files below a folder, down to `depth`; of their content nothing else is kept."""
+
+    kind: Literal["digests"] = "digests"
+    path: str
+    depth: int = Field(6, ge=1, le=12)
+    limit: int = Field(5_000, ge=1, le=50_000)
+    skip: tuple[str, ...] = Field((), description="folder names never entered, such as .git")
+
+    def title(self) -> str:
+        return f"digests of {self.path}"
+
+
+ANSWERS: dict[type[Call[Any]], type[Noun]] = {ReadCertificates: Certificates, DigestFiles: Digests}
 """The calls of this module, each with the type of its answer."""

@@ -24,7 +24,7 @@ A = TypeVar("A")
 _ANSWERS = {
     "command": "command", "which": "command", "file": "files", "stat": "files", "folder": "files", "host": "host",
     "filesystems": "host", "processes": "host", "sockets": "host", "http": "http", "connect": "http", "history": "git",
-    "certificates": "certificates", "journal": "journal_entries",
+    "certificates": "certificates", "digests": "digests", "journal": "journal_entries",
 } | dict.fromkeys(("log_tail", "log_search", "log_merge", "log_shapes", "log_summary"), "scan")  # fmt: skip
 """Which module of `targets/` answers a call of this kind on the local host; imported when first needed.
 

@@ -9,6 +9,17 @@ from mcp_server.core.clock import to_utc
 
 RESOLUTION = timedelta(seconds=1)
 
+DATABASES: dict[str, tuple[str, ...]] = {
+    "dpkg": ("/var/lib/dpkg/status",),
+    "rpm": (
+        "/var/lib/rpm/rpmdb.sqlite", "/usr/lib/sysimage/rpm/rpmdb.sqlite", "/var/lib/rpm/Packages",
+        "/usr/lib/sysimage/rpm/Packages.db", "/var/lib/rpm/Packages.db",
+    ),
+    "apk": ("/lib/apk/db/installed", "/usr/lib/apk/db/installed"),
+    "pacman": ("/var/lib/pacman/local",),
+}  # fmt: skip
+"""By manager, files whose presence shows that it is here."""
+
 Action = Literal["install", "upgrade", "downgrade", "reinstall", "remove", "purge"]
 
 

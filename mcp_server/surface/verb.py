@@ -22,6 +22,8 @@ class Verb:
     script: bool = True
     writes: bool = False
     """It changes the system under examination, by having the executor carry out a plan. One verb does, and no other."""
+    tool: bool = True
+    """Offered to clients in their list of tools; the others are for people and their timers."""
     examples: tuple[Mapping[str, Any], ...] = ({},)
 
 

@@ -18,9 +18,9 @@ from mcp_server.engine.catalog import load_catalog
 from mcp_server.engine.places import Local
 from mcp_server.engine.run import door
 from mcp_server.engine.session import Asking, Session
-from mcp_server.targets import certificates, files
+from mcp_server.targets import certificates, digests, files
 
-_OF_FILES: dict[str, Any] = {"file": files, "stat": files, "folder": files, "certificates": certificates}
+_OF_FILES: dict[str, Any] = {"file": files, "stat": files, "folder": files, "certificates": certificates, "digests": digests}
 
 
 class World:
@@ -57,6 +57,7 @@ class World:
             raise self.refuse[path]
         if kind in self.answers:
             answer = self.answers[kind]
+            answer = answer(call) if callable(answer) else answer
             if isinstance(answer, CouldNotLook):
                 raise answer
             return answer

@@ -1,5 +1,6 @@
 """What can be asked: every diagnostic with its question and parameters."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from pydantic import Field
@@ -12,7 +13,7 @@ from mcp_server.core.text import one_line
 from mcp_server.engine.session import Asking, Session
 from mcp_server.surface.telling import Told, tell
 from mcp_server.surface.tools import Circumstances
-from mcp_server.surface.verb import Verb
+from mcp_server.surface.verb import Verb, VerbUnit, load_verbs
 
 
 class Params(Parameters):
@@ -42,11 +43,21 @@ def run(session: Session, params: Params, asking: Asking) -> Outcome:
         if params.area in (None, unit.spec.area) and words in f"{unit.name} {unit.spec.question}".lower()
     ]
 
+    others = [
+        unit
+        for unit in load_verbs().values()
+        if not unit.spec.tool
+        and not unit.spec.writes
+        and params.area is None
+        and words in f"{unit.name} {unit.spec.summary}".lower()
+    ]
+
     def work() -> Told:
         return Told(
-            statements=tuple(_described(unit) for unit in chosen) or (_nothing(len(session.catalog.diagnostics)),),
-            coverage=Coverage(looked=("catalog",), empty=() if chosen else ("diagnostics matching the filter",)),
-            data={unit.name: unit.params.input_schema() for unit in chosen},
+            statements=(*map(_described, chosen), *map(_other, others)) or (_nothing(len(session.catalog.diagnostics)),),
+            coverage=Coverage(looked=("catalog",), empty=() if chosen or others else ("diagnostics matching the filter",)),
+            data={unit.name: unit.params.input_schema() for unit in chosen}
+            | {unit.name: unit.params.input_schema() for unit in others},
             next=tuple(Suggestion(tool="run_diagnostic", arguments={"name": unit.name}) for unit in chosen[:1]),
         )
 
@@ -58,9 +69,19 @@ def _nothing(count: int) -> Statement:
 
 
 def _described(unit: DiagnosticUnit) -> Statement:
-    own: list[Any] = [
-        f"{name} (required)" if field.is_required() else f"{name}={field.get_default(call_default_factory=True)}"
-        for name, field in unit.params.model_fields.items()
-    ]
-    text = f"{unit.spec.area} · {unit.name}: {unit.spec.question} [{', '.join((*own, *Circumstances.model_fields))}]"
+    told = ", ".join((*_parameters(unit.params), *Circumstances.model_fields))
+    return _line(f"{unit.spec.area} · {unit.name}: {unit.spec.question} [{told}]")
+
+
+def _other(unit: VerbUnit) -> Statement:
+    return _line(f"{unit.spec.group} · {unit.name}: {unit.spec.summary} [{', '.join(_parameters(unit.params))}]")
+
+
+def _parameters(params: type[Parameters]) -> Iterator[str]:
+    for name, field in params.model_fields.items():
+        default: Any = field.get_default(call_default_factory=True)
+        yield f"{name} (required)" if field.is_required() else f"{name}={default}"
+
+
+def _line(text: str) -> Statement:
     return Statement(text=text.replace("{", "{{").replace("}", "}}"))

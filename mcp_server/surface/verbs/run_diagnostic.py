@@ -1,4 +1,4 @@
-"""Any diagnostic by name, also those that are no tool of their own."""
+"""Any diagnostic by name, and any other question that is no tool of its own."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from mcp_server.core.outcome import Outcome
 from mcp_server.core.parameters import Parameters
 from mcp_server.engine.session import Asking, Session
 from mcp_server.surface.tools import ask_diagnostic
-from mcp_server.surface.verb import Verb
+from mcp_server.surface.verb import Verb, load_verbs
 
 
 class Params(Parameters):
@@ -28,4 +28,7 @@ VERB = Verb(
 
 def run(session: Session, params: Params, asking: Asking) -> Outcome:
     """Raises BadInput naming the valid diagnostics, or its valid arguments."""
+    verb = load_verbs().get(params.name)
+    if verb is not None and not verb.spec.tool and not verb.spec.writes:
+        return verb.run(session, verb.params.parse(params.arguments), asking)
     return ask_diagnostic(session, params.name, params.arguments, asking)
