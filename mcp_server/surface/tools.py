@@ -113,6 +113,6 @@ def _verb(unit: VerbUnit) -> Tool:
 
     return Tool(
         name=unit.name, summary=unit.spec.summary, group=unit.spec.group, listed=unit.spec.tool,
-        schema=unit.params.input_schema, call=call, fields=(unit.params,), examples=unit.spec.examples, script=unit.spec.script, unit=unit,
-        writes=unit.spec.writes,
+        schema=unit.params.input_schema, call=call, fields=(unit.params,), examples=unit.spec.examples, script=unit.spec.script,
+        unit=unit, writes=unit.spec.writes,
     )  # fmt: skip
