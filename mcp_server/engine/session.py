@@ -35,6 +35,10 @@ class Asking:
     incident: str | None = None
     standard_input: StandardInput | None = None
     """Of a script, where a log can be piped in."""
+    dialog: str = ""
+    """How asking a person went, in a sentence, where it did not end with a yes."""
+    refused: bool = False
+    """Somebody was asked, or should have been, and there was no yes: then nothing is carried out by this call."""
 
 
 class Session:

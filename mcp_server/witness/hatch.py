@@ -59,7 +59,7 @@ def _execute(answers: int, running: threading.Semaphore, plan: bytes, label: byt
 
 def _tell(answers: int, label: bytes, line: bytes) -> None:
     """One line of the executor, in pieces where it is long. Its result is waited for; other lines only if there is room."""
-    seconds = _LAST_WORD_S if b'"result"' in line else 0.0
+    seconds = _LAST_WORD_S if b'"result"' in line or len(line) > _MESSAGE else 0.0
     while len(line) > _MESSAGE:
         if not _answer(answers, b"%s ~ %s\n" % (label, line[:_MESSAGE]), seconds):
             return

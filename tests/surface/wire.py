@@ -23,7 +23,16 @@ def environment(folder: Path, **more: str) -> dict[str, str]:
 class Wire:
     """One server process. Every line it writes is kept; a line that is no JSON-RPC message fails the test."""
 
-    def __init__(self, folder: Path, era: str = ERAS[0], program: tuple[str, ...] = ("-m", "mcp_server"), **env: str) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        era: str = ERAS[0],
+        program: tuple[str, ...] = ("-m", "mcp_server"),
+        *,
+        capabilities: dict[str, Any] | None = None,
+        **env: str,
+    ) -> None:
+        self.capabilities = capabilities or {}
         self.era, self._next, self._lines = era, 0, queue.Queue[bytes]()
         self.notes: list[dict[str, Any]] = []
         self.process = subprocess.Popen(
@@ -40,7 +49,9 @@ class Wire:
         self.hello: dict[str, Any] = {}
         if era == ERAS[0]:
             client = {"name": "test", "version": "1"}
-            self.hello = self.ask("initialize", {"protocolVersion": era, "capabilities": {}, "clientInfo": client})["result"]
+            self.hello = self.ask(
+                "initialize", {"protocolVersion": era, "capabilities": self.capabilities, "clientInfo": client}
+            )["result"]
             self.send({"jsonrpc": "2.0", "method": "notifications/initialized"})
         else:
             self.hello = self.ask("server/discover", {})["result"]
@@ -55,7 +66,11 @@ class Wire:
         if self.era != ERAS[0]:
             prefix = "io.modelcontextprotocol/"
             info = {"name": "test", "version": "1"}
-            meta |= {f"{prefix}protocolVersion": self.era, f"{prefix}clientInfo": info, f"{prefix}clientCapabilities": {}}
+            meta |= {
+                f"{prefix}protocolVersion": self.era,
+                f"{prefix}clientInfo": info,
+                f"{prefix}clientCapabilities": self.capabilities,
+            }
         params = params | ({"_meta": meta} if meta else {})
         self.send({"jsonrpc": "2.0", "id": self._next, "method": method, "params": params})
         return self._next

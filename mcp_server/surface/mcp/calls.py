@@ -8,11 +8,11 @@ import threading
 import time
 import traceback
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import anyio
 import anyio.to_thread
-from mcp_types import CallToolRequestParams, CallToolResult, ListToolsResult, TextContent
+from mcp_types import CallToolRequestParams, CallToolResult, InputRequiredResult, ListToolsResult, TextContent
 
 from mcp_server.core.errors import BadInput, Broken, VeteranError
 from mcp_server.core.text import one_line
@@ -21,6 +21,10 @@ from mcp_server.surface.answers import bounded, machine_form, refusal
 from mcp_server.surface.checked import checked
 from mcp_server.surface.tools import Tool, inventory
 
+if TYPE_CHECKING:
+    from mcp_server.surface.mcp.dialog import Dialogs
+
+WRITES = "execute_action"
 LOG = logging.getLogger("veteran")
 CALLS_AT_ONCE = 16
 """Further calls wait; each may run several looks in parallel."""
@@ -38,6 +42,7 @@ class Calls:
         self._slots = anyio.CapacityLimiter(CALLS_AT_ONCE)
         self._under_way: set[threading.Event] = set()
         self._told_interrupted = False
+        self._asked: Dialogs | None = None
 
     async def list_tools(self, ctx: Any, params: Any) -> ListToolsResult:
         """Every listed tool."""
@@ -45,15 +50,27 @@ class Calls:
             self._listing = ListToolsResult.model_validate({"tools": self._offered})
         return self._listing
 
-    async def call_tool(self, ctx: Any, params: CallToolRequestParams) -> CallToolResult:
-        """Run one tool in a worker thread; when the client cancels, its looks and their children are stopped."""
+    async def call_tool(self, ctx: Any, params: CallToolRequestParams) -> CallToolResult | InputRequiredResult:
+        """Run one tool in a worker thread; when the client cancels, its looks and their children are stopped.
+
+        The one that changes something asks a person first.
+        """
         asking = Asking()
         try:
+            if params.name == WRITES and (question := await self._dialogs().ask(ctx, params, asking)):
+                return question
             if ctx.meta and "progress_token" in ctx.meta:
                 return await self._with_progress(ctx, params, asking)
             return await self._in_thread(params, asking)
         finally:
             asking.cancel.set()
+
+    def _dialogs(self) -> "Dialogs":
+        if self._asked is None:
+            from mcp_server.surface.mcp.dialog import Dialogs  # most servers never change anything
+
+            self._asked = Dialogs(self._session)
+        return self._asked
 
     async def _with_progress(self, ctx: Any, params: CallToolRequestParams, asking: Asking) -> CallToolResult:
         steps = _Steps(ctx.session)

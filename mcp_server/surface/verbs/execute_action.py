@@ -53,13 +53,15 @@ def run(session: Session, params: Params, asking: Asking) -> Outcome:
     asking.incident = proposal.request.incident
 
     def work() -> Told:
+        if asking.refused:
+            raise BadInput(_refusal(proposal.id, asking.dialog, {}, asked=True))
         said = _carried_out(session, proposal.id, asking)
         end = said[-1] if said and said[-1].get("event") == "result" else {}
         state, text = str(end.get("state", "")), one_line(end.get("text", ""), 600)
         if not end:
             raise Broken(f"the executor of {proposal.id} ended without a result", "action_status says where it was cut off")
         if state == "refused":
-            raise BadInput(_refusal(proposal.id, text, end))
+            raise BadInput(_refusal(proposal.id, f"{text}; {asking.dialog}" if asking.dialog else text, end))
         execution = str(end.get("execution"))
         evidence = (execution,)
         findings: list[Finding] = []
@@ -102,10 +104,10 @@ def _carried_out(session: Session, plan: str, asking: Asking) -> list[dict[str, 
     return lines
 
 
-def _refusal(plan: str, text: str, end: dict[str, Any]) -> str:
+def _refusal(plan: str, text: str, end: dict[str, Any], *, asked: bool = False) -> str:
     what = "; ".join(one_line(item, 200) for item in _list(end, "moved")[:8])
     moved = f" What moved: {what}." if what else ""
-    if text.startswith(("nobody has approved", "needed:")):
+    if asked or text.startswith(("nobody has approved", "needed:")):
         text += f". A person approves at a terminal: scripts/incident_response/approve.py {plan}"
     return f"not carried out, nothing was changed: {text}.{moved}".replace("..", ".")
 
