@@ -4,7 +4,8 @@ Redaction fails closed: when it raises, the text is withheld. It is idempotent, 
 (`‹secret:a1b2c3›`, keyed per installation), so that "the same secret as before" stays visible.
 
 How a secret is known: by its form (`secret_tokens`), by the name beside it (`secret_pairs`, judged in `secret_names`),
-by the place it stands in (`secret_places`), as a block of lines (`secret_blocks`), or wrapped in base64: `secret_scan`.
+by the place it stands in (`secret_places`), as a block of lines (`secret_blocks`), by the marking of what it stands in
+(`secret_markings`), or wrapped in base64: `secret_scan`.
 """
 
 import hashlib

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from functools import cache
 
-from mcp_server.core.secret_names import WORDS, Weight, is_secret, looks_random, placeholder, weight
+from mcp_server.core.secret_names import Weight, is_secret, looks_random, placeholder, weight
 
 Span = tuple[int, int]
 
@@ -54,10 +54,11 @@ _HEADER_END = re.compile(r"[\r\n\"'`‹<]|\\[nr\"']")
 _BLOCK = re.compile(r"[|>][+\-0-9]{0,2}[ \t]*(?:#[^\n]{0,200})?\n")
 
 
-def spans(text: str, lowered: str) -> Iterator[Span]:
-    """Where a value stands that its name makes a secret. `lowered` is the text in small letters, of the same length."""
+def spans(text: str, lowered: str, words: list[str]) -> Iterator[Span]:
+    """Where a value stands that its name makes a secret. `lowered` is the text in small letters, of the same length;
+    `words` are those of WORDS that stand in it."""
     pairs = _Pairs(text)
-    for word in WORDS:
+    for word in words:
         at = lowered.find(word)
         while at >= 0:
             start, limit = at, max(0, at - 80)

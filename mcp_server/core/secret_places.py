@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from functools import cache
 
-from mcp_server.core.secret_names import entropy, looks_random, placeholder
+from mcp_server.core.secret_names import WORDS, entropy, looks_random, placeholder
 
 Span = tuple[int, int]
 
@@ -112,11 +112,14 @@ _AROUND = 700  # characters that an expression reaches before and after its hint
 _HOST = re.compile(r"(?!.*\.(?:py|go|cc?|cpp|h|hpp|[jt]sx?|java|kt|rs|rb|php|sh|log|ya?ml|json)$)[\w.\-*]{1,120}")
 
 
-def spans(text: str, lowered: str) -> Iterator[Span]:
-    """Where a secret stands because of the place."""
-    for hint, places in _by_hint().items():
-        if hint not in lowered or (hint == ":" and lowered.count(":") < 4):
+def spans(text: str, lowered: str, words: list[str]) -> Iterator[Span]:
+    """Where a secret stands because of the place. `words` are those of WORDS that stand in the text."""
+    by_hint, hints = _by_hint(), _hints()
+    possible = [hint for word in words if word in hints for hint in hints[word]] if words else []
+    for hint in [hint for hint in (*hints[""], *possible) if hint in lowered]:
+        if hint == ":" and lowered.count(":") < 4:
             continue
+        places = by_hint[hint]
         for first, last in _segments(hint, lowered):
             for place in places:
                 for found in place.finditer(text, first, last):
@@ -142,6 +145,15 @@ def _segments(hint: str, lowered: str) -> Iterator[Span]:
         last = min(len(lowered), at + _AROUND)
         at = lowered.find(hint, at + len(hint))
     yield first, last
+
+
+@cache
+def _hints() -> dict[str, list[str]]:
+    """The hints by the telling word that is a part of them: where the word is missing, so are they."""
+    out: dict[str, list[str]] = {"": []}
+    for hint in _by_hint():
+        out.setdefault(next((word for word in WORDS if word in hint), ""), []).append(hint)
+    return out
 
 
 @cache

@@ -1,7 +1,7 @@
 """Everything that knows a secret, over one text."""
 
-from mcp_server.core import secret_blocks, secret_pairs, secret_places, secret_tokens
-from mcp_server.core.secret_names import is_secret, looks_random, weight
+from mcp_server.core import secret_blocks, secret_markings, secret_pairs, secret_places, secret_tokens
+from mcp_server.core.secret_names import WORDS, is_secret, looks_random, weight
 
 Span = tuple[int, int]
 
@@ -13,11 +13,14 @@ def spans(text: str) -> tuple[list[Span], list[tuple[Span, str]]]:
     lowered = text.lower()
     if len(lowered) != len(text):  # a letter whose small form is longer: then only ASCII counts
         lowered = text.translate(_SMALL)
-    found = [*secret_tokens.middles(text), *secret_pairs.spans(text, lowered), *secret_places.spans(text, lowered)]
+    words = [word for word in WORDS if word in lowered]
+    found = [*secret_tokens.middles(text), *secret_places.spans(text, lowered, words)]
+    if words:
+        found += secret_pairs.spans(text, lowered, words)
     begins = secret_tokens.beginnings(text)
     if not begins:
         return found, []
-    found += [*secret_tokens.begun(text, begins), *secret_blocks.spans(text)]
+    found += [*secret_tokens.begun(text, begins), *secret_blocks.spans(text), *secret_markings.spans(text)]
     runs = [(span, secret_blocks.decoded(text[slice(*span)])) for span in secret_blocks.wrapped(text)]
     return found, [(span, inner) for span, inner in runs if inner]
 

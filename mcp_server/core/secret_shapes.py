@@ -215,7 +215,7 @@ MIDDLES: dict[str, tuple[str, str]] = {
     ),
     # a bot's token of Discord: an id, a time and a signature
     ".": (
-        r"\.(?:(?<=(?<![\w\-])[MNO][\w\-]{23}\.)|(?<=(?<![\w\-])[MNO][\w\-]{25}\.))[\w\-]{6}\.[\w\-]{27,38}(?![\w\-])",
+        r"\.(?=[\w\-]{6}\.)(?:(?<=(?<![\w\-])[MNO][\w\-]{23}\.)|(?<=(?<![\w\-])[MNO][\w\-]{25}\.))[\w\-]{6}\.[\w\-]{27,38}(?![\w\-])",
         r"[\w\-]",
     ),
     # web hooks: the path is the secret

@@ -7,36 +7,45 @@ import re
 from collections.abc import Iterator
 from functools import cache
 
-from mcp_server.core.secret_blocks import MARKS
+from mcp_server.core import secret_markings
+from mcp_server.core.secret_blocks import MARKS as BLOCKS
 from mcp_server.core.secret_shapes import BEGINNINGS, MIDDLES
 
 Span = tuple[int, int]
 
+MARKS = BLOCKS.union(secret_markings.MARKS)
+"""Beginnings of what is no token: blocks of key material, wrapped text, markings."""
 
-def beginnings(text: str) -> list[re.Match[str]]:
+
+Begin = tuple[int, str]
+"""Where one of the beginnings stands, and which."""
+
+
+def beginnings(text: str) -> list[Begin]:
     """Where a token, a block of key material or wrapped text may begin; mostly nowhere."""
-    return list(_beginnings().finditer(text))
+    # a blank before the text: then every beginning has a sign before it, and only such places are looked at
+    return [(found.start(), found[1]) for found in _beginnings().finditer(" " + text)]
 
 
-def begun(text: str, begins: list[re.Match[str]]) -> Iterator[Span]:
+def begun(text: str, begins: list[Begin]) -> Iterator[Span]:
     """Where tokens stand that begin as a provider's do."""
     done = 0  # to here a token was found, or none can be
-    for begin in begins:
-        if begin.start() < done or begin[0] in MARKS:
+    for start, beginning in begins:
+        if start < done or beginning in MARKS:
             continue
-        found = _tail(begin[0]).match(text, begin.end())
-        if found and not dull(text[begin.end() : found.end()]):
+        end = start + len(beginning)
+        found = _tail(beginning).match(text, end)
+        if found and not dull(text[end : found.end()]):
             done = _REST.match(text, found.end()).end()  # type: ignore[union-attr]  # it matches the empty text
-            yield begin.start(), done
-        elif begin[0] == "eyJ":
-            done = _REST.match(text, begin.end()).end()  # type: ignore[union-attr]  # as above
+            yield start, done
+        elif beginning == "eyJ":
+            done = _REST.match(text, end).end()  # type: ignore[union-attr]  # as above
 
 
 def middles(text: str) -> Iterator[Span]:
     """Where tokens stand that are known by their middle, and web hooks."""
-    for literal in MIDDLES:
-        if literal in text:
-            yield from _middle(literal, text)
+    for literal in [literal for literal in MIDDLES if literal in text]:
+        yield from _middle(literal, text)
 
 
 _REST = re.compile(r"[\w\-]*")  # what is longer than its form is redacted whole
@@ -92,4 +101,4 @@ def _beginnings() -> re.Pattern[str]:
         parts = [re.escape(letter) + expression(rest) for letter, rest in sorted(node.items())]
         return parts[0] if len(parts) == 1 else f"(?:{'|'.join(parts)})"
 
-    return re.compile(r"(?<![A-Za-z0-9])" + expression(tree))
+    return re.compile(rf"[^A-Za-z0-9](?=({expression(tree)}))")
