@@ -11,18 +11,17 @@ from mcp_server.core.clues import class_of, ports_in
 from mcp_server.core.declare import ChangeSource, Scope
 from mcp_server.core.edits import Edit, change_of, when
 from mcp_server.core.errors import CouldNotLook
+from mcp_server.core.last_good import Compared, LastGood, compare, removals
+from mcp_server.core.outcome import Statement
 from mcp_server.core.reader import Reader
+from mcp_server.core.state_calls import TOOL_FOLDERS
 from mcp_server.core.text import amount
 
 CHANGE_SOURCE = ChangeSource(
-    question="Which files of the service and of /etc were written, moved or given other rights? (Removals leave no trace.)"
+    question="Which files of the service and of /etc were written, moved or given other rights? Removals show where there "
+    "is a snapshot."
 )
 
-SKIPPED = (
-    ".git", ".hg", ".svn", "node_modules", "__pycache__", "site-packages", "dist-packages", ".cache", ".mypy_cache",
-    ".pytest_cache", ".ruff_cache",
-)  # fmt: skip
-"""Other sources tell of these better, or nobody does anything with them by hand."""
 LARGE = 10 * 1024 * 1024
 """Data that merely grows is news from this size on."""
 READ_LIMIT, READ_FILES = 65_536, 20
@@ -32,17 +31,21 @@ def collect(reader: Reader, window: Window, scope: Scope) -> Iterator[Change]:
     """Names below the folders and /etc whose content (mtime) or rights (ctime) changed in the window."""
     seen_paths: set[str] = set()
     readings, later = 0, 0
+    last = scope.last_good
+    if last and last.problem:
+        reader.blind("the last snapshot", f"damaged: {last.problem}", "take a new one with snapshot")
     for folder in dict.fromkeys((*scope.folders, "/etc")):
         depth = 6 if folder == "/etc" else 12
         with reader.part(f"files below {folder}"):
             yield from _switched(reader, window, folder)
-            call = ListFolder(path=folder, depth=depth, limit=20_000, modified_after=window.since, skip=SKIPPED)
+            call = ListFolder(path=folder, depth=depth, limit=20_000, modified_after=window.since, skip=TOOL_FOLDERS)
             seen = reader.look(call)
             if seen.value.cut:
                 reader.cut(f"files below {folder}: {seen.value.cut}", "name a folder further down with folders=…")
             if hidden := seen.value.unreadable:
                 named = ", ".join(hidden[:3]) + (" …" if len(hidden) > 3 else "")
                 reader.blind(f"{amount(len(hidden), 'folder')} below {folder}: {named}", "denied: cannot be entered")
+            then = compare(reader, folder, last)
             count = 0
             for entry in seen.value.entries:
                 if entry.type not in ("file", "link") or _growing(entry):
@@ -57,7 +60,10 @@ def collect(reader: Reader, window: Window, scope: Scope) -> Iterator[Change]:
                 if class_of(entry.path) == "configuration" and entry.type == "file" and readings < READ_FILES:
                     readings += 1
                     ports = _ports(reader, entry)
-                yield _change(entry, *moment, (f"path:{entry.path}", *ports), seen.evidence)
+                change = _change(entry, *moment, (f"path:{entry.path}", *ports), seen.evidence)
+                yield _compared(change, then, last) if then and last else change
+            if then and last:
+                yield from _removed(reader, window, last, then)
             if not count:
                 reader.empty(f"files: none below {folder} changed in the window")
     if later:
@@ -72,6 +78,35 @@ def _switched(reader: Reader, window: Window, folder: str) -> Iterator[Change]:
     seen = reader.look(StatFile(path=folder))
     if seen.value.type == "link" and (moment := when(seen.value, window)):
         yield _change(seen.value, *moment, (f"path:{folder}",), seen.evidence)
+
+
+def _compared(change: Change, then: Compared, last: LastGood) -> Change:
+    """The change with what the snapshot says of it: written anew with the same content is no edit."""
+    same = then.same(change.component)
+    if same is None:
+        return change
+    text = "; it is the same as in snapshot {snapshot} of {then}" if same else "; it differs from snapshot {snapshot} of {then}"
+    summary = change.summary.model_copy(
+        update={
+            "text": change.summary.text + text,
+            "values": change.summary.values | {"snapshot": last.name, "then": stamp(last.at)},
+            "evidence": (*change.summary.evidence, then.evidence),
+        }
+    )
+    return change.model_copy(update={"summary": summary} | ({"kind": "attributes"} if same else {}))
+
+
+def _removed(reader: Reader, window: Window, last: LastGood, then: Compared) -> Iterator[Change]:
+    """Files of the snapshot that are gone."""
+    for path, at, doubt_ms, evidence in removals(reader, window, last, then):
+        yield Change(
+            source="files", kind="remove", classes=(class_of(path),), at=at, doubt_ms=doubt_ms, stamp=stamp(at), component=path,
+            clues=(f"path:{path}",),
+            summary=Statement(
+                text="{path} is gone, which was there in snapshot {snapshot} of {then}",
+                values={"path": path, "snapshot": last.name, "then": stamp(last.at)}, evidence=(then.evidence, evidence), at=at,
+            ),
+        )  # fmt: skip
 
 
 def _growing(entry: FileStat) -> bool:

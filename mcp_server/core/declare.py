@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict
 
 from mcp_server.core.address import PlaceKind
 from mcp_server.core.change import Change, Window
+from mcp_server.core.last_good import LastGood
 from mcp_server.core.outcome import Finding, Statement
 from mcp_server.core.parameters import Parameters
 from mcp_server.core.reader import Reader
@@ -93,6 +94,8 @@ class Scope:
     """A folder of journal files to read instead of this host's own journal."""
     onset: datetime | None = None
     """When the trouble began, where known: what recurs is told by its last time before it."""
+    last_good: LastGood | None = None
+    """Files as the newest snapshot of this place saw them."""
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from mcp_server.core.call import Call
-from mcp_server.core.clock import Moment
+from mcp_server.core.clock import Moment, stamp
 from mcp_server.core.noun import Noun
 
 
@@ -64,6 +64,12 @@ class ReadCertificates(Call[Certificates]):
         return f"certificates of {self.path}"
 
 
+TOOL_FOLDERS = (
+    ".git", ".hg", ".svn", "node_modules", "__pycache__", "site-packages", "dist-packages", ".cache", ".mypy_cache",
+    ".pytest_cache", ".ruff_cache",
+)  # fmt: skip
+"""Folders in which nobody does anything by hand; other sources tell of these better."""
+
 CERTIFICATE_PLACES = ("/etc/ssl", "/etc/letsencrypt/live", "/etc/pki/tls/certs")
 """Where certificates lie by custom."""
 
@@ -81,6 +87,15 @@ class FileMark(Noun):
     modified: Moment
     digest: str | None = None
     link: str | None = None
+
+    def state(self) -> str:
+        """What tells in one line whether it is the same: its digest; where there is none, its size and time."""
+        rights = f"{self.mode} {self.owner}"
+        if self.link is not None:
+            return f"link to {self.link}"
+        if self.digest is not None:
+            return f"sha256 {self.digest[:32]} {rights}"
+        return f"{self.size} bytes written {stamp(self.modified)} {rights}"
 
 
 class Digests(Noun):

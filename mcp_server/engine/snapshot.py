@@ -8,8 +8,10 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from mcp_server.core.change import Window
 from mcp_server.core.declare import Scope
 from mcp_server.core.errors import BadInput, Broken, Cancelled, CouldNotLook
+from mcp_server.core.last_good import LastGood
 from mcp_server.core.outcome import Coverage
 from mcp_server.core.reader import Limits
 from mcp_server.core.text import bytes_text, one_line
@@ -126,3 +128,14 @@ def last(session: Session, place: str) -> tuple[str, Snapshot] | None:
         if found.place == place:
             return name, found
     return None
+
+
+def last_good(session: Session, place: Place, window: Window) -> LastGood | None:
+    """Files of the newest snapshot of this place, when it was taken before the window's end."""
+    try:
+        found = last(session, place.address)
+    except BadInput as failure:
+        return LastGood(name="", at=window.until, problem=failure.message)
+    if found is None or found[1].at > window.until or "files" not in found[1].parts:
+        return None
+    return LastGood(name=found[0], at=found[1].at, states=found[1].parts["files"].states())

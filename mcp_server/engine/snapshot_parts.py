@@ -12,17 +12,13 @@ from mcp_server.core.declare import Scope
 from mcp_server.core.errors import CouldNotLook
 from mcp_server.core.processes import listeners
 from mcp_server.core.reader import Reader
-from mcp_server.core.state_calls import CERTIFICATE_PLACES, DigestFiles, FileMark, ReadCertificates
+from mcp_server.core.state_calls import CERTIFICATE_PLACES, TOOL_FOLDERS, DigestFiles, ReadCertificates
 from mcp_server.core.text import amount
 from mcp_server.logs.package_log import DATABASES
 
 Pairs = Iterator[tuple[str, str]]
 """(item, state in one line)."""
 
-SKIPPED = (
-    ".git", ".hg", ".svn", "node_modules", "__pycache__", "site-packages", "dist-packages", ".cache", ".mypy_cache",
-    ".pytest_cache", ".ruff_cache",
-)  # fmt: skip
 _VOLATILE = re.compile(
     r"fs\.(?:dentry-state|file-nr|inode-nr|inode-state|aio-nr|quota\.\w+|nfs\.\w*count\w*)|kernel\.(?:ns_last_pid|pty\.nr"
     r"|random\.\w+|hostname_\w+|sched_domain\..*|tainted_\w+)|dev\.cdrom\..*|net\.netfilter\.nf_conntrack_count"
@@ -133,24 +129,14 @@ def _units(reader: Reader, scope: Scope) -> Pairs:
 def _files(reader: Reader, scope: Scope) -> Pairs:
     for folder in dict.fromkeys(("/etc", *scope.folders)):
         with reader.part(f"files below {folder}"):
-            seen = reader.look(DigestFiles(path=folder, skip=SKIPPED)).value
+            seen = reader.look(DigestFiles(path=folder, skip=TOOL_FOLDERS)).value
             if seen.cut:
                 reader.cut(f"files below {folder}: {seen.cut}", "name folders further down with folders=…")
             if seen.unreadable:
                 named = ", ".join(seen.unreadable[:3]) + (" …" if len(seen.unreadable) > 3 else "")
                 reader.blind(f"{amount(len(seen.unreadable), 'name')} below {folder}: {named}", "denied", "run as root")
             for mark in seen.files:
-                yield mark.path, state_of(mark)
-
-
-def state_of(mark: FileMark) -> str:
-    """What tells whether a file is the same: its digest; where there is none, its size and time."""
-    rights = f"{mark.mode} {mark.owner}"
-    if mark.link is not None:
-        return f"link to {mark.link}"
-    if mark.digest is not None:
-        return f"sha256 {mark.digest[:32]} {rights}"
-    return f"{mark.size} bytes written {stamp(mark.modified)} {rights}"
+                yield mark.path, mark.state()
 
 
 def _sysctl(reader: Reader, scope: Scope) -> Pairs:

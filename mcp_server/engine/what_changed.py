@@ -21,6 +21,7 @@ from mcp_server.engine.ranking import rank, reasons
 from mcp_server.engine.ranking_data import Past, Ranked, Ranking, Symptom
 from mcp_server.engine.run import door, preflight, record
 from mcp_server.engine.session import Asking, Session
+from mcp_server.engine.snapshot import last_good
 from mcp_server.engine.together import together
 
 Side = Literal["before", "after", "future"]
@@ -74,6 +75,7 @@ def what_changed(
     scope = replace(
         scope, journal=scope.journal or settings.logs.journal, onset=onset, feeds=scope.feeds or settings.changes.feeds,
         urls=scope.urls or tuple(dict.fromkeys(presented))[:ENDPOINTS],
+        last_good=scope.last_good or last_good(session, place, window),
     )  # fmt: skip
     arguments = {
         "since": stamp(window.since), "until": stamp(window.until), "folders": list(scope.folders),

@@ -1,11 +1,15 @@
 """Files by their times: written, moved into place, given other rights; and what is left out."""
 
 import os
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from mcp_server.core.change import Window
 from mcp_server.core.errors import CouldNotLook
-from mcp_server.engine.session import Session
+from mcp_server.core.last_good import LastGood
+from mcp_server.core.state_calls import TOOL_FOLDERS, DigestFiles, Digests
+from mcp_server.engine.catalog import load_catalog
+from mcp_server.engine.run import door
+from mcp_server.engine.session import Asking, Session
 from tests.changes.world import World, collect, spots
 
 HOUR = timedelta(hours=1)
@@ -110,3 +114,69 @@ def test_hostile_names_stay_data(session: Session, world: World, window: Window)
     assert change.summary.values["path"] == name
     assert "ignore" not in change.summary.text
     os.unlink(world.root / name.lstrip("/"))
+
+
+# --- against the last snapshot --------------------------------------------------------------------------------------
+
+
+def good(session: Session, world: World, *folders: str, at: datetime) -> LastGood:
+    """What a snapshot of these folders would hold."""
+    reader = door(session, world, load_catalog().changes["files"], Asking())
+    states = {
+        mark.path: mark.state()
+        for folder in folders
+        for mark in reader.look(DigestFiles(path=folder, skip=TOOL_FOLDERS)).value.files
+    }
+    return LastGood(name="good", at=at, states=states)
+
+
+def test_a_removed_file_shows_where_there_is_a_snapshot(session: Session, world: World, window: Window) -> None:
+    for name in ("gone.conf", "kept.conf", "deep/er/gone.conf"):
+        world.file(f"/srv/shop/{name}", "x", at=world.moment - timedelta(days=9))
+    last = good(session, world, "/srv/shop", at=world.moment - HOUR)
+    (world.root / "srv/shop/gone.conf").unlink()
+    (world.root / "srv/shop/deep/er/gone.conf").unlink()
+    (world.root / "srv/shop/deep/er").rmdir()
+    changes, coverage = collect(session, world, "files", window, folders=("/srv/shop",), last_good=last)
+    removed = {item.component: item for item in changes if item.kind == "remove"}
+    assert set(removed) == {"/srv/shop/gone.conf", "/srv/shop/deep/er/gone.conf"}
+    assert 3_600_000 < removed["/srv/shop/gone.conf"].doubt_ms < 3_700_000, "at some time after the snapshot"
+    assert "good" in str(removed["/srv/shop/gone.conf"].summary.values["snapshot"])
+    assert not coverage.blind
+    old = Window(since=window.until + HOUR, until=window.until + 2 * HOUR)
+    assert collect(session, world, "files", old, folders=("/srv/shop",), last_good=last)[0] == []
+
+
+def test_what_was_written_with_the_same_content_is_no_edit(session: Session, world: World, window: Window) -> None:
+    for name in ("same.conf", "other.conf"):
+        world.file(f"/srv/shop/{name}", "x = 1\n")
+    last = good(session, world, "/srv/shop", at=world.moment - HOUR)
+    world.file("/srv/shop/same.conf", "x = 1\n")
+    world.file("/srv/shop/other.conf", "x = 2\n")
+    world.file("/srv/shop/new.conf", "x = 3\n")
+    changes = {
+        item.component.rsplit("/")[-1]: item
+        for item in collect(session, world, "files", window, folders=("/srv/shop",), last_good=last)[0]
+    }
+    assert {name: item.kind for name, item in changes.items()} == {
+        "same.conf": "attributes", "other.conf": "edit", "new.conf": "edit",
+    }  # fmt: skip
+    assert "the same as in snapshot" in changes["same.conf"].summary.text
+    assert "differs from snapshot" in changes["other.conf"].summary.text
+    assert "snapshot" not in changes["new.conf"].summary.text
+
+
+def test_a_folder_that_cannot_be_seen_whole_removes_nothing(session: Session, world: World, window: Window) -> None:
+    world.file("/srv/shop/gone.conf", "x")
+    last = good(session, world, "/srv/shop", at=world.moment - HOUR)
+    (world.root / "srv/shop/gone.conf").unlink()
+    world.answers["digests"] = Digests(path="/srv/shop", unreadable=("/srv/shop/closed (denied)",))
+    changes, coverage = collect(session, world, "files", window, folders=("/srv/shop",), last_good=last)
+    assert changes == []
+    assert "which of 1 files of snapshot good were removed" in spots(coverage)
+
+
+def test_a_damaged_snapshot_is_a_blind_spot(session: Session, world: World, window: Window) -> None:
+    last = LastGood(name="", at=window.until, problem="it is no snapshot")
+    _, coverage = collect(session, world, "files", window, last_good=last)
+    assert "the last snapshot (damaged: it is no snapshot; take a new one" in spots(coverage)

@@ -108,6 +108,14 @@ def test_a_snapshot_that_could_not_see_makes_the_comparison_unknown(session: Ses
     assert "packages of dpkg (in the snapshot)" in [spot.what for spot in outcome.coverage.blind]
 
 
+def test_what_changed_knows_what_a_snapshot_knew(session: Session, tmp_path: Path) -> None:
+    ask(session, "snapshot", name="good", service="shop")
+    (tmp_path / "shop" / "app.conf").unlink()
+    outcome = ask(session, "what_changed", service="shop", since="1h", limit=200)
+    removed = [item for item in outcome.data["changes"] if item["kind"] == "remove"]  # type: ignore[index, call-overload, union-attr]
+    assert f"{tmp_path}/shop/app.conf" in [item["component"] for item in removed]  # type: ignore[index, call-overload]
+
+
 def test_they_are_one_step_away_for_a_client(session: Session) -> None:
     ask(session, "run_diagnostic", name="snapshot", arguments={"name": "good", "service": "shop"})
     outcome = ask(session, "run_diagnostic", name="diff_snapshot", arguments={"name": "good"})
