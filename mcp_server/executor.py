@@ -43,8 +43,9 @@ def main(arguments: list[str]) -> int:
     def ended(state: str, text: str, **more: Any) -> None:
         say({"event": "result", "state": state, "execution": None, "text": text, "left": [], "moved": []} | more)
 
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE):
-        signal.signal(number, signal.SIG_IGN)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        # a handler that does nothing, not SIG_IGN: that would be inherited by the services it starts
+        signal.signal(number, lambda *_: None)
     try:
         from mcp_server.core.settings import load_settings
         from mcp_server.engine.execute import execute

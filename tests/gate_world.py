@@ -27,8 +27,12 @@ ROOT = Path(__file__).resolve().parent.parent
 SERVICE = """
 import os, signal, socket, sys
 port, mode = int(sys.argv[1]), open(sys.argv[2]).read().strip()
+with open(sys.argv[2] + ".starts", "a") as file:
+    print(os.getpid(), file=file)
 if mode == "broken":
     sys.exit(3)
+if mode == "deaf":
+    signal.pause()
 listener = socket.create_server(("127.0.0.1", port))
 signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
 while True:
@@ -75,6 +79,11 @@ stop_s = 5
         subprocess.run([sys.executable, "-c", code, str(self.pid_file), *argv], check=True, stdout=subprocess.DEVNULL)
         wait_until(self.listens, "the service listens")
         return self.pid() or 0
+
+    def starts(self) -> int:
+        """How often the service was ever started."""
+        path = Path(f"{self.mode}.starts")
+        return len(path.read_text(encoding="ascii").splitlines()) if path.exists() else 0
 
     def listens(self) -> bool:
         table = Path("/proc/net/tcp").read_text(encoding="ascii").splitlines()

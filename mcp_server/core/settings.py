@@ -227,8 +227,10 @@ _SECTIONS: dict[str, type[_Section]] = {
     "read": ReadSettings, "limits": LimitSettings, "logs": LogSettings, "changes": ChangeSettings,
     "authority": AuthoritySettings, "knowledge": KnowledgeSettings, "tools": ToolSettings,
 }  # fmt: skip
-_NAMED: dict[str, type[_Section]] = {"services": ServiceSettings, "environments": EnvironmentSettings}
-"""Sections of which there may be several, each with a name of its own."""
+_NAMED: dict[str, type[_Section]] = {
+    "services": ServiceSettings, "environments": EnvironmentSettings, "gate": GateSettings,
+}  # fmt: skip
+"""Sections that the file alone may set: those with names of their own, and the gate, which no starter's environment opens."""
 _PREFIX = "VETERAN_"
 
 

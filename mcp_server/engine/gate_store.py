@@ -194,6 +194,7 @@ class Gate:
     def working_on(self, *names: str) -> Iterator[None]:
         """Hold locks (a plan, an environment) that the kernel drops when this process ends, however it ends.
 
+        A plan's lock is removed when its work ended: one that lies there and nobody holds tells of a killed executor.
         Raises BadInput when another process holds one: one change at a time in one environment.
         """
         with ExitStack() as held:
@@ -205,6 +206,9 @@ class Gate:
                     what = f"{name} is being carried out" if name.startswith("P") else f"another change is under way in {name}"
                     raise BadInput(f"{what} by another process", "action_status shows it") from None
             yield
+            for name in names:
+                if name.startswith("P"):
+                    (self.folder / "running" / f"{name}.lock").unlink(missing_ok=True)
 
     def alive(self, plan: str) -> bool:
         """Whether a process works on this plan now."""

@@ -54,7 +54,7 @@ class Session:
             "session.started", {"program": program, "pid": os.getpid(), "python": sys.version.split()[0]}
         ).seq
         self._alive = self._hold(self.id)
-        self.interrupted = self._name_interrupted()
+        self.interrupted = (*self._name_interrupted(), *self._cut_off())
 
     def close(self) -> None:
         """End the session in the ledger. Where that cannot be written any more (a full disk), the next start names it."""
@@ -93,6 +93,26 @@ class Session:
                 path.unlink()
                 named += unfinished or [f"session {session} (nothing was under way)"]
         return tuple(named)
+
+    def _cut_off(self) -> list[str]:
+        """Changes whose executor was killed: the plan, the step, and what can be done about it. Named until that is done."""
+        if not any(Path(self.settings.gate_dir, "running").glob("P*.lock")):
+            return []
+        from mcp_server.core.errors import CouldNotLook
+        from mcp_server.engine.gate_store import Gate
+
+        try:
+            gate = Gate(self.settings)
+        except CouldNotLook as failure:
+            return [f"perhaps a change: the gate's record cannot be read ({failure.detail})"]
+        try:
+            return [
+                f"{item.operation} of {item.plan} in {item.environment}, cut off at step {item.step} of {item.steps}: "
+                f"execute_action plan={item.plan} looks whether it worked, take_back execution={item.id} plans the way back"
+                for item in gate.interrupted()
+            ]
+        finally:
+            gate.close()
 
     def _unfinished(self, session: int) -> list[str]:
         started: dict[int, str] = {}

@@ -1,0 +1,143 @@
+"""A crashed unit inside a real systemd: planned by the script, approved, restarted by the executor, verified."""
+
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.real_parts import wait_until
+from tests.systemd_box import REPOSITORY, Box, systemd_box
+
+UNITS = {
+    "app.service": "[Unit]\nStartLimitBurst=2\nStartLimitIntervalSec=60\n[Service]\n"
+    "ExecStart=/bin/sh -c 'test ! -e /opt/broken && exec sleep 1000'\nRestart=on-failure\nRestartSec=100ms\n",
+    "steady.service": "[Service]\nExecStart=/bin/sleep 1000\n",
+    "metrics.service": "[Unit]\nDescription=watches\n[Service]\nExecStart=/bin/sh -c 'exec -a prometheus sleep 1000'\n"
+    "[Install]\nAlias=prometheus.service\n",
+}  # fmt: skip
+SETTINGS = """
+[environments.box]
+kind = "systemd"
+protection = "dev"
+[services.shop]
+unit = "app.service"
+"""
+APPROVE = """
+import sys
+from datetime import timedelta
+from mcp_server.core.clock import now
+from mcp_server.core.plan import Approval
+from mcp_server.core.settings import load_settings
+from mcp_server.engine.gate_store import Gate
+from mcp_server.engine.proposals import proposal_of
+settings = load_settings()
+proposal = proposal_of(settings, sys.argv[1])
+Gate(settings, write=True).approve(Approval(plan=proposal.id, digest=proposal.digest, approver="ada", route="terminal",
+    at=now(), expires=now() + timedelta(minutes=10)))
+"""
+
+
+@pytest.fixture(scope="module")
+def box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
+    folder = tmp_path_factory.mktemp("gate")
+    with systemd_box(folder, UNITS) as made:
+        (folder / "box/root/.config/veteran").mkdir(parents=True)
+        (folder / "box/root/.config/veteran/config.toml").write_text(SETTINGS)
+        (folder / "box/opt/broken").touch()
+        made.run("systemctl", "start", "app", "steady", check=False)
+        made.run("systemctl", "enable", "--now", "metrics", check=False)
+        yield made
+
+
+def plan(box: Box, *more: str, operation: str = "restart_service", **parameters: str) -> dict[str, Any]:
+    script = str(REPOSITORY / "scripts/incident_response/plan_action.py")
+    words = ("--operation", operation, "--parameters", json.dumps(parameters), "--json", "--no-look-around", *more)
+    done = box.run(sys.executable, script, *words, check=False)
+    assert done.returncode in (0, 1, 3, 64), done.stderr
+    return json.loads(done.stdout) if done.stdout else {"refused": done.stderr}
+
+
+def carried_out(box: Box, name: str) -> tuple[int, dict[str, Any]]:
+    box.run(sys.executable, "-c", APPROVE, name)
+    done = box.run(sys.executable, "-m", "mcp_server.executor", name, check=False)
+    return done.returncode, json.loads(done.stdout.splitlines()[-1])
+
+
+def active(box: Box, unit: str) -> str:
+    return box.run("systemctl", "is-active", unit, check=False).stdout.strip()
+
+
+def test_a_crashed_unit_is_restarted_and_verified(box: Box) -> None:
+    wait_until(lambda: active(box, "app") == "failed", "systemd gives up")
+    told = plan(box, service="shop")
+    status, end = carried_out(box, told["data"]["plan"])
+    assert (status, end["state"]) == (2, "left") or (status, end["state"]) == (1, "undone"), end
+    assert active(box, "app") in ("failed", "inactive"), "what broke it is still there: it failed again, and is as before"
+    box.run("rm", "/opt/broken")
+    settled(box)
+    told = plan(box, service="shop")
+    assert told["data"]["content"]["steps"][0]["before"]["running"] is False, told
+    status, end = carried_out(box, told["data"]["plan"])
+    assert (status, end["state"]) == (0, "done"), end
+    assert active(box, "app") == "active"
+
+
+def settled(box: Box) -> None:
+    """The pause that a second restart must wait for is not what this tests."""
+    text = SETTINGS.replace("[environments.box]", "[environments.again]")
+    box.run("sh", "-c", f"cat > /root/.config/veteran/config.toml <<'END'\n{text}\nEND")
+
+
+def test_stop_and_take_back(box: Box) -> None:
+    told = plan(box, operation="stop_service", service="steady")
+    status, end = carried_out(box, told["data"]["plan"])
+    assert (status, active(box, "steady")) == (0, "inactive"), end
+    told = plan(box, operation="take_back", execution=end["execution"])
+    status, end = carried_out(box, told["data"]["plan"])
+    assert (status, active(box, "steady")) == (0, "active"), end
+
+
+@pytest.mark.parametrize("name", ["metrics", "prometheus", "prometheus.service", "metrics.service"])
+def test_what_watches_is_not_touched_under_any_of_its_names(box: Box, name: str) -> None:
+    refused = plan(box, service=name)["refused"]
+    assert "is protected" in refused
+    assert "two different people" in refused
+
+
+HOSTILE = [
+    "--force", "-H", "a b", "a\nb", "../app", "app;reboot", "$(reboot)", "аpp", "app\u202e", "app.service\x00", "app*", "",
+    "app..service", "/app", "app.evil", "@", "app service", "x" * 300,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_name_that_is_no_name_is_refused_with_a_sentence(box: Box, name: str) -> None:
+    refused = plan(box, service=name)["refused"]
+    assert "`service`" in refused or "not loaded" in refused, refused
+    assert "Traceback" not in refused
+
+
+def test_what_is_not_there_cannot_be_planned(box: Box) -> None:
+    script = str(REPOSITORY / "scripts/incident_response/plan_action.py")
+    done = box.run(
+        sys.executable, script, "--operation", "restart_service", "--parameters", '{"service": "nothing"}', check=False
+    )
+    assert done.returncode == 3
+    assert "nothing.service is not loaded" in done.stderr
+
+
+def test_the_environment_is_seen_where_none_is_declared(box: Box, tmp_path: Path) -> None:
+    box.run("mv", "/root/.config/veteran/config.toml", "/root/config.away")
+    try:
+        told = plan(box, "--told", "the team, by phone", service="steady")
+        content = told["data"]["content"]
+        assert (content["environment"]["kind"], content["environment"]["detected"]) == ("systemd", True)
+        assert content["requirement"]["level"] == 3
+        status, end = carried_out(box, told["data"]["plan"])
+        assert (status, end["state"]) == (3, "refused")
+        assert "one signature" in end["text"]
+    finally:
+        box.run("mv", "/root/config.away", "/root/.config/veteran/config.toml")
