@@ -252,17 +252,17 @@ def test_filters_by_level_and_field(ask: Ask, tmp_path: Path) -> None:
 def test_a_file_that_shrinks_while_it_is_read_is_said_not_fatal(
     ask: Ask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from mcp_server.engine import scan
+    from mcp_server.engine import scan_search
 
     log = tmp_path / "a.log"
     log.write_text(lines(0, 200_000))
-    window = scan.window_of
+    window = scan_search.window_of
 
     def shrinking(*arguments: Any) -> Any:
         os.truncate(log, 1_000)
         return window(*arguments)
 
-    monkeypatch.setattr(scan, "window_of", shrinking)
+    monkeypatch.setattr(scan_search, "window_of", shrinking)
     outcome = ask("log_search", sources=str(log), patterns=["line"])
     assert outcome.verdict == "unknown"
     assert "truncated" in str(outcome.coverage.cut)
