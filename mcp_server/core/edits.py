@@ -41,6 +41,18 @@ def when(entry: FileStat, window: Window) -> tuple[str, datetime, int] | None:
     return None
 
 
+def since_boot(now: datetime, booted: datetime, window: Window) -> tuple[datetime, int]:
+    """(moment, doubt in ms) of something that is so now and may have become so at any time since the boot.
+
+    Raises CouldNotLook where the window had ended before the boot: what is now says nothing of then.
+    """
+    if window.until < booted:
+        remedy = f"ask for a window that reaches to {stamp(booted)} or later"
+        raise CouldNotLook("what is now", "failed", "the host was booted after the window, so it says nothing of then", remedy)
+    at = min(now, window.until)
+    return at, max(0, int(max(at - booted, now - at).total_seconds() * 1000))
+
+
 def edits(reader: Reader, window: Window, places: Iterable[str], *, depth: int = 1) -> Iterator[Edit]:
     """What happened to these files, and below these folders. A place that is not there holds nothing; a closed one is noted."""
     for place in places:
@@ -70,8 +82,8 @@ def _below(reader: Reader, window: Window, top: FileStat, depth: int) -> Iterato
             yield Edit(entry, *moment, seen.evidence)
     for folder in (top, *(entry for entry in seen.value.entries if entry.type == "folder")):
         inside, at = touched.get(folder.path, []), folder.modified
-        # adding a name touches that name too; a folder's own time alone tells of one that left
-        known = any(abs(moment - at) <= SETTLE for moment in inside)
+        # adding a name touches that name too; only where nothing in it was touched since, the folder's time tells of a leaving
+        known = any(moment >= at - SETTLE for moment in inside)
         deep = str(PurePosixPath(folder.path)).count("/") - top.path.count("/") >= depth
         if window.since <= at <= window.until and not known and not deep:
             yield Edit(folder, "remove", at, 0, seen.evidence)
