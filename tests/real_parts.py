@@ -44,8 +44,9 @@ def wait_until(condition: Callable[[], bool], what: str, seconds: float = 10) ->
         time.sleep(0.02)
 
 
-NPM = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "veteran-tests" / "npm" / "node_modules" / ".bin"
-"""Where `.ci/run` puts programs from the npm registry: outside the tree, so that a second run finds them."""
+CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "veteran-tests"
+"""Where `.ci/run` puts what it builds and fetches for tests: outside the tree, so that a second run finds it."""
+NPM = CACHE / "npm" / "node_modules" / ".bin"
 
 
 def claude() -> str:
