@@ -61,7 +61,7 @@ def recorded_answer(name: str, case: dict[str, Any], folder: Path) -> Any:
             item["failure"] = look["failure"]
         looks.append(item)
     recording = folder / "recording.json"
-    recording.write_text(json.dumps({"place": "local", "at": case["at"], "looks": looks}), encoding="utf8")
+    recording.write_text(json.dumps({"place": case.get("place", "local"), "at": case["at"], "looks": looks}), encoding="utf8")
     session = Session(load_settings({"VETERAN_STATE_DIR": str(folder / "state"), "HOME": str(folder)}), program="test")
     try:
         return ask(session, Question.of(session, name, case.get("params", {})), f"recorded:{recording}", Asking())

@@ -127,6 +127,7 @@ class Container(Noun):
     network_mode: str = ""
     networks: tuple[Attached, ...] = ()
     links: tuple[str, ...] = ()
+    extra_hosts: tuple[str, ...] = Field((), description="names that were given an address when it was created")
     ports: tuple[Published, ...] = ()
     stop_signal: str = ""
     stop_timeout_s: int | None = None
@@ -146,12 +147,23 @@ class Container(Noun):
         return self.labels.get("com.docker.compose.service", "")
 
 
+class Neighbour(Noun):
+    """A container of the same daemon that is not of the place: enough to tell whether one of the place can reach it."""
+
+    name: str
+    status: str
+    health: str = ""
+    project: str = ""
+    service: str = ""
+    networks: tuple[str, ...] = ()
+
+
 class Containers(Noun):
-    """The containers of the place. `also` counts those of the daemon that are not of the place, by state."""
+    """The containers of the place, and the others of the daemon."""
 
     endpoint: str
     containers: tuple[Container, ...] = ()
-    also: dict[str, int] = {}
+    others: tuple[Neighbour, ...] = ()
     vanished: tuple[str, ...] = Field((), description="names that were listed and gone a moment later")
     cut: str | None = None
 
@@ -276,23 +288,19 @@ class Event(Noun):
 
 
 class Events(Noun):
-    """Events of a window, oldest first. The daemon remembers only its last 256, and none from before it was started.
+    """Everything that the daemon remembers, oldest first: at most its last 256 events, and none from before it was started.
 
-    `reaches` is the oldest event that the daemon still had; None when it had none.
+    `reaches` is the oldest event that it still had, of whatever container; None when it had none.
     """
 
     events: tuple[Event, ...] = ()
     reaches: Moment | None = None
-    cut: str | None = None
 
 
 class ReadEvents(Call[Events]):
-    """Events of containers of the place, and of images, networks and volumes of the daemon, both ends included."""
+    """Events of containers of the place, of their images, and of networks and volumes; runs of health checks left out."""
 
     kind: Literal["docker_events"] = "docker_events"
-    since: Moment
-    until: Moment
-    limit: int = Field(500, ge=1, le=5_000)
 
     def title(self) -> str:
         return "docker events"

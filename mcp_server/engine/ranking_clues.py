@@ -18,7 +18,18 @@ from mcp_server.core.noun import Noun
 from mcp_server.core.outcome import Finding
 from mcp_server.engine.ranking_data import Candidate, Symptom, candidate_of
 
-WEIGHT = {"module": 100, "package": 90, "unit": 60, "port": 60, "pid": 60, "path": 40, "filesystem": 20, "word": 50}
+WEIGHT = {
+    "module": 100,
+    "package": 90,
+    "unit": 60,
+    "port": 60,
+    "pid": 60,
+    "path": 40,
+    "filesystem": 20,
+    "word": 50,
+    "container": 80,
+    "image": 90,
+}
 _INSIDE, _AROUND, _COMPONENT = 35, 10, 15
 _RIGHTS, _NAMED, _START = 25, 25, 30
 """Taken off when only rights changed, when a port only stands in a file that changed, when a process merely started."""

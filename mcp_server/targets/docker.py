@@ -42,7 +42,8 @@ if TYPE_CHECKING:  # the SDK is imported with the first look
 
 A = TypeVar("A")
 
-PARALLEL = 8
+PARALLEL = 16
+MOST_OTHERS = 1_000
 _ID = 12
 
 
@@ -118,8 +119,8 @@ class DockerPlace:
 
     def _inspected(
         self, door: "DockerDoor", limits: Limits, most: int
-    ) -> tuple[list[Container], list[str], list[Mapping[str, Any]], int]:
-        """Containers with all their facts, names of those that were gone meanwhile, the other rows, and how many there are."""
+    ) -> tuple[list[Container], list[str], list[Mapping[str, Any]]]:
+        """Containers with all their facts, names of those that were gone meanwhile, and the other rows."""
         from mcp_server.targets.docker_facts import container_of
 
         left = limits.until()
@@ -140,7 +141,7 @@ class DockerPlace:
 
         found = _together(one, rows)
         gone = [_name(row) for row, item in zip(rows, found, strict=True) if item is None]
-        return [item for item in found if item is not None], gone, others, len(rows)
+        return [item for item in found if item is not None], gone, others
 
     # --- answers ------------------------------------------------------------------------------------------------
 
@@ -177,15 +178,14 @@ class DockerPlace:
         )  # fmt: skip
 
     def _containers(self, call: ReadContainers, door: "DockerDoor", limits: Limits) -> Containers:
-        found, gone, others, _ = self._inspected(door, limits, call.limit + 1)
-        states: dict[str, int] = {}
-        for row in others:
-            state = one_line(row.get("State") or "unknown", 20)
-            states[state] = states.get(state, 0) + 1
+        from mcp_server.targets.docker_facts import neighbour_of
+
+        found, gone, others = self._inspected(door, limits, call.limit + 1)
         cut = f"only {call.limit} containers were read" if len(found) + len(gone) > call.limit else None
         return Containers(
-            endpoint=self._endpoint.url, containers=tuple(found[: call.limit]), also=states, vanished=tuple(gone), cut=cut
-        )
+            endpoint=self._endpoint.url, containers=tuple(found[: call.limit]), vanished=tuple(gone), cut=cut,
+            others=tuple(neighbour_of(_name(row), row) for row in others[:MOST_OTHERS]),
+        )  # fmt: skip
 
     def _usage(self, call: ReadUsage, door: "DockerDoor", limits: Limits) -> Usages:
         from mcp_server.targets.docker_facts import usage_of
@@ -261,7 +261,7 @@ class DockerPlace:
             scope = Scope(
                 {row["Id"] for row in rows}, {str(self._name), *map(_name, rows)}, {repository(row["Image"]) for row in rows}
             )
-        return events(door, call, scope, limits)
+        return events(door, scope, limits)
 
     def _compose(self, call: ReadComposeFiles, door: "DockerDoor", limits: Limits) -> ComposeFiles:
         from mcp_server.targets.docker_compose import compose_files

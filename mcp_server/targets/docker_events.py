@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from mcp_server.core.clock import from_epoch
-from mcp_server.core.docker_calls import Event, Events, ReadEvents
+from mcp_server.core.docker_calls import Event, Events
 from mcp_server.core.reader import Limits
 from mcp_server.core.text import one_line
 from mcp_server.targets.docker_door import DockerDoor
@@ -39,20 +39,14 @@ class Scope:
         return event.type == "daemon" or event.id in self.ids or event.name in self.names or project in self.names
 
 
-def events(door: DockerDoor, call: ReadEvents, scope: Scope | None, limits: Limits) -> Events:
-    """Everything that the daemon still knows is asked for, because only so it can be said how far back it knows."""
-    until = min(call.until, datetime.now(UTC) + timedelta(seconds=1))
+def events(door: DockerDoor, scope: Scope | None, limits: Limits) -> Events:
+    """What the daemon remembers. It ends the answer at `until`; without one it would go on for ever."""
+    until = datetime.now(UTC) + timedelta(seconds=1)
     filters = json.dumps({"type": list(_TYPES), "event": list(_ACTIONS)})
-    found = door.json_lines("/events", limits, "docker events", since=0, until=_seconds(until), filters=filters)
+    found = door.json_lines("/events", limits, "docker events", since=0, until=int(until.timestamp()), filters=filters)
     told = [event for event in map(_event, found) if event is not None]
     reaches = min((event.at for event in told), default=None)
-    inside = [item for item in told if call.since <= item.at <= call.until and (scope is None or scope.holds(item))]
-    cut = f"only the newest {call.limit} of {len(inside)} events are told" if len(inside) > call.limit else None
-    return Events(events=tuple(inside[-call.limit :]), reaches=reaches, cut=cut)
-
-
-def _seconds(moment: datetime) -> str:
-    return f"{int(moment.timestamp())}.{moment.microsecond:06}000"
+    return Events(events=tuple(item for item in told if scope is None or scope.holds(item)), reaches=reaches)
 
 
 def _event(data: Mapping[str, Any]) -> Event | None:

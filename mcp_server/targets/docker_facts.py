@@ -13,6 +13,7 @@ from mcp_server.core.docker_calls import (
     HealthRun,
     Image,
     Mount,
+    Neighbour,
     Network,
     Published,
     Usage,
@@ -78,11 +79,23 @@ def container_of(data: Mapping[str, Any]) -> Container:
         host_namespaces=tuple(name for name, key in _NAMESPACES if host.get(key) == "host"),
         read_only=bool(host.get("ReadonlyRootfs")), mounts=tuple(_mounts(data.get("Mounts") or ()))[:60],
         network_mode=_text(host.get("NetworkMode")), networks=tuple(_attached(data.get("NetworkSettings") or {})),
-        links=tuple(_text(link) for link in host.get("Links") or ()), ports=tuple(_ports(data)),
+        links=tuple(_text(link) for link in host.get("Links") or ()),
+        extra_hosts=tuple(_text(item).partition(":")[0] for item in host.get("ExtraHosts") or ()), ports=tuple(_ports(data)),
         stop_signal=_text(config.get("StopSignal")), stop_timeout_s=config.get("StopTimeout"),
         log_driver=_text(log.get("Type")),
         log_limited=log.get("Type") != "json-file" or "max-size" in (log.get("Config") or {}),
         labels=labels(config.get("Labels")), pid=state.get("Pid") or None,
+    )  # fmt: skip
+
+
+def neighbour_of(name: str, row: Mapping[str, Any]) -> Neighbour:
+    """A row of `GET /containers/json` as facts."""
+    found, words = row.get("Labels") or {}, str(row.get("Status") or "")
+    return Neighbour(
+        name=name, status=_text(row.get("State")) or "unknown", project=_text(found.get("com.docker.compose.project")),
+        health=next((state for state in ("unhealthy", "healthy") if f"({state})" in words), ""),
+        service=_text(found.get("com.docker.compose.service")),
+        networks=tuple((row.get("NetworkSettings") or {}).get("Networks") or ()),
     )  # fmt: skip
 
 
