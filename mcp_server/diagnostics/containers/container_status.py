@@ -263,7 +263,7 @@ def _state(facts: ContainerFacts, params: Params, item: Container) -> Iterator[F
     elif (item.oom_killed and (down or looping)) or killed:
         yield OOM_KILLED.found(
             *evidence, component=item.name, clues=clues, quotes=quotes, at=killed[-1].at if killed else at,
-            severity="critical" if down or looping or item.oom_killed else "warning",
+            severity="critical" if down or item.oom_killed or ends else "warning",  # a process in it may die, and it go on
             **common | {
                 "times": amount(max(1, len(killed)), "time"),
                 "limit": bytes_text(item.memory_limit) if item.memory_limit else "none: the host's memory was used up",
