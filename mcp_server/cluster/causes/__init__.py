@@ -1,0 +1,1 @@
+"""One file per family of causes: the file is the registration. Each holds `CauseType`s and `find(cluster)`."""

@@ -1,0 +1,242 @@
+"""Containers that cannot be started or do not stay up: command, rights, memory, and what is left when nothing else is told."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from mcp_server.cluster.cause import DOWN, Cause, CauseType
+from mcp_server.cluster.objects import at, key_of, moment, number, parts, texts, words
+from mcp_server.cluster.pods import Container, every_container, of_pod
+from mcp_server.cluster.world import Cluster, spec_way, template
+
+OOM = CauseType(
+    code="oom_killed",
+    text="container {container} was killed for using more memory than its limit of {limit} ({restarts} restarts)",
+    confirm="compare its use before the end (kubectl top pod, container_memory_working_set_bytes) with the limit, and"
+    " both with the revision before",
+    meaning="The kernel ends it whenever it reaches the limit; what it did is lost.",
+    explains=(*DOWN, "crash_loop", "liveness_kills"),
+)
+COMMAND = CauseType(
+    code="command_not_found",
+    text="container {container} cannot be started: {program} is not in image {image}",
+    confirm="compare command and args with the image's entry point (its documentation, or a shell in the image)",
+    meaning="The program named does not exist in the image, so every start fails at once.", explains=(*DOWN, "crash_loop"),
+)  # fmt: skip
+NOT_EXECUTABLE = CauseType(
+    code="command_not_permitted",
+    text="container {container} cannot be started: {program} may not be executed",
+    confirm="look at the file's mode in the image, at the user the container runs as, and at noexec mounts",
+    meaning="The file is there, but the container's user may not execute it.", explains=(*DOWN, "crash_loop"),
+)  # fmt: skip
+ROOT = CauseType(
+    code="runs_as_root",
+    text="container {container} must not run as root (runAsNonRoot), but image {image} does",
+    confirm="set runAsUser to a number above 0, or use an image with a numeric USER",
+    meaning="The kubelet refuses to start it.", explains=(*DOWN, "crash_loop"),
+)  # fmt: skip
+CREATE = CauseType(
+    code="container_not_created",
+    text="the container runtime cannot create container {container}",
+    confirm="read the message; then look at the field it names, and at the runtime's log on node {node}",
+    meaning="What the specification asks for cannot be set up on the node.", explains=(*DOWN, "crash_loop"),
+)  # fmt: skip
+COMPLETES = CauseType(
+    code="exits_at_once",
+    text="container {container} ends with success again and again ({restarts} restarts): its command is no lasting program",
+    confirm="read its log, and compare command and args with the revision before",
+    meaning="A container that ends is started again, whatever its exit code, unless it belongs to a Job.",
+    explains=(*DOWN, "crash_loop"),
+)  # fmt: skip
+HOOK = CauseType(
+    code="lifecycle_hook_failed",
+    text="the {hook} hook of container {container} fails, so the container is killed",
+    confirm="run the hook's command in the image by hand",
+    meaning="A container whose postStart hook fails never counts as started.", explains=(*DOWN, "crash_loop"),
+)  # fmt: skip
+INIT = CauseType(
+    code="init_container_fails",
+    text="init container {container} fails (exit code {exit}, {restarts} restarts), so the pod's own containers never start",
+    confirm="read its log: kubectl logs with -c {container} --previous",
+    meaning="Containers start only after every init container has ended with success.", explains=DOWN,
+)  # fmt: skip
+INIT_WAITS = CauseType(
+    code="init_container_waits",
+    text="init container {container} has been running for {minutes} minutes, so the pod's own containers never start",
+    confirm="read its log and command: what does it wait for?",
+    meaning="Containers start only after every init container has ended with success.", severity="warning", explains=DOWN,
+)  # fmt: skip
+SIDECAR_PORT = CauseType(
+    code="port_taken_in_pod",
+    text="containers {container} and {other} of one pod both use port {port}; all containers of a pod share one address",
+    confirm="look for 'address already in use' in the log of the one that restarts; give one of them another port",
+    meaning="The second one to start cannot listen.", explains=(*DOWN, "crash_loop", "address_in_use"),
+)  # fmt: skip
+LOOP = CauseType(
+    code="crash_loop",
+    text="container {container} ends soon after each start: exit code {exit} ({meaning}), {restarts} restarts",
+    confirm="read the log of the previous run from its first line: kubectl logs with -c {container} --previous",
+    meaning="The program itself gives up; its own last words are the best evidence.", explains=DOWN,
+)  # fmt: skip
+
+_MISSING = re.compile(r"executable file not found|no such file or directory|stat \S+: no such file|not found in \$PATH", re.I)
+_DENIED = re.compile(r"permission denied|exec format error", re.I)
+_PROGRAM = re.compile(r'exec: \\?"([^"\\]+)\\?"|stat ([^\s:]+):|exec ([^\s:]+):')
+_CREATING = ("CreateContainerError", "RunContainerError", "StartError", "ContainerCannotRun", "CreateContainerConfigError",
+             "PreCreateHookError", "PreStartHookError")  # fmt: skip
+_EXITS = {
+    1: "the program's own error", 2: "wrong usage, or the program's own error", 126: "not executable", 127: "command not found",
+    128: "invalid exit", 129: "SIGHUP", 130: "SIGINT", 132: "SIGILL", 134: "SIGABRT: it aborted itself",
+    137: "SIGKILL: killed from outside", 139: "SIGSEGV: a crash", 143: "SIGTERM: asked to stop", 255: "the program's own error",
+}  # fmt: skip
+_RECENT_S = 3_600.0
+_LONG_S = 300.0
+_TELLING = re.compile(r"error|fatal|panic|exception|fail|denied|refused|cannot|can't|unable|missing|invalid|not found", re.I)
+
+
+def find(cluster: Cluster) -> Iterator[Cause]:
+    """Causes of every container that is not up."""
+    for item in every_container(cluster):
+        if item.ended == "OOMKilled" and _matters(cluster, item):
+            yield _cause(
+                cluster,
+                OOM,
+                item,
+                "resources.limits.memory",
+                limit=str(at(item.spec, "resources.limits.memory") or "(that of the node: none is set)"),
+                restarts=item.restarts,
+            )
+        yield from _start(cluster, item)
+        if item.init:
+            yield from _init(cluster, item)
+        elif _loops(cluster, item):
+            if item.exit == 0:
+                yield _cause(cluster, COMPLETES, item, "command", restarts=item.restarts)
+            yield _cause(
+                cluster,
+                LOOP,
+                item,
+                "",
+                exit=item.exit,
+                restarts=item.restarts,
+                meaning=_EXITS.get(item.exit, "a signal" if (item.exit or 0) > 128 else "the program's own error")
+                if item.exit is not None
+                else "unknown",
+            )
+    yield from _shared_ports(cluster)
+
+
+def last_words(cluster: Cluster, item: Container, most: int = 4) -> list[str]:
+    """The lines of its log that tell most: the last that sound like trouble, else simply the last."""
+    lines = [line for line in cluster.log(item.pod, item.name) if line.strip()]
+    telling = [line for line in lines[-60:] if _TELLING.search(line)]
+    return [f"log: {line}" for line in (telling or lines)[-most:]]
+
+
+def _loops(cluster: Cluster, item: Container) -> bool:
+    if item.waiting == "CrashLoopBackOff":
+        return True
+    ended = words(item.pod, "status.phase") == "Failed" or (not item.ready and item.restarts > 0)
+    return (
+        ended
+        and item.exit is not None
+        and not item.waiting
+        and words(item.pod, "status.reason") not in ("Evicted", "NodeLost")
+        and _matters(cluster, item)
+        and item.ended != "OOMKilled"
+    )
+
+
+def _matters(cluster: Cluster, item: Container) -> bool:
+    """Whether its last end is a matter of now: it is not ready, or ended within the last hour."""
+    if not item.ready:
+        return True
+    age = cluster.age(item.ended_at)
+    return age is None or age < _RECENT_S
+
+
+def _start(cluster: Cluster, item: Container) -> Iterator[Cause]:
+    said = " ".join((item.message, item.last_words))
+    fails = item.waiting in _CREATING or item.ended in ("StartError", "ContainerCannotRun") or (item.exit in (126, 127, 128))
+    if not fails or (item.waiting == "CreateContainerConfigError" and "runAsNonRoot" not in said and "non-root" not in said):
+        return
+    program = next((found for match in _PROGRAM.finditer(said) for found in match.groups() if found), "") or _first(item)
+    values = {"program": program or "its command", "image": words(item.spec, "image")}
+    if "runAsNonRoot" in said or "non-root" in said:
+        yield _cause(cluster, ROOT, item, "securityContext.runAsNonRoot", image=values["image"])
+    elif item.exit in (126, 127) and not item.waiting.startswith(("Create", "Run")) and not said.strip():
+        shell = last_words(cluster, item, 2)
+        yield _cause(
+            cluster,
+            COMMAND if item.exit == 127 else NOT_EXECUTABLE,
+            item,
+            "command",
+            sure="medium" if shell else "low",
+            **values,
+        )
+    elif _MISSING.search(said) and "mount" not in said:
+        yield _cause(cluster, COMMAND, item, "command", **values)
+    elif _DENIED.search(said) and "exec" in said:
+        yield _cause(cluster, NOT_EXECUTABLE, item, "command", **values)
+    elif item.waiting in _CREATING:
+        yield _cause(cluster, CREATE, item, "", node=words(item.pod, "spec.nodeName") or "(unknown)")
+
+
+def _init(cluster: Cluster, item: Container) -> Iterator[Cause]:
+    if item.waiting == "CrashLoopBackOff" or (item.exit not in (0, None) and not item.ready):
+        yield _cause(cluster, INIT, item, "command" if at(item.spec, "command") else "", exit=item.exit, restarts=item.restarts)
+        return
+    running = next(
+        (status for status in parts(item.pod, "status.initContainerStatuses") if words(status, "name") == item.name), {}
+    )
+    age = cluster.age(moment(running, "state.running.startedAt"))
+    if age and age > _LONG_S and at(item.spec, "restartPolicy") != "Always":
+        yield _cause(
+            cluster, INIT_WAITS, item, "command" if at(item.spec, "command") else "", sure="medium", minutes=int(age // 60)
+        )
+
+
+def _shared_ports(cluster: Cluster) -> Iterator[Cause]:
+    """Two containers of a template that declare, or are told on their command line to use, one port."""
+    for obj in cluster.workloads:
+        taken: dict[tuple[int, str], str] = {}
+        for index, spec in enumerate(parts(template(obj), "spec.containers")):
+            for place, port in enumerate(parts(spec, "ports")):
+                value, protocol = number(port, "containerPort"), words(port, "protocol") or "TCP"
+                if value is None:
+                    continue
+                first = taken.setdefault((value, protocol), words(spec, "name"))
+                if first != words(spec, "name"):
+                    pods = cluster.pods_of(key_of(obj))
+                    quotes = [
+                        f"log: {line}"
+                        for pod in pods
+                        for line in cluster.log(pod)
+                        if re.search(r"address already in use|EADDRINUSE|bind\(\)", line, re.I)
+                    ]
+                    sick = any(not item.ready for pod in pods for item in of_pod(pod))
+                    if pods and not quotes and not sick:
+                        continue  # it works: one of them does not listen there
+                    yield SIDECAR_PORT.on(
+                        obj,
+                        f"{spec_way(obj)}.containers[{index}].ports[{place}].containerPort",
+                        "high" if quotes else "medium",
+                        touches=map(key_of, pods),
+                        quotes=quotes,
+                        container=words(spec, "name"),
+                        other=first,
+                        port=value,
+                    )
+
+
+def _first(item: Container) -> str:
+    return (texts(item.spec, "command") or texts(item.spec, "args") or [""])[0]
+
+
+def _cause(cluster: Cluster, kind: CauseType, item: Container, field: str, sure: str = "high", **values: Any) -> Cause:
+    key, way = item.mend(cluster, field)
+    events = [event.line() for event in cluster.events(item.pod, "Failed", "FailedPostStartHook", "BackOff")][-2:]
+    return kind.of(
+        key, way, "high" if sure == "high" else "medium" if sure == "medium" else "low", touches=[key_of(item.pod)],
+        quotes=[item.state(), item.end(), *last_words(cluster, item), *events], at=item.ended_at, container=item.name, **values,
+    )  # fmt: skip

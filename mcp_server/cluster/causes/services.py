@@ -1,0 +1,404 @@
+"""Services that lead nowhere: selector, port, protocol, address; and names and ports that the callers have wrong."""
+
+import difflib
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from mcp_server.cluster.cause import CALLS, Cause, CauseType
+from mcp_server.cluster.objects import (
+    Object,
+    at,
+    containers,
+    key_of,
+    labels,
+    mapping,
+    moment,
+    name_of,
+    number,
+    parts,
+    space_of,
+    texts,
+    words,
+)  # fmt: skip
+from mcp_server.cluster.world import Cluster, is_done, is_ready, spec_way, template, template_labels
+
+_MEANING = "Whoever calls the Service is refused or waits."
+_UP = ("service_no_ready_endpoints", "ingress_no_ready_backend", "webhook_unreachable", "apiservice_unavailable", *CALLS)
+
+SELECTOR = CauseType(
+    code="service_selector_mismatch",
+    text="its selector {selector} matches no pod{near}",
+    confirm="kubectl get pods --show-labels in namespace {namespace}, and compare",
+    meaning=_MEANING, explains=_UP,
+)  # fmt: skip
+TARGET = CauseType(
+    code="service_target_port_mismatch",
+    text="port {port} leads to target port {target}, which no container of {workload} declares (declared: {declared})",
+    confirm="connect to the pod's own address on {target} and on the declared ports: which one answers?",
+    meaning=_MEANING, explains=_UP,
+)  # fmt: skip
+NAMED = CauseType(
+    code="service_named_port_missing",
+    text="port {port} leads to the port named {target}, which no container of {workload} has (there are: {declared})",
+    confirm="compare targetPort with ports[].name of the containers",
+    meaning=_MEANING, explains=_UP,
+)  # fmt: skip
+PROTOCOL = CauseType(
+    code="service_protocol_mismatch",
+    text="port {port} forwards {protocol}, but {workload} declares {target} as {declared}",
+    confirm="compare protocol of the Service's port with that of the container's port and with what the program speaks",
+    meaning=_MEANING, explains=_UP,
+)  # fmt: skip
+NO_READY = CauseType(
+    code="service_no_ready_endpoints",
+    text="none of its {count} pods is ready, so it has no endpoints",
+    confirm="find out why the pods of {workload} are not ready",
+    meaning=_MEANING, explains=("ingress_no_ready_backend",),
+)  # fmt: skip
+NO_ENDPOINTS = CauseType(
+    code="endpoints_not_written",
+    text="its {count} ready pods do not appear in its endpoints",
+    confirm="see whether kube-controller-manager runs (Lease in kube-system), and compare addresses of pods and endpoints",
+    meaning=_MEANING, explains=_UP,
+)  # fmt: skip
+ADDRESS = CauseType(
+    code="endpoints_address_wrong",
+    text="its endpoints, which are kept by hand, lead to {address}, which is no pod's address now",
+    confirm="compare the address with that of the pods or host that is meant; a selector keeps endpoints current by itself",
+    meaning=_MEANING, explains=_UP,
+)  # fmt: skip
+BY_HAND = CauseType(
+    code="service_without_selector",
+    text="it has no selector, and nobody has written endpoints for it",
+    confirm="give it a selector, or Endpoints of the same name",
+    meaning=_MEANING, explains=_UP,
+)  # fmt: skip
+EXTERNAL = CauseType(
+    code="external_name_missing",
+    text="it stands for {name}, and no such Service exists in this cluster",
+    confirm="resolve {name} from a pod",
+    meaning=_MEANING, explains=_UP,
+)  # fmt: skip
+BALANCER = CauseType(
+    code="load_balancer_pending",
+    text="it has waited for an address of its load balancer for {minutes} minutes",
+    confirm="read its events and the log of the cloud controller; a cluster without one never gives an address",
+    meaning="It is not reachable from outside under an address of its own.",
+    severity="warning",
+    explains=("ingress_no_ready_backend",),
+)
+CALLED_PORT = CauseType(
+    code="called_port_wrong",
+    text="container {container} is told to call {address} (variable {variable}), but Service {service} has only ports {ports}",
+    confirm="compare the variable with the Service's ports and with the revision before",
+    meaning="Every call fails, although both ends are well.", explains=(*CALLS, "crash_loop"),
+)  # fmt: skip
+CALLED_NAME = CauseType(
+    code="called_service_missing",
+    text="container {container} is told to call {address} (variable {variable}), but there is no Service {service}{near}",
+    confirm="list the Services of the namespace; find out whether it was deleted or renamed",
+    meaning="Its name resolves to nothing, so every call fails.", severity="warning", explains=(*CALLS, "crash_loop"),
+)  # fmt: skip
+MIXED = CauseType(
+    code="service_selects_several",
+    text="its selector {selector} takes pods of several workloads: {workloads}",
+    confirm="see whether all of them answer the same requests on port {port}",
+    meaning="A share of the requests goes to pods of something else.", severity="warning",
+)  # fmt: skip
+
+_ADDRESS = re.compile(r"(?:[a-z][a-z0-9+.-]*://)?(?:[^@/\s]*@)?([a-z][a-z0-9-]*)((?:\.[a-z0-9-]+)*):(\d{2,5})(?:[/?].*)?")
+_OUTSIDE = re.compile(r"\.(?:com|net|org|io|dev|cloud|internal|lan|corp|aws|azure|gov|edu|de|uk)$")
+_SYSTEM = ("kube-system",)
+_LATE_S = 300.0
+
+
+def find(cluster: Cluster) -> Iterator[Cause]:
+    """Every Service by what it selects, then every address in the environment of a container."""
+    for service in cluster.all("Service"):
+        yield from _service(cluster, service)
+    for obj in cluster.workloads:
+        if _runs(cluster, obj):
+            yield from _calls(cluster, obj)
+
+
+def _service(cluster: Cluster, service: Object) -> Iterator[Cause]:
+    space, selector = space_of(service), labels(service, "spec.selector")
+    if words(service, "spec.type") == "ExternalName":
+        yield from _external(cluster, service)
+        return
+    if words(service, "spec.type") == "LoadBalancer" and not parts(service, "status.loadBalancer.ingress"):
+        age = cluster.age(moment(service, "metadata.creationTimestamp"))
+        if age is not None and age > _LATE_S:
+            yield BALANCER.on(
+                service,
+                "status.loadBalancer",
+                "medium",
+                minutes=int(age // 60),
+                quotes=[e.line() for e in cluster.events(service)][-2:],
+            )
+    if not selector:
+        yield from _by_hand(cluster, service)
+        return
+    pods = [pod for pod in cluster.selected(space, selector) if not is_done(pod)]
+    makers = cluster.makers(space, selector)
+    if not pods and not makers:
+        if _would_see(cluster, space):
+            yield _unmatched(cluster, service, selector)
+        return
+    idle = [maker for maker in makers if number(maker, "spec.replicas") == 0]
+    yield from _ports(cluster, service, pods, makers)
+    if not pods:
+        return
+    ready = [pod for pod in pods if is_ready(pod)]
+    roots = sorted({cluster.root(pod) for pod in pods})
+    touches = [*map(key_of, pods), *roots, *map(key_of, idle)]
+    if not ready and at(service, "spec.publishNotReadyAddresses") is not True:
+        yield NO_READY.on(
+            service, "spec.selector", "high", touches=touches, component=roots[0], count=len(pods), workload=roots[0][2]
+        )
+    elif ready and cluster.knows("Endpoints", space) and not _addresses(cluster, service):
+        yield NO_ENDPOINTS.on(service, "spec.selector", "medium", touches=touches, count=len(ready))
+    if len(roots) > 1 and all(root[0] != "Pod" for root in roots) and len({_program(cluster, root) for root in roots}) > 1:
+        first = next(iter(parts(service, "spec.ports")), {})
+        yield MIXED.on(
+            service,
+            "spec.selector",
+            "medium",
+            touches=roots,
+            selector=_told(selector),
+            workloads=", ".join(root[2] for root in roots[:5]),
+            port=number(first, "port"),
+        )
+
+
+def _would_see(cluster: Cluster, space: str) -> bool:
+    """Whether pods that it should select would have been seen."""
+    return cluster.knows("Pod", space) or bool(cluster.pods_in(space)) or bool(cluster.makers_in(space))
+
+
+def _unmatched(cluster: Cluster, service: Object, selector: dict[str, str]) -> Cause:
+    """The workload that is probably meant: whose labels are nearest to the selector, or whose name is the Service's."""
+    best, score = None, 0.0
+    wanted = _told(selector)
+    for maker in cluster.makers_in(space_of(service)):
+        have = template_labels(maker)
+        alike = difflib.SequenceMatcher(
+            None, wanted, _told({key: have[key] for key in selector if key in have} or have)
+        ).ratio()
+        alike += 0.5 * (name_of(maker) == name_of(service)) + 0.3 * sum(
+            have.get(key) == value for key, value in selector.items()
+        )
+        if alike > score:
+            best, score = maker, alike
+    near, touches = "", []
+    if best is not None and score >= 0.6:
+        have = template_labels(best)
+        wrong = [f"{key}={have.get(key, '(absent)')}" for key, value in selector.items() if have.get(key) != value]
+        near = f"; {name_of(best)}, which is probably meant, has {', '.join(wrong)}"
+        touches = [key_of(best), *map(key_of, cluster.pods_of(key_of(best)))]
+    # a Service may be made before its pods: without anything near it, it is less sure that something is wrong
+    return SELECTOR.on(
+        service,
+        "spec.selector",
+        "high" if best is not None and score >= 0.6 else "medium",
+        touches=touches,
+        selector=wanted,
+        near=near,
+        namespace=space_of(service),
+        severity=None if near else "warning",
+    )
+
+
+def _ports(cluster: Cluster, service: Object, pods: list[Object], makers: list[Object]) -> Iterator[Cause]:
+    specs = [mapping(pod, "spec") for pod in pods] or [mapping(template(maker), "spec") for maker in makers]
+    declared = [port for spec in specs for _, item in containers(spec) for port in parts(item, "ports")]
+    roots = sorted({cluster.root(item) for item in (pods or makers)})
+    if not declared or not roots:
+        return  # ports need not be declared: nothing can be said
+    numbers = {value for port in declared if (value := number(port, "containerPort")) is not None}
+    names = {words(port, "name") for port in declared} - {""}
+    if any(at(spec, "hostNetwork") is True for spec in specs):
+        return
+    shown = ", ".join(dict.fromkeys(f"{words(port, 'name')}:{number(port, 'containerPort')}".lstrip(":") for port in declared))
+    for index, port in enumerate(parts(service, "spec.ports")):
+        target = port.get("targetPort", port.get("port"))
+        target = int(target) if isinstance(target, str) and target.isdecimal() else target
+        protocol = words(port, "protocol") or "TCP"
+        common: dict[str, Any] = {
+            "touches": [*map(key_of, pods), *roots],
+            "component": roots[0],
+            "quotes": _refusals(cluster, service),
+        }
+        if isinstance(target, str) and target not in names:
+            yield NAMED.on(
+                service,
+                f"spec.ports[{index}].targetPort",
+                "high",
+                **common,
+                port=number(port, "port"),
+                target=target,
+                workload=roots[0][2],
+                declared=", ".join(sorted(names)) or f"no names; numbers {shown}",
+            )
+        elif isinstance(target, int) and target not in numbers:
+            yield TARGET.on(service, f"spec.ports[{index}].targetPort", "high" if common["quotes"] else "medium", **common,
+                            port=number(port, "port"), target=target, workload=roots[0][2], declared=shown)  # fmt: skip
+        else:
+            meant = {
+                words(item, "protocol") or "TCP"
+                for item in declared
+                if target in (words(item, "name"), number(item, "containerPort"))
+            }
+            if meant and protocol not in meant:
+                yield PROTOCOL.on(
+                    service,
+                    f"spec.ports[{index}].protocol",
+                    "high",
+                    **common,
+                    port=number(port, "port"),
+                    protocol=protocol,
+                    workload=roots[0][2],
+                    target=target,
+                    declared=", ".join(sorted(meant)),
+                )
+
+
+def _refusals(cluster: Cluster, service: Object) -> list[str]:
+    """Log lines of anybody in the namespace that could not connect to this Service."""
+    name, address = name_of(service), words(service, "spec.clusterIP")
+    found = []
+    for pod in cluster.pods_in(space_of(service)):
+        for line in cluster.log(pod)[-80:]:
+            if "refused" in line.lower() and (
+                re.search(rf"(?<![\w-]){re.escape(name)}[.:]", line) or (address and address != "None" and address in line)
+            ):
+                found.append(f"log of {name_of(pod)}: {line}")
+                break
+        if len(found) == 2:
+            break
+    return found
+
+
+def _addresses(cluster: Cluster, service: Object) -> list[str]:
+    space, name = space_of(service), name_of(service)
+    found = [
+        words(item, "ip")
+        for part in parts(cluster.get("Endpoints", space, name), "subsets")
+        for item in parts(part, "addresses")
+    ]
+    for piece in cluster.all("EndpointSlice"):
+        if space_of(piece) == space and labels(piece).get("kubernetes.io/service-name") == name:
+            found += [address for item in parts(piece, "endpoints") for address in texts(item, "addresses")]
+    return found
+
+
+def _by_hand(cluster: Cluster, service: Object) -> Iterator[Cause]:
+    space, addresses = space_of(service), _addresses(cluster, service)
+    if name_of(service) == "kubernetes" and space in ("default", ""):
+        return
+    if not addresses:
+        if cluster.knows("Endpoints", space):
+            yield BY_HAND.on(service, "spec.selector", "medium")
+        return
+    pods = cluster.pods_in(space)
+    addresses_of = {words(pod, "status.podIP") for pod in pods} - {""}
+    inside = {address.rpartition(".")[0].rpartition(".")[0] for address in addresses_of}
+    for address in addresses:  # an address outside the pods' network is somebody else's matter
+        if addresses_of and address not in addresses_of and address.rpartition(".")[0].rpartition(".")[0] in inside:
+            yield ADDRESS.of(
+                ("Endpoints", space, name_of(service)),
+                "subsets[].addresses",
+                "medium",
+                touches=[key_of(service)],
+                address=address,
+            )
+
+
+def _external(cluster: Cluster, service: Object) -> Iterator[Cause]:
+    name = words(service, "spec.externalName").rstrip(".")
+    match = re.fullmatch(r"([\w-]+)\.([\w-]+)(?:\.svc(?:\.[\w.-]+)?)", name)
+    if match and cluster.absent("Service", match[2], match[1]):
+        yield EXTERNAL.on(service, "spec.externalName", "high", name=name)
+
+
+def _runs(cluster: Cluster, obj: Object) -> bool:
+    return number(obj, "spec.replicas") != 0 and not (
+        cluster.pods_of(key_of(obj)) and all(map(is_done, cluster.pods_of(key_of(obj))))
+    )
+
+
+def _calls(cluster: Cluster, obj: Object) -> Iterator[Cause]:
+    """Addresses in the environment, literal or from a ConfigMap: is there such a Service, and has it that port?"""
+    space = space_of(obj)
+    for way, container in containers(mapping(template(obj), "spec")):
+        for field, variable, value in _settings(cluster, space, way, container):
+            match = _ADDRESS.fullmatch(value.strip().lower()) if len(value) < 300 else None
+            if match is None or match[1] == "localhost":
+                continue
+            domain = match[2].removesuffix(".cluster.local").removesuffix(".svc").lstrip(".")
+            if "." in domain or _OUTSIDE.search(match[1] + match[2]):
+                continue
+            where, port = domain or space, int(match[3])
+            touches = map(key_of, cluster.pods_of(key_of(obj)))
+            address = f"{match[1]}{match[2]}:{match[3]}"
+            service = cluster.get("Service", where, match[1])
+            if service is None:
+                known = cluster.names("Service", where)
+                if cluster.knows("Service", where) and (domain or "." not in address):
+                    near = difflib.get_close_matches(match[1], known, n=1, cutoff=0.6)
+                    hint = f"; there is {near[0]}" if near else ""
+                    yield CALLED_NAME.on(
+                        obj,
+                        f"{spec_way(obj)}.{field}",
+                        "medium",
+                        touches=[*touches, ("Service", where, match[1])],
+                        container=words(container, "name"),
+                        address=address,
+                        variable=variable,
+                        service=f"{where}/{match[1]}",
+                        near=hint,
+                    )
+                continue
+            ports = [number(item, "port") for item in parts(service, "spec.ports")]
+            headless = words(service, "spec.clusterIP") == "None"  # its callers reach the pods' own ports
+            if ports and port not in ports and not headless and words(service, "spec.type") != "ExternalName":
+                yield CALLED_PORT.on(
+                    obj,
+                    f"{spec_way(obj)}.{field}",
+                    "high",
+                    touches=[*touches, key_of(service)],
+                    container=words(container, "name"),
+                    address=address,
+                    variable=variable,
+                    service=f"{where}/{match[1]}",
+                    ports=", ".join(map(str, ports)),
+                    quotes=_refusals(cluster, service),
+                )
+
+
+def _settings(cluster: Cluster, space: str, way: str, container: object) -> Iterator[tuple[str, str, str]]:
+    for index, env in enumerate(parts(container, "env")):
+        field, name = f"{way}.env[{index}]", words(env, "name")
+        if isinstance(env.get("value"), str):
+            yield f"{field}.value", name, env["value"]
+        elif ref := mapping(env, "valueFrom.configMapKeyRef"):
+            held = at(cluster.get("ConfigMap", space, words(ref, "name")), "data")
+            if isinstance(held, dict) and isinstance(held.get(words(ref, "key")), str):
+                yield field, name, held[words(ref, "key")]
+    for index, env in enumerate(parts(container, "envFrom")):
+        for key, value in mapping(cluster.get("ConfigMap", space, words(env, "configMapRef.name")), "data").items():
+            if isinstance(value, str):
+                yield f"{way}.envFrom[{index}]", key, value
+
+
+def _program(cluster: Cluster, root: tuple[str, str, str]) -> str:
+    obj = cluster.get(*root)
+    if obj is None:
+        return root[2]
+    image = words(next(iter(parts(template(obj), "spec.containers")), {}), "image")  # a canary differs in its tag only
+    return image.partition("@")[0].rpartition(":")[0] or image
+
+
+def _told(selector: dict[str, str]) -> str:
+    return ",".join(f"{key}={value}" for key, value in sorted(selector.items()))

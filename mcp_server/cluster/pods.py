@@ -1,0 +1,72 @@
+"""What containers of a pod wait for, and how they ended: one view for all causes that start from there."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from mcp_server.cluster.objects import Key, Object, containers, mapping, moment, number, statuses, words
+from mcp_server.cluster.world import Cluster, is_done
+
+
+@dataclass(frozen=True)
+class Container:
+    """One container as its status tells it; `way` is where its specification stands in the pod's."""
+
+    pod: Object
+    name: str
+    way: str
+    spec: Mapping[str, Any]
+    init: bool
+    ready: bool
+    restarts: int
+    waiting: str
+    message: str
+    ended: str
+    exit: int | None
+    last_words: str
+    ended_at: datetime | None
+
+    def mend(self, cluster: Cluster, field: str) -> tuple[Key, str]:
+        """The object and field to mend for something of this container."""
+        return cluster.mend(self.pod, f"{self.way}.{field}" if field else self.way)
+
+    def state(self) -> str:
+        """Its state as it is quoted; empty where there is nothing to say."""
+        if self.waiting:
+            return f"container {self.name} waiting: {self.waiting}" + (f": {self.message}" if self.message else "")
+        return ""
+
+    def end(self) -> str:
+        """How it ended, as it is quoted."""
+        if not self.ended and self.exit is None:
+            return ""
+        end = f"container {self.name} terminated: {self.ended or 'unknown'}, exit code {self.exit}, restarts {self.restarts}"
+        return end + (f": {self.last_words}" if self.last_words else "")
+
+
+def every_container(cluster: Cluster) -> Iterator[Container]:
+    """Containers with a status of every pod that has not ended as it should."""
+    for pod in cluster.all("Pod"):
+        if not is_done(pod):
+            yield from of_pod(pod)
+
+
+def of_pod(pod: Object) -> Iterator[Container]:
+    """Containers of one pod that have a status."""
+    known = {words(spec, "name"): (way, spec) for way, spec in containers(mapping(pod, "spec"))}
+    for status, init in statuses(pod):
+        name = words(status, "name")
+        way, spec = known.get(name, ("initContainers" if init else "containers", {}))
+        ended = mapping(status, "state.terminated") or mapping(status, "lastState.terminated")
+        yield Container(
+            pod=pod, name=name, way=way, spec=spec, init=init, ready=status.get("ready") is True,
+            restarts=number(status, "restartCount") or 0, waiting=words(status, "state.waiting.reason"),
+            message=words(status, "state.waiting.message"), ended=words(ended, "reason"), exit=number(ended, "exitCode"),
+            last_words=words(ended, "message"), ended_at=moment(ended, "finishedAt"),
+        )  # fmt: skip
+
+
+def running(item: Container) -> bool:
+    """Whether nothing is wrong with it now."""
+    return item.ready and not item.waiting
