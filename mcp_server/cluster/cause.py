@@ -4,17 +4,11 @@ import string
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
-
-from pydantic import Field
+from typing import Any
 
 from mcp_server.cluster.objects import Key, Object, key_of, shown
-from mcp_server.core.clock import Moment
-from mcp_server.core.noun import Noun
+from mcp_server.core.kubernetes_calls import Cause, Confidence
 from mcp_server.core.outcome import FindingType, Severity, Value
-
-Confidence = Literal["high", "medium", "low"]
-"""high: the cluster itself says so; medium: it follows from the objects; low: the objects make it likely."""
 
 QUOTE_CHARS = 400
 QUOTES = 6
@@ -38,25 +32,6 @@ UNREADY = (
 """What is seen further up when pods of a workload are not ready."""
 DOWN = (*UNREADY, "webhook_unreachable", "dns_down")
 """What else is seen when a workload does not run; who calls it is folded by what it needs."""
-
-
-class Cause(Noun):
-    """One cause as it was found. `touches` are the objects that it hurts, as keys; consequences are folded by them."""
-
-    code: str
-    object: str = Field(description="kind, namespace and name of what must be mended")
-    namespace: str = ""
-    component: str = Field(description="the workload or other thing concerned")
-    field: str = Field(description="where in the object it stands")
-    severity: Severity
-    confidence: Confidence
-    values: dict[str, Value] = {}
-    quotes: tuple[str, ...] = Field((), description="events, states and log lines, as data")
-    at: Moment | None = None
-    touches: tuple[str, ...] = ()
-    needs: tuple[str, ...] = Field((), description="what it calls, as keys: a cause that touches these explains it")
-    explains: tuple[str, ...] = Field((), description="consequences folded under it: object and what is wrong with it")
-    others: int = Field(0, description="further objects of the same workload with the same cause")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,7 +59,8 @@ class CauseType:
 
     def on(
         self, obj: Object, field: str, confidence: Confidence, /, *, touches: Iterable[Key] = (), quotes: Iterable[str] = (),
-        at: datetime | None = None, component: Key | None = None, severity: Severity | None = None, needs: Iterable[Key] = (), **values: Any,
+        at: datetime | None = None, component: Key | None = None, severity: Severity | None = None,
+        needs: Iterable[Key] = (), **values: Any,
     ) -> Cause:  # fmt: skip
         """The cause on this object. `component` is the workload concerned, where that is another object."""
         key = key_of(obj)
@@ -95,7 +71,8 @@ class CauseType:
 
     def of(
         self, key: Key, field: str, confidence: Confidence, /, *, touches: Iterable[Key] = (), quotes: Iterable[str] = (),
-        at: datetime | None = None, component: Key | None = None, severity: Severity | None = None, needs: Iterable[Key] = (), **values: Any,
+        at: datetime | None = None, component: Key | None = None, severity: Severity | None = None,
+        needs: Iterable[Key] = (), **values: Any,
     ) -> Cause:  # fmt: skip
         """The cause on an object that may not exist."""
         hurt = dict.fromkeys((shown(key), *(() if component is None else (shown(component),)), *map(shown, touches)))
@@ -118,8 +95,11 @@ def _plain(text: str) -> str:
 
 
 def _bounded(value: Value) -> Value:
-    return _short(value, 300) if isinstance(value, str) else value
+    return _short(value, 260) if isinstance(value, str) else value
 
 
 def _short(text: str, most: int) -> str:
-    return text if len(text) <= most else text[: most - 1] + "…"
+    """At most that many characters, ended between words: half of a secret would not be known as one."""
+    if len(text) <= most:
+        return text
+    return text[: most - 1].rpartition(" ")[0] + " …"

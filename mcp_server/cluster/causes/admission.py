@@ -147,7 +147,7 @@ def _read(cluster: Cluster, about: Key, said: str, event: Event | None) -> Itera
     elif match := _MUST.search(said):
         yield cause(QUOTA_NEEDS, maker, f"{way}.containers[].resources", quota=match[1], namespace=space, why=match[2])
     elif match := _SECURITY.search(said):
-        yield cause(SECURITY, maker, f"{way}.securityContext", namespace=space, why=said[match.start() :][:250])
+        yield cause(SECURITY, maker, f"{way}.securityContext", namespace=space, why=said[match.start() :])
     elif match := _CALLING.search(said):
         name = match[1] or match[3]
         yield cause(
@@ -155,10 +155,10 @@ def _read(cluster: Cluster, about: Key, said: str, event: Event | None) -> Itera
             _webhook(cluster, name),
             "webhooks[].clientConfig",
             webhook=name,
-            why=(match[2] or match[4] or "")[:250],
+            why=(match[2] or match[4] or ""),
         )
     elif match := _DENIES.search(said):
-        yield cause(WEBHOOK_DENIES, maker, way, webhook=match[1], why=match[2][:250])
+        yield cause(WEBHOOK_DENIES, maker, way, webhook=match[1], why=match[2])
     elif match := _LIMIT.search(said):
         yield cause(LIMITS, maker, f"{way}.containers[].resources", namespace=space, why=match[1])
     elif match := _ACCOUNT.search(said):
@@ -169,9 +169,9 @@ def _read(cluster: Cluster, about: Key, said: str, event: Event | None) -> Itera
     elif match := _PRIORITY.search(said):
         yield cause(PRIORITY, maker, f"{way}.priorityClassName", name=match[1])
     elif match := _INVALID.search(said):
-        yield cause(INVALID, maker, way, why=match[1][:250])
+        yield cause(INVALID, maker, way, why=match[1])
     else:
-        yield cause(REFUSED, maker, way, why=said[:250])
+        yield cause(REFUSED, maker, way, why=said)
 
 
 def _webhook(cluster: Cluster, name: str) -> Key:

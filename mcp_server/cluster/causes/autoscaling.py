@@ -117,7 +117,7 @@ def _hpa(cluster: Cluster, hpa: Object) -> Iterator[Cause]:
             )
         else:
             yield NO_METRICS.on(
-                hpa, "spec.metrics", "high", touches=touches, quotes=quotes, why=(words(active, "message") or said)[:250]
+                hpa, "spec.metrics", "high", touches=touches, quotes=quotes, why=(words(active, "message") or said)
             )
     if (
         is_true(limited)

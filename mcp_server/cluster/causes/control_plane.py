@@ -93,7 +93,7 @@ def find(cluster: Cluster) -> Iterator[Cause]:
                 "high",
                 touches=[("Service", *service)],
                 name=name_of(obj),
-                why=words(state, "message")[:250],
+                why=words(state, "message"),
                 service="/".join(service),
                 quotes=[f"condition Available=False: {words(state, 'reason')}: {words(state, 'message')}"],
             )

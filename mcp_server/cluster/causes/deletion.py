@@ -78,7 +78,7 @@ def _finalizer(cluster: Cluster, obj: Object, finalizers: list[str], minutes: in
         "high" if owned != finalizers or not users else "medium",
         touches=[*map(key_of, users), ("Namespace", "", space_of(obj))],
         minutes=minutes,
-        finalizers=", ".join(owned)[:250],
+        finalizers=", ".join(owned),
         at=moment(obj, "metadata.deletionTimestamp"),
         quotes=[f"pod {words(pod, 'metadata.name')} still uses it" for pod in users[:2]],
     )
@@ -87,7 +87,7 @@ def _finalizer(cluster: Cluster, obj: Object, finalizers: list[str], minutes: in
 def _namespace(obj: Object, minutes: int) -> Cause:
     telling = [item for item in parts(obj, "status.conditions") if item.get("status") == "True"]
     why = (
-        "; ".join(words(item, "message") for item in telling)[:280]
+        "; ".join(words(item, "message") for item in telling)
         or f"finalizers {', '.join(texts(obj, 'spec.finalizers') + texts(obj, 'metadata.finalizers'))}"
     )
     quotes = [f"condition {words(item, 'type')}: {words(item, 'message')}" for item in telling]

@@ -225,6 +225,6 @@ def _certificate(cluster: Cluster, certificate: Object) -> Iterator[Cause]:
             "high",
             touches=[("Secret", space_of(certificate), words(certificate, "spec.secretName"))],
             names=", ".join(texts(certificate, "spec.dnsNames")) or name_of(certificate),
-            why=why[:250],
+            why=why,
             quotes=[f"condition Ready={words(ready, 'status')}: {words(ready, 'reason')}: {words(ready, 'message')}"],
         )

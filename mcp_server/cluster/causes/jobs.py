@@ -107,7 +107,7 @@ def _cron(cluster: Cluster, cron: Object) -> Iterator[Cause]:
     ]
     if events:
         yield MISSED.on(
-            cron, "spec.schedule", "high", at=events[-1].last, quotes=[events[-1].line()], why=events[-1].message[:200]
+            cron, "spec.schedule", "high", at=events[-1].last, quotes=[events[-1].line()], why=events[-1].message
         )
     if words(cron, "spec.concurrencyPolicy") != "Forbid":
         return

@@ -120,7 +120,7 @@ def find(cluster: Cluster) -> Iterator[Cause]:
                         quotes=[event.line()],
                         at=event.last,
                         node=node,
-                        why=event.message[:250],
+                        why=event.message,
                     )
 
 
@@ -149,16 +149,21 @@ def _shut_in(cluster: Cluster, policy: Object, maker: Object, beside: list[Objec
         if space_of(service) != space_of(policy) or not _leads(service, maker):
             continue
         targets = _targets(service, maker)
-        open_ = [rule for rule in rules if not targets or any(_admits(rule, target, maker) for target in targets)]
+        open_ = [rule for rule in rules if not targets or any(_admits(rule, port, maker) for port in targets)]
         touches = [key_of(maker), key_of(service), *map(key_of, cluster.pods_of(key_of(maker)))]
-        common: dict[str, Any] = {"touches": touches, "component": key_of(maker), "workload": name_of(maker), "service": name_of(service),
-                  "quotes": _waits(cluster, service)}  # fmt: skip
+        common: dict[str, Any] = {
+            "touches": touches,
+            "component": key_of(maker),
+            "workload": name_of(maker),
+            "service": name_of(service),
+            "quotes": _waits(cluster, service),
+        }
         if not open_:
             port = "" if not rules else f" on port {', '.join(str(number) for number, _ in targets)}"
             yield INGRESS.on(policy, "spec.ingress", "high", **common, port=port, from_="")
         elif not any(_someone(cluster, rule, space_of(policy), maker) for rule in open_):
             told = "; ".join(_peer(peer) for rule in open_ for peer in parts(rule, "from"))
-            yield INGRESS.on(policy, "spec.ingress[].from", "medium", **common, port="", from_=f": no pod fits {told}"[:250])
+            yield INGRESS.on(policy, "spec.ingress[].from", "medium", **common, port="", from_=f": no pod fits {told}")
 
 
 def _leads(service: Object, maker: Object) -> bool:
@@ -349,7 +354,7 @@ def _corefile(cluster: Cluster, name: str, key: str, text: str) -> Iterator[Caus
             "high" if refuses else "medium",
             touches=[*touches, RESOLVER],
             names=names,
-            rule=" ".join(body.split())[:200],
+            rule=" ".join(body.split()),
             quotes=[body],
         )
 

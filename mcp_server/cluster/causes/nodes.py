@@ -118,11 +118,11 @@ def _node(cluster: Cluster, node: Object) -> Iterator[Cause]:
             quotes=said,
             at=moment(ready, "lastTransitionTime"),
             since=since,
-            why=why[:250],
+            why=why,
             pods=len(pods),
         )
         if _NETWORK.search(why):
-            yield RUNTIME.on(node, "status.conditions[Ready]", "high", touches=touches, quotes=said, why=why[:250])
+            yield RUNTIME.on(node, "status.conditions[Ready]", "high", touches=touches, quotes=said, why=why)
     for kind, what in _PRESSURES.items():
         found = condition(node, kind)
         if words(found, "status") == "True":
@@ -135,7 +135,7 @@ def _node(cluster: Cluster, node: Object) -> Iterator[Cause]:
                 quotes=said,
                 at=moment(found, "lastTransitionTime"),
                 what=what,
-                why=words(found, "message")[:250],
+                why=words(found, "message"),
             )
     network = condition(node, "NetworkUnavailable")
     if words(network, "status") == "True":
@@ -144,7 +144,7 @@ def _node(cluster: Cluster, node: Object) -> Iterator[Cause]:
             "status.conditions[NetworkUnavailable]",
             "high",
             touches=touches,
-            why=words(network, "message")[:250],
+            why=words(network, "message"),
             quotes=[f"condition NetworkUnavailable=True: {words(network, 'message')}"],
         )
     lease = cluster.get("Lease", "kube-node-lease", name)
@@ -170,7 +170,7 @@ def _evictions(cluster: Cluster) -> Iterator[Cause]:
         quotes = [f"pod {name_of(pod)}: Evicted: {words(pod, 'status.message')}" for pod in pods[:2]]
         key, field = cluster.mend(pods[0], "containers[].resources")
         yield EVICTED.of(key, field, "high", touches=[*map(key_of, pods), root], component=root, quotes=quotes, count=len(pods),
-                         why=words(pods[0], "status.message")[:200])  # fmt: skip
+                         why=words(pods[0], "status.message"))  # fmt: skip
     for event in cluster.every_event():
         age = cluster.age(event.last)
         if event.reason == "Preempted" and (age is None or age < 3_600):

@@ -136,7 +136,7 @@ class _Waiting:
 
 
 def find(cluster: Cluster) -> Iterator[Cause]:
-    """One or more reasons per pod that waits for a node: the scheduler counts nodes by reason, and each may be the one to mend."""
+    """One or more reasons per pod without a node: the scheduler counts nodes by reason; each may be the one to mend."""
     nodes = list(cluster.all("Node"))
     for pod in cluster.all("Pod"):
         if words(pod, "status.phase") not in ("Pending", "") or words(pod, "metadata.deletionTimestamp"):

@@ -229,7 +229,7 @@ def _claim(cluster: Cluster, claim: Object) -> Iterator[Cause]:
             )
         yield from _fits(cluster, claim, fitting, cause, str(asked))
     elif failed and failed.reason == "ProvisioningFailed":
-        yield cause(PROVISION, "spec.storageClassName", name=str(asked or "(default)"), why=said[:250])
+        yield cause(PROVISION, "spec.storageClassName", name=str(asked or "(default)"), why=said)
     else:
         yield from _static(cluster, claim, cause, asked, default, events)
 
@@ -331,7 +331,7 @@ def _mounts(cluster: Cluster, pod: Object) -> Iterator[Cause]:
             return kind.of(key, field, "high", touches=[key_of(pod)], quotes=[event.line()], at=event.last, **values)  # noqa: B023 -- used at once
 
         if _OCCUPIED.search(said):
-            yield cause(OCCUPIED, why=said[:250])
+            yield cause(OCCUPIED, why=said)
         elif match := _DRIVER.search(said):
             yield cause(DRIVER, name=match[1] or match[2], node=node)
         elif match := _HOST_PATH.search(said):
@@ -345,9 +345,9 @@ def _mounts(cluster: Cluster, pod: Object) -> Iterator[Cause]:
                 ),
                 "",
             )
-            yield cause(SUBPATH, container=container, why=said[:250])
+            yield cause(SUBPATH, container=container, why=said)
         elif not _UNNAMED.search(said):
-            yield cause(MOUNT, volume=volume, why=said[:250], node=node)
+            yield cause(MOUNT, volume=volume, why=said, node=node)
 
 
 def _index(pod: Object, volume: str) -> str:

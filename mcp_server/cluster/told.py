@@ -1,0 +1,214 @@
+"""Objects out of text: what `kubectl describe` and the tables of `kubectl get` tell; less than objects, but often all."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from mcp_server.cluster.described import described
+
+_COMMAND = re.compile(r"kubectl\b[^\n]*?(?:\s-n[ =]?|\s--namespace[ =])([a-z0-9-]+)")
+_HEADER = re.compile(r"^(?:NAMESPACE\s+)?(?:NAME\s+\S|LAST SEEN\s|LASTSEEN\s|FIRST ?SEEN\s)", re.M)
+_CELL = re.compile(r"\S+(?: \S+)*")
+_TYPES = {
+    "po": "Pod",
+    "pod": "Pod",
+    "svc": "Service",
+    "service": "Service",
+    "deploy": "Deployment",
+    "deployment": "Deployment",
+    "deployment.apps": "Deployment",
+    "rs": "ReplicaSet",
+    "replicaset": "ReplicaSet",
+    "replicaset.apps": "ReplicaSet",
+    "sts": "StatefulSet",
+    "statefulset": "StatefulSet",
+    "statefulset.apps": "StatefulSet",
+    "ds": "DaemonSet",
+    "daemonset": "DaemonSet",
+    "daemonset.apps": "DaemonSet",
+    "job": "Job",
+    "job.batch": "Job",
+    "cronjob": "CronJob",
+    "cronjob.batch": "CronJob",
+    "node": "Node",
+    "pvc": "PersistentVolumeClaim",
+    "persistentvolumeclaim": "PersistentVolumeClaim",
+    "persistentvolume": "PersistentVolume",
+    "ingress": "Ingress",
+    "ingress.networking.k8s.io": "Ingress",
+    "horizontalpodautoscaler": "HorizontalPodAutoscaler",
+    "endpoints": "Endpoints",
+    "horizontalpodautoscaler.autoscaling": "HorizontalPodAutoscaler",
+    "configmap": "ConfigMap",
+    "secret": "Secret",
+    "namespace": "Namespace",
+}
+_WAITING = re.compile(
+    r"(?:Init:)?(CrashLoopBackOff|ImagePullBackOff|ErrImagePull|ErrImageNeverPull|InvalidImageName|Create\w+Error"
+    r"|RunContainerError|StartError|PodInitializing|ContainerCreating)"
+)
+Row = dict[str, str]
+
+
+def read_text(text: str) -> tuple[list[dict[str, Any]], set[tuple[str, str]]]:
+    """(objects, kinds that are whole) of a text; nothing where it is none of kubectl's."""
+    objects: list[dict[str, Any]] = []
+    lists: set[tuple[str, str]] = set()
+    space = ""
+    for part in _blocks(text):
+        first, _, rest = part.partition("\n")
+        match = _COMMAND.search(first)
+        space, block = (match[1], rest) if match else (space, part)
+        if _HEADER.match(block):
+            for obj in _table(block, space or "default"):
+                objects.append(obj)
+                if obj["kind"] != "Event":
+                    lists.add((obj["kind"], obj["metadata"].get("namespace", "")))
+        elif re.match(r"Name:\s+\S", block):
+            objects += described(block, space)
+    return objects, lists
+
+
+def _blocks(text: str) -> Iterator[str]:
+    """Parts of a text that stand for themselves: a command line, a table, one described object."""
+    current: list[str] = []
+    for line in text.splitlines():
+        starts = bool(
+            _COMMAND.search(line) or re.match(r"[$#%>] ?kubectl", line) or _HEADER.match(line) or re.match(r"Name:\s+\S", line)
+        )
+        alone = len(current) == 1 and _COMMAND.search(current[0])
+        if starts and current and not alone:
+            yield "\n".join(current)
+            current = []
+        current.append(line)
+        if not line.strip() and current and _HEADER.match(current[0]):
+            yield "\n".join(current)
+            current = []
+    if current:
+        yield "\n".join(current)
+
+
+def _table(block: str, space: str) -> Iterator[dict[str, Any]]:
+    lines = [line for line in block.splitlines() if line.strip()]
+    heads = [(match.start(), match[0]) for match in re.finditer(r"\S+(?: (?!\s)\S+)*", lines[0])]
+    names = [name for _, name in heads]
+    ends = [start for start, _ in heads[1:]] + [100_000]
+    for line in lines[1:]:
+        row = {name: line[start:end].strip() for (start, name), end in zip(heads, ends, strict=True)}
+        if len(_CELL.findall(line)) and not row.get("NAME") and "REASON" not in row:
+            continue
+        where = row.get("NAMESPACE") or space
+        kind, _, name = row.get("NAME", "").rpartition("/")
+        if "REASON" in names and ("OBJECT" in names or "KIND" in names):
+            yield _event(row, where)
+        elif made := _row(_TYPES.get(kind) or _guess(names), name, row, where):
+            yield made
+
+
+def _guess(names: list[str]) -> str:
+    have = set(names)
+    for kind, wanted in (
+        ("Pod", {"READY", "STATUS", "RESTARTS"}),
+        ("Service", {"CLUSTER-IP", "PORT(S)"}),
+        ("Deployment", {"UP-TO-DATE", "AVAILABLE", "READY"}),
+        ("DaemonSet", {"DESIRED", "CURRENT", "READY", "NODE SELECTOR"}),
+        ("ReplicaSet", {"DESIRED", "CURRENT", "READY"}),
+        ("Node", {"STATUS", "ROLES", "VERSION"}),
+        ("PersistentVolumeClaim", {"STATUS", "VOLUME", "ACCESS MODES"}),
+        ("Endpoints", {"ENDPOINTS"}),
+        ("StorageClass", {"PROVISIONER"}),
+        ("StatefulSet", {"READY", "AGE"}),
+        ("Namespace", {"STATUS", "AGE"}),
+        ("ConfigMap", {"DATA", "AGE"}),
+    ):
+        if wanted <= have:
+            return "Secret" if kind == "ConfigMap" and "TYPE" in have else kind
+    return ""
+
+
+def _row(kind: str, name: str, row: Row, space: str) -> dict[str, Any] | None:
+    obj: dict[str, Any] = {"kind": kind, "metadata": {"name": name, "namespace": space}}
+    if not kind or not name:
+        return None
+    if kind == "Pod":
+        return obj | _pod(row)
+    if kind == "Service":
+        ports = [_port(text) for text in row["PORT(S)"].split(",") if _port(text)]
+        selector = dict(part.split("=", 1) for part in row.get("SELECTOR", "").split(",") if "=" in part)
+        return obj | {"spec": {"type": row["TYPE"], "clusterIP": row["CLUSTER-IP"], "ports": ports, "selector": selector}}
+    if kind in ("Deployment", "StatefulSet"):
+        ready, _, wanted = row["READY"].partition("/")
+        if not (ready.isdecimal() and wanted.isdecimal()):
+            return None
+        updated = int(row["UP-TO-DATE"]) if row.get("UP-TO-DATE", "").isdecimal() else int(wanted)
+        return obj | {"spec": {"replicas": int(wanted)}, "status": {"readyReplicas": int(ready), "updatedReplicas": updated}}
+    if kind in ("DaemonSet", "ReplicaSet"):
+        if not row["READY"].isdecimal():
+            return None
+        if kind == "ReplicaSet":
+            return None  # its Deployment says the same
+        return obj | {"status": {"desiredNumberScheduled": int(row["DESIRED"]), "numberReady": int(row["READY"])}}
+    if kind == "Node":
+        return _node(name, row)
+    if kind == "PersistentVolumeClaim":
+        return obj | {
+            "spec": {"storageClassName": row.get("STORAGECLASS", ""), "volumeName": row.get("VOLUME", "")},
+            "status": {"phase": row["STATUS"]},
+        }
+    if kind == "StorageClass":
+        return {"kind": kind, "metadata": {"name": name.split(maxsplit=1)[0]}, "provisioner": row["PROVISIONER"]}
+    return obj if kind in ("Namespace", "ConfigMap", "Secret") else None
+
+
+def _node(name: str, row: Row) -> dict[str, Any]:
+    states = row["STATUS"].split(",")
+    ready = {"Ready": "True", "NotReady": "False"}.get(states[0], "Unknown")
+    return {
+        "kind": "Node", "metadata": {"name": name}, "spec": {"unschedulable": "SchedulingDisabled" in states},
+        "status": {"conditions": [{"type": "Ready", "status": ready, "message": f"STATUS {row['STATUS']}"}]},
+    }  # fmt: skip
+
+
+def _pod(row: Row) -> dict[str, Any]:
+    status, (ready, _, wanted) = row["STATUS"], row["READY"].partition("/")
+    restarts = re.match(r"\d+", row["RESTARTS"])
+    waiting = _WAITING.search(status)
+    up = ready == wanted and status == "Running"
+    phase = {"Running": "Running", "Completed": "Succeeded", "Pending": "Pending", "Error": "Failed", "Evicted": "Failed"}.get(
+        status, "Running" if waiting and "Init" not in status and "Image" not in status and "Creat" not in status else "Pending"
+    )
+    node = row.get("NODE", "")
+    state: dict[str, Any] = {"name": "(of the pod)", "ready": up, "restartCount": int(restarts[0]) if restarts else 0}
+    if waiting and waiting[1] not in ("ContainerCreating", "PodInitializing"):
+        state["state"] = {"waiting": {"reason": waiting[1]}}
+    if "OOMKilled" in status:
+        state["lastState"] = {"terminated": {"reason": "OOMKilled", "exitCode": 137}}
+    out: dict[str, Any] = {
+        "spec": {} if node in ("", "<none>") else {"nodeName": node},
+        "status": {
+            "phase": phase,
+            "conditions": [{"type": "Ready", "status": "True" if up else "False", "message": f"STATUS {status}"}],
+            ("initContainerStatuses" if status.startswith("Init:") else "containerStatuses"): [state],
+        },
+    }
+    if status == "Evicted":
+        out["status"] |= {"reason": "Evicted", "message": "STATUS Evicted"}
+    return out
+
+
+def _port(text: str) -> dict[str, Any] | None:
+    match = re.fullmatch(r"\s*(\d+)(?::(\d+))?/(TCP|UDP|SCTP)\s*", text)
+    # where it leads is not told in a table
+    return {"port": int(match[1]), "protocol": match[3], "targetPort": None} if match else None
+
+
+def _event(row: Row, space: str) -> dict[str, Any]:
+    kind, _, name = (row.get("OBJECT") or f"{row.get('KIND', '')}/{row.get('NAME', '')}").partition("/")
+    count = re.search(r"x(\d+)", row.get("LAST SEEN", "") + row.get("COUNT", ""))
+    about = {"kind": _TYPES.get(kind.lower(), kind.capitalize()), "name": name, "namespace": space}
+    if about["kind"] in ("Node", "Namespace", "PersistentVolume"):
+        about["namespace"] = ""
+    return {
+        "kind": "Event", "metadata": {"name": "told", "namespace": space}, "involvedObject": about, "reason": row["REASON"],
+        "type": row.get("TYPE") or "Warning", "message": row.get("MESSAGE", ""), "count": int(count[1]) if count else 1,
+    }  # fmt: skip
