@@ -7,7 +7,8 @@ from datetime import datetime
 from typing import Any
 
 from mcp_server.cluster.objects import Key, Object, key_of, shown
-from mcp_server.core.kubernetes_calls import Cause, Confidence
+from mcp_server.core.kubernetes_calls import Cause as Cause  # noqa: PLC0414 -- every family imports it from here
+from mcp_server.core.kubernetes_calls import Confidence as Confidence  # noqa: PLC0414
 from mcp_server.core.outcome import FindingType, Severity, Value
 
 QUOTE_CHARS = 400

@@ -1,15 +1,16 @@
 """Plain objects of the documented API shape, read without trusting it: what is not there, or of another kind, is None."""
 
-import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
+
+from mcp_server.cluster.patterns import Pattern
 
 Object = Mapping[str, Any]
 Key = tuple[str, str, str]
 """(kind, namespace, name); the namespace is empty for what has none."""
 
-_QUANTITY = re.compile(r"([+-]?\d+(?:\.\d*)?|\.\d+)(e[+-]?\d+|E[+-]?\d+|[numkMGTPE]|[KMGTPE]i)?")
+_QUANTITY = Pattern(r"([+-]?\d+(?:\.\d*)?|\.\d+)(e[+-]?\d+|E[+-]?\d+|[numkMGTPE]|[KMGTPE]i)?")
 _SCALE = {
     "n": 1e-9, "u": 1e-6, "m": 1e-3, "": 1.0, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "P": 1e15, "E": 1e18,
     "Ki": 2.0**10, "Mi": 2.0**20, "Gi": 2.0**30, "Ti": 2.0**40, "Pi": 2.0**50, "Ei": 2.0**60,

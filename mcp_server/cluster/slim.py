@@ -19,9 +19,11 @@ _VERSION = re.compile(r'"apiVersion"\s*:\s*"([\w./-]{1,80})"')
 _DROPPED = ("managedFields", "selfLink", "generateName")
 
 
-def slim(obj: Mapping[str, Any]) -> dict[str, Any]:
-    """The object as causes see it. Of a Secret only the names of its keys are left, of a ConfigMap also plain addresses
-    and the configuration of cluster DNS."""
+def slim(obj: Mapping[str, Any], *, managed: bool = False) -> dict[str, Any]:
+    """The object as causes see it; with `managed` who manages which fields is kept.
+
+    Of a Secret only the names of its keys are left, of a ConfigMap also plain addresses and the configuration of DNS.
+    """
     kind = kind_of(obj)
     out = {key: value for key, value in obj.items() if key != "stringData"}
     if kind == "Secret":
@@ -37,7 +39,7 @@ def slim(obj: Mapping[str, Any]) -> dict[str, Any]:
         dns = space_of(obj) == "kube-system" and name_of(obj).startswith("coredns")
         out["data"] = {str(key): value if dns else _plain(value) for key, value in mapping(obj, "data").items()}
         out["binaryData"] = dict.fromkeys(mapping(obj, "binaryData"), "")
-    out["metadata"] = _metadata(mapping(obj, "metadata"))
+    out["metadata"] = _metadata(mapping(obj, "metadata"), managed)
     return out
 
 
@@ -46,7 +48,7 @@ def _plain(value: object) -> str:
     return value if isinstance(value, str) and len(value) < 200 and _ADDRESS.fullmatch(value.strip()) else ""
 
 
-def _metadata(metadata: Mapping[str, Any]) -> dict[str, Any]:
+def _metadata(metadata: Mapping[str, Any], managed: bool) -> dict[str, Any]:
     out = {key: value for key, value in metadata.items() if key not in _DROPPED}
     told = labels(metadata, "annotations")
     kept = {key: told[key] for key in _KEPT if key in told}
@@ -61,6 +63,8 @@ def _metadata(metadata: Mapping[str, Any]) -> dict[str, Any]:
         and item.get("subresource") != "status"
         and "f:spec" in json.dumps(list(mapping(item, "fieldsV1")))
     ]
-    if times:
+    if managed:
+        out["managedFields"] = parts(metadata, "managedFields")
+    elif times:
         out["managedFields"] = [{"time": max(times)}]  # when its specification was last changed
     return out

@@ -1,6 +1,5 @@
 """The objects of a cluster as causes ask for them: by name, by owner, by selector, with their events and logs."""
 
-import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -26,6 +25,7 @@ from mcp_server.cluster.objects import (
     space_of,
     words,
 )  # fmt: skip
+from mcp_server.cluster.patterns import Pattern
 
 TEMPLATES = {
     "Deployment": "spec.template", "StatefulSet": "spec.template", "DaemonSet": "spec.template", "ReplicaSet": "spec.template",
@@ -33,7 +33,7 @@ TEMPLATES = {
     "Rollout": "spec.template",
 }  # fmt: skip
 """Kinds that make pods, and where their template stands."""
-_HASHED = re.compile(r"(.+)-[a-f0-9]{6,10}|(.+)-[bcdfghjklmnpqrstvwxz2456789]{6,10}")
+_HASHED = Pattern(r"(.+)-[a-f0-9]{6,10}|(.+)-[bcdfghjklmnpqrstvwxz2456789]{6,10}")
 ANY = "*"
 
 

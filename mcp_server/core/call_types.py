@@ -12,6 +12,7 @@ from mcp_server.core import (
     calls,
     docker_calls,
     journal_calls,
+    kubernetes_calls,
     log_calls,
     state_calls,
 )
@@ -22,6 +23,7 @@ _MODULES = (
     calls,
     docker_calls,
     journal_calls,
+    kubernetes_calls,
     log_calls,
     state_calls,
 )

@@ -112,6 +112,26 @@ class MayI(Call[Access]):
         return f"right to {self.verb} {self.resource}" + (f" in {self.namespace}" if self.namespace else "")
 
 
+class ClusterSeen(Noun):
+    """Whether the cluster answers, and what the account may not read of what diagnoses ask for."""
+
+    version: str = ""
+    server: str = ""
+    context: str = ""
+    namespace: str | None = None
+    refused: tuple[str, ...] = Field((), description="`list pods`: what the account may not do there")
+    rule: str = Field("", description="RBAC rule that would allow it, to be pasted")
+
+
+class ReadCluster(Call[ClusterSeen]):
+    """Version of the API server and the rights of the account there; quick, for preflight."""
+
+    kind: Literal["k8s_cluster"] = "k8s_cluster"
+
+    def title(self) -> str:
+        return "cluster"
+
+
 class Contexts(Noun):
     """Names of the contexts of kubectl's configuration, and nothing else of it."""
 
@@ -126,3 +146,8 @@ class ReadContexts(Call[Contexts]):
 
     def title(self) -> str:
         return "contexts of kubectl"
+
+
+ANSWERS: dict[type[Call[Any]], type[Noun]] = {
+    DiagnoseCluster: DiagnosisSeen, ReadObjects: ObjectsSeen, MayI: Access, ReadCluster: ClusterSeen, ReadContexts: Contexts,
+}  # fmt: skip

@@ -25,6 +25,7 @@ _ANSWERS = {
     "command": "command", "which": "command", "file": "files", "stat": "files", "folder": "files", "host": "host",
     "filesystems": "host", "processes": "host", "sockets": "host", "http": "http", "connect": "http", "history": "git",
     "certificates": "certificates", "digests": "digests", "journal": "journal_entries",
+    "k8s_diagnosis": "kubernetes_dump", "k8s_contexts": "kubernetes_dump",
 } | dict.fromkeys(("log_tail", "log_search", "log_merge", "log_shapes", "log_summary"), "scan")  # fmt: skip
 """Which module of `targets/` answers a call of this kind on the local host; imported when first needed.
 
@@ -117,7 +118,7 @@ class Elsewhere:
         return found
 
 
-DOORS: dict[str, str] = {"docker": "docker"}
+DOORS: dict[str, str] = {"docker": "docker", "k8s": "kubernetes"}
 """Which module of `targets/` opens a place of this kind; it holds `open_place(address, policy) -> Door`."""
 
 
@@ -145,6 +146,10 @@ def first_look(place: Place) -> Call[Any] | None:
         from mcp_server.core.docker_calls import ReadDaemon
 
         return ReadDaemon()
+    if place.where.kind == "k8s":
+        from mcp_server.core.kubernetes_calls import ReadCluster
+
+        return ReadCluster()
     return None
 
 

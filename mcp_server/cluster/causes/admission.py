@@ -6,6 +6,7 @@ from typing import Any
 
 from mcp_server.cluster.cause import UNREADY, Cause, CauseType
 from mcp_server.cluster.objects import Key, Object, condition, key_of, kind_of, number, parts, space_of, words
+from mcp_server.cluster.patterns import Pattern
 from mcp_server.cluster.world import TEMPLATES, Cluster, Event, spec_way, template
 
 _MEANING = "The controller tries again and again; no pod of the new revision appears."
@@ -76,19 +77,19 @@ REFUSED = CauseType(
     meaning=_MEANING, explains=UNREADY,
 )  # fmt: skip
 
-_QUOTED = re.compile(r"exceeded quota: ([^,\s]+), (requested: .*)")
-_MUST = re.compile(r"failed quota: ([^:\s]+): must specify (.*)")
-_LIMIT = re.compile(r"((?:maximum|minimum|max) [\w./ -]+ usage per (?:Container|Pod|PersistentVolumeClaim) is .*|"
+_QUOTED = Pattern(r"exceeded quota: ([^,\s]+), (requested: .*)")
+_MUST = Pattern(r"failed quota: ([^:\s]+): must specify (.*)")
+_LIMIT = Pattern(r"((?:maximum|minimum|max) [\w./ -]+ usage per (?:Container|Pod|PersistentVolumeClaim) is .*|"
                     r"\w+ max limit to request ratio per .*)")  # fmt: skip
-_SECURITY = re.compile(
+_SECURITY = Pattern(
     r"violates PodSecurity \"?([^\"]*)\"?(.*)|unable to validate against any (?:pod security policy|security context "
     r"constraint)(.*)"
 )
-_CALLING = re.compile(r'failed calling webhook "([^"]+)":? ?(.*)|failed calling admission webhook "([^"]+)":? ?(.*)', re.S)
-_DENIES = re.compile(r'admission webhook "([^"]+)" denied the request:? ?(.*)', re.S)
-_ACCOUNT = re.compile(r'serviceaccount "([^"]+)" not found|error looking up service account [^/\s]+/([^:\s]+): serviceaccount')
-_PRIORITY = re.compile(r"no PriorityClass with name (\S+) was found")
-_INVALID = re.compile(r"is invalid: (.*)", re.S)
+_CALLING = Pattern(r'failed calling webhook "([^"]+)":? ?(.*)|failed calling admission webhook "([^"]+)":? ?(.*)', re.S)
+_DENIES = Pattern(r'admission webhook "([^"]+)" denied the request:? ?(.*)', re.S)
+_ACCOUNT = Pattern(r'serviceaccount "([^"]+)" not found|error looking up service account [^/\s]+/([^:\s]+): serviceaccount')
+_PRIORITY = Pattern(r"no PriorityClass with name (\S+) was found")
+_INVALID = Pattern(r"is invalid: (.*)", re.S)
 _FAILS = ("FailedCreate", "FailedDaemonPod", "FailedUpdate", "ReplicaSetCreateError")
 
 

@@ -1,6 +1,5 @@
 """Autoscalers that cannot act, and budgets that let nothing be moved."""
 
-import re
 from collections.abc import Iterator
 
 from mcp_server.cluster.cause import Cause, CauseType
@@ -17,6 +16,7 @@ from mcp_server.cluster.objects import (
     space_of,
     words,
 )
+from mcp_server.cluster.patterns import Pattern
 from mcp_server.cluster.world import TEMPLATES, Cluster, is_ready, template, template_labels
 
 NO_TARGET = CauseType(
@@ -56,7 +56,7 @@ NOBODY = CauseType(
     meaning="A drain may take all pods at once.", severity="info",
 )  # fmt: skip
 
-_REQUEST = re.compile(r"missing request for (\S+)(?: in container (\S+))?")
+_REQUEST = Pattern(r"missing request for (\S+)(?: in container (\S+))?")
 
 
 def find(cluster: Cluster) -> Iterator[Cause]:

@@ -10,7 +10,7 @@ _SYSTEM = "kube-system"
 
 COMPONENT = CauseType(
     code="control_plane_down",
-    text="{component} does not run: {why}",
+    text="{part} does not run: {why}",
     confirm="look at its static pod's manifest on the control plane node and at its log (crictl logs)",
     meaning="What it does for the whole cluster is not done: see what it explains.",
     explains=(
@@ -25,8 +25,8 @@ COMPONENT = CauseType(
 )
 LEASE = CauseType(
     code="lease_not_renewed",
-    text="{component} has not renewed its Lease for {seconds} s: it does not run, or has no way to the API server",
-    confirm="kubectl -n kube-system get lease {component}, and its pods' logs",
+    text="{part} has not renewed its Lease for {seconds} s: it does not run, or has no way to the API server",
+    confirm="kubectl -n kube-system get lease {part}, and its pods' logs",
     meaning="Without it nothing of its kind is done in the whole cluster.",
     explains=(*DOWN, "scheduler_silent", "controllers_silent", "endpoints_not_written"),
 )  # fmt: skip
@@ -65,7 +65,7 @@ def find(cluster: Cluster) -> Iterator[Cause]:
         if name and not is_ready(pod) and not any(is_ready(other) for other in cluster.selected(_SYSTEM, {"component": name})):
             why = words(condition(pod, "Ready"), "message") or words(pod, "status.phase")
             yield COMPONENT.on(
-                pod, "status", "high", component=("Component", "", name), touches=_everything(cluster, name), why=why
+                pod, "status", "high", component=("Component", "", name), touches=_everything(cluster, name), why=why, part=name
             )
     for name in _LEASES:
         lease = cluster.get("Lease", _SYSTEM, name)
@@ -78,6 +78,7 @@ def find(cluster: Cluster) -> Iterator[Cause]:
                 component=("Component", "", name),
                 touches=_everything(cluster, name),
                 seconds=int(silent),
+                part=name,
             )
     yield from _proxy(cluster)
     for kind in ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet"):

@@ -6,6 +6,7 @@ from typing import Any
 
 from mcp_server.cluster.cause import DOWN, Cause, CauseType
 from mcp_server.cluster.objects import at, key_of, moment, number, parts, texts, words
+from mcp_server.cluster.patterns import Pattern
 from mcp_server.cluster.pods import Container, every_container, of_pod
 from mcp_server.cluster.world import Cluster, spec_way, template
 
@@ -79,9 +80,9 @@ LOOP = CauseType(
     meaning="The program itself gives up; its own last words are the best evidence.", explains=DOWN,
 )  # fmt: skip
 
-_MISSING = re.compile(r"executable file not found|no such file or directory|stat \S+: no such file|not found in \$PATH", re.I)
-_DENIED = re.compile(r"permission denied|exec format error", re.I)
-_PROGRAM = re.compile(r'exec: \\?"([^"\\]+)\\?"|stat ([^\s:]+):|exec ([^\s:]+):')
+_MISSING = Pattern(r"executable file not found|no such file or directory|stat \S+: no such file|not found in \$PATH", re.I)
+_DENIED = Pattern(r"permission denied|exec format error", re.I)
+_PROGRAM = Pattern(r'exec: \\?"([^"\\]+)\\?"|stat ([^\s:]+):|exec ([^\s:]+):')
 _CREATING = ("CreateContainerError", "RunContainerError", "StartError", "ContainerCannotRun", "CreateContainerConfigError",
              "PreCreateHookError", "PreStartHookError")  # fmt: skip
 _EXITS = {
@@ -91,7 +92,7 @@ _EXITS = {
 }  # fmt: skip
 _RECENT_S = 3_600.0
 _LONG_S = 300.0
-_TELLING = re.compile(r"error|fatal|panic|exception|fail|denied|refused|cannot|can't|unable|missing|invalid|not found", re.I)
+_TELLING = Pattern(r"error|fatal|panic|exception|fail|denied|refused|cannot|can't|unable|missing|invalid|not found", re.I)
 
 
 def find(cluster: Cluster) -> Iterator[Cause]:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from mcp_server.cluster.cause import DOWN, Cause, CauseType
 from mcp_server.cluster.objects import key_of, parts, space_of, words
+from mcp_server.cluster.patterns import Pattern
 from mcp_server.cluster.pods import Container, every_container
 from mcp_server.cluster.world import Cluster
 
@@ -75,17 +76,15 @@ FAILED = CauseType(
 )  # fmt: skip
 
 _PATTERNS = (
-    (LIMITED, re.compile(r"toomanyrequests|rate limit|429 Too Many", re.I)),
+    (LIMITED, Pattern(r"toomanyrequests|rate limit|429 Too Many", re.I)),
     (
         PLATFORM,
-        re.compile(
-            r"no match(ing manifest)? for (platform|[a-z]+/[a-z0-9]+)|does not match the (specified|host) platform", re.I
-        ),
+        Pattern(r"no match(ing manifest)? for (platform|[a-z]+/[a-z0-9]+)|does not match the (specified|host) platform", re.I),
     ),
-    (TLS, re.compile(r"x509:|server gave HTTP response to HTTPS client|tls: |certificate signed by unknown", re.I)),
+    (TLS, Pattern(r"x509:|server gave HTTP response to HTTPS client|tls: |certificate signed by unknown", re.I)),
     (
         REGISTRY,
-        re.compile(
+        Pattern(
             r"no such host|i/o timeout|connection refused|no route to host|dial tcp|network is unreachable"
             r"|server misbehaving|Client\.Timeout|connection reset|50[234] ",
             re.I,
@@ -93,13 +92,13 @@ _PATTERNS = (
     ),
     (
         DENIED,
-        re.compile(
+        Pattern(
             r"unauthorized|authentication required|access denied|denied:|\b401\b|\b403\b|forbidden"
             r"|no basic auth|insufficient_scope|authorization failed",
             re.I,
         ),
     ),
-    (NOT_FOUND, re.compile(r"manifest unknown|not found|does not exist|name unknown|manifest for .+ unknown|\b404\b", re.I)),
+    (NOT_FOUND, Pattern(r"manifest unknown|not found|does not exist|name unknown|manifest for .+ unknown|\b404\b", re.I)),
 )
 _PULLS = ("ErrImagePull", "ImagePullBackOff")
 _SIMPLE = {"InvalidImageName": INVALID, "ErrImageNeverPull": NEVER}

@@ -106,9 +106,7 @@ def _cron(cluster: Cluster, cron: Object) -> Iterator[Cause]:
         if (cluster.age(event.last) or 0) < _RECENT_S
     ]
     if events:
-        yield MISSED.on(
-            cron, "spec.schedule", "high", at=events[-1].last, quotes=[events[-1].line()], why=events[-1].message
-        )
+        yield MISSED.on(cron, "spec.schedule", "high", at=events[-1].last, quotes=[events[-1].line()], why=events[-1].message)
     if words(cron, "spec.concurrencyPolicy") != "Forbid":
         return
     for ref in parts(cron, "status.active"):

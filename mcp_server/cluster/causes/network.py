@@ -19,6 +19,7 @@ from mcp_server.cluster.objects import (
     texts,
     words,
 )
+from mcp_server.cluster.patterns import Pattern
 from mcp_server.cluster.world import Cluster, is_done, is_ready, spec_way, template, template_labels
 
 _POLICY = "Packets are dropped without an answer: callers wait until their time-out."
@@ -94,8 +95,8 @@ SANDBOX = CauseType(
 RESOLVER = ("Component", "", "cluster DNS")
 """What everybody needs who calls by name."""
 _DNS_LABELS = {"k8s-app": "kube-dns"}
-_HOSTED = re.compile(r"^\s*(template|rewrite|hosts|file|erratic|acl)\b(.*)$", re.M)
-_NAMES = re.compile(r"[\w*-]+(?:\\?\.[\w-]+)+|IN A+ ?[\w.-]*")
+_HOSTED = Pattern(r"^\s*(template|rewrite|hosts|file|erratic|acl)\b(.*)$", re.M)
+_NAMES = Pattern(r"[\w*-]+(?:\\?\.[\w-]+)+|IN A+ ?[\w.-]*")
 _SANDBOX = ("FailedCreatePodSandBox", "NetworkNotReady", "FailedKillPod")
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from mcp_server.cluster.cause import DOWN, Cause, CauseType
 from mcp_server.cluster.objects import Object, at, condition, key_of, moment, name_of, parts, words
+from mcp_server.cluster.patterns import Pattern
 from mcp_server.cluster.world import Cluster
 
 _ALL = (
@@ -72,7 +73,7 @@ CSR = CauseType(
 )
 
 _PRESSURES = {"MemoryPressure": "memory", "DiskPressure": "disk space", "PIDPressure": "process ids"}
-_NETWORK = re.compile(r"cni|network plugin|NetworkReady|container runtime|PLEG|RuntimeReady", re.I)
+_NETWORK = Pattern(r"cni|network plugin|NetworkReady|container runtime|PLEG|RuntimeReady", re.I)
 _LEASE_S = 120.0
 _CORDON_S = 86_400.0
 _CSR_S = 600.0

@@ -6,6 +6,7 @@ from typing import Any
 
 from mcp_server.cluster.cause import DOWN, Cause, CauseType
 from mcp_server.cluster.objects import at, key_of, mapping, moment, number, parts, texts, words
+from mcp_server.cluster.patterns import Pattern
 from mcp_server.cluster.pods import Container, every_container
 from mcp_server.cluster.world import Cluster, Event
 
@@ -78,10 +79,10 @@ GATE = CauseType(
     meaning="All containers are ready, but the pod gets no requests until the condition is set.", explains=DOWN,
 )  # fmt: skip
 
-_ABOUT = re.compile(r"(Liveness|Readiness|Startup) probe (?:failed|errored|warning)", re.I)
-_STATUS = re.compile(r"statuscode: (\d{3})|HTTP (\d{3})")
-_URL = re.compile(r'(?:Get|Head) "?(https?)://([^/\s":]+|\[[^\]]+\]):(\d+)(/[^"\s:]*)?')
-_DIAL = re.compile(r"dial tcp \S+?:(\d+): (?:connect: )?connection refused")
+_ABOUT = Pattern(r"(Liveness|Readiness|Startup) probe (?:failed|errored|warning)", re.I)
+_STATUS = Pattern(r"statuscode: (\d{3})|HTTP (\d{3})")
+_URL = Pattern(r'(?:Get|Head) "?(https?)://([^/\s":]+|\[[^\]]+\]):(\d+)(/[^"\s:]*)?')
+_DIAL = Pattern(r"dial tcp \S+?:(\d+): (?:connect: )?connection refused")
 _SCHEMES = ("server gave HTTP response to HTTPS client", "malformed HTTP response", "tls: first record does not look like",
             "first record does not look like a TLS handshake", "HTTP/1.x transport connection broken", "HTTP/0.9",
             "sent to HTTPS port", "http request was sent to https")  # fmt: skip

@@ -7,6 +7,7 @@ from typing import Any
 
 from mcp_server.cluster.cause import DOWN, Cause, CauseType
 from mcp_server.cluster.objects import Key, Object, at, containers, key_of, mapping, parts, space_of, words
+from mcp_server.cluster.patterns import Pattern
 from mcp_server.cluster.pods import every_container
 from mcp_server.cluster.world import Cluster, is_ready, spec_way, template
 
@@ -38,9 +39,9 @@ TWICE = CauseType(
     meaning="A later entry silently replaces the value that was meant.", severity="warning",
 )  # fmt: skip
 
-_NO_CONFIGMAP = re.compile(r'configmaps? "([^"]+)" not found|configmap references non-existent config key: (\S+)', re.I)
-_NO_SECRET = re.compile(r'secrets? "([^"]+)" not found|references non-existent secret key: (\S+)', re.I)
-_NO_KEY = re.compile(r"couldn't find key (\S+) in (ConfigMap|Secret) (?:([^\s/]+)/)?(\S+)", re.I)
+_NO_CONFIGMAP = Pattern(r'configmaps? "([^"]+)" not found|configmap references non-existent config key: (\S+)', re.I)
+_NO_SECRET = Pattern(r'secrets? "([^"]+)" not found|references non-existent secret key: (\S+)', re.I)
+_NO_KEY = Pattern(r"couldn't find key (\S+) in (ConfigMap|Secret) (?:([^\s/]+)/)?(\S+)", re.I)
 
 
 def find(cluster: Cluster) -> Iterator[Cause]:

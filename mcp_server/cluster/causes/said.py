@@ -8,6 +8,7 @@ from typing import Any
 
 from mcp_server.cluster.cause import UNREADY, Cause, CauseType
 from mcp_server.cluster.objects import Key, Object, key_of, labels, name_of, parts, space_of, texts, words
+from mcp_server.cluster.patterns import Pattern
 from mcp_server.cluster.pods import Container, every_container
 from mcp_server.cluster.world import Cluster
 
@@ -118,12 +119,12 @@ class _Sign:
     """One kind of line: how it reads, and where the trouble is mended."""
 
     kind: CauseType
-    pattern: re.Pattern[str]
+    pattern: Pattern
     field: str
 
 
 def _sign(kind: CauseType, field: str, *alternatives: str) -> _Sign:
-    return _Sign(kind, re.compile("|".join(alternatives), re.I), field)
+    return _Sign(kind, Pattern("|".join(alternatives), re.I), field)
 
 
 _SIGNS = (
@@ -224,9 +225,9 @@ _SIGNS = (
         r"json: cannot|invalid character .{1,20} looking for",
     ),
 )
-_PATH = re.compile(r"[\"'`( ](/[\w.@%+-]+(?:/[\w.@%+-]+)*)|: (/[\w./-]+)")
-_HOST_PORT = re.compile(r"(?<![\w.])((?:[A-Za-z][\w-]*)(?:\.[\w-]+)*|\d{1,3}(?:\.\d{1,3}){3}):(\d{2,5})(?!\d)")
-_WORD = re.compile(r"[A-Za-z][A-Za-z0-9-]{2,62}")
+_PATH = Pattern(r"[\"'`( ](/[\w.@%+-]+(?:/[\w.@%+-]+)*)|: (/[\w./-]+)")
+_HOST_PORT = Pattern(r"(?<![\w.])((?:[A-Za-z][\w-]*)(?:\.[\w-]+)*|\d{1,3}(?:\.\d{1,3}){3}):(\d{2,5})(?!\d)")
+_WORD = Pattern(r"[A-Za-z][A-Za-z0-9-]{2,62}")
 _TAIL = 80
 _TWICE = 2
 

@@ -23,6 +23,7 @@ from mcp_server.cluster.objects import (
     texts,
     words,
 )  # fmt: skip
+from mcp_server.cluster.patterns import Pattern
 from mcp_server.cluster.world import Cluster
 
 _MEANING = "The pod stays Pending: nothing of it runs."
@@ -119,8 +120,8 @@ UNSCHEDULED = CauseType(
     meaning=_MEANING, explains=DOWN,
 )  # fmt: skip
 
-_SHORT = re.compile(r"Insufficient ([\w./-]+)")
-_TAINTED = re.compile(r"\{([^}]*)\}|untolerated taint\(s\)|had taint")
+_SHORT = Pattern(r"Insufficient ([\w./-]+)")
+_TAINTED = Pattern(r"\{([^}]*)\}|untolerated taint\(s\)|had taint")
 _LATE_S = 60.0
 # what the node controller sets by itself: the node's own trouble is the cause then
 OWN_TAINTS = ("node.kubernetes.io/", "node.cloudprovider.kubernetes.io/", "node-role.kubernetes.io/")

@@ -21,6 +21,7 @@ from mcp_server.cluster.objects import (
     texts,
     words,
 )  # fmt: skip
+from mcp_server.cluster.patterns import Pattern
 from mcp_server.cluster.world import Cluster, is_done, is_ready, spec_way, template, template_labels
 
 _MEANING = "Whoever calls the Service is refused or waits."
@@ -107,8 +108,8 @@ MIXED = CauseType(
     meaning="A share of the requests goes to pods of something else.", severity="warning",
 )  # fmt: skip
 
-_ADDRESS = re.compile(r"(?:[a-z][a-z0-9+.-]*://)?(?:[^@/\s]*@)?([a-z][a-z0-9-]*)((?:\.[a-z0-9-]+)*):(\d{2,5})(?:[/?].*)?")
-_OUTSIDE = re.compile(r"\.(?:com|net|org|io|dev|cloud|internal|lan|corp|aws|azure|gov|edu|de|uk)$")
+_ADDRESS = Pattern(r"(?:[a-z][a-z0-9+.-]*://)?(?:[^@/\s]*@)?([a-z][a-z0-9-]*)((?:\.[a-z0-9-]+)*):(\d{2,5})(?:[/?].*)?")
+_OUTSIDE = Pattern(r"\.(?:com|net|org|io|dev|cloud|internal|lan|corp|aws|azure|gov|edu|de|uk)$")
 _SYSTEM = ("kube-system",)
 _LATE_S = 300.0
 

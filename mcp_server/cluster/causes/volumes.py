@@ -21,6 +21,7 @@ from mcp_server.cluster.objects import (
     texts,
     words,
 )  # fmt: skip
+from mcp_server.cluster.patterns import Pattern
 from mcp_server.cluster.world import Cluster, Event, is_ready
 
 _MEANING = "Pods that use the claim wait for it and do not start."
@@ -136,17 +137,17 @@ RESIZE = CauseType(
     meaning="The volume keeps its old size until then.", severity="warning",
 )  # fmt: skip
 
-_OCCUPIED = re.compile(r"Multi-Attach error|already (?:used by|attached|mounted by)|is in use|ReadWriteOncePod", re.I)
-_DRIVER = re.compile(
+_OCCUPIED = Pattern(r"Multi-Attach error|already (?:used by|attached|mounted by)|is in use|ReadWriteOncePod", re.I)
+_DRIVER = Pattern(
     r"driver name (\S+) not found in the list of registered CSI drivers|CSINode \S+ does not contain driver (\S+)"
 )
-_HOST_PATH = re.compile(r"hostPath type check failed: (\S+)")
-_VOLUME = re.compile(r'for volume "([^"]+)"|unmounted volumes=\[([^\]]*)\]')
-_NO_CLAIM = re.compile(r'persistentvolumeclaim "([^"]+)" not found')
-_SUBPATH = re.compile(
+_HOST_PATH = Pattern(r"hostPath type check failed: (\S+)")
+_VOLUME = Pattern(r'for volume "([^"]+)"|unmounted volumes=\[([^\]]*)\]')
+_NO_CLAIM = Pattern(r'persistentvolumeclaim "([^"]+)" not found')
+_SUBPATH = Pattern(
     r"failed to (?:prepare|create) subPath|not a directory.*Are you trying to mount a directory|subPath", re.I | re.S
 )
-_UNNAMED = re.compile(r"references non-existent|not found|object \"[^\"]+\"/\"[^\"]+\" not registered")
+_UNNAMED = Pattern(r"references non-existent|not found|object \"[^\"]+\"/\"[^\"]+\" not registered")
 
 
 def find(cluster: Cluster) -> Iterator[Cause]:
