@@ -163,7 +163,8 @@ def control_plane(folder: Path) -> Iterator[Cluster]:
         ]), ("kube-scheduler", ["--leader-elect=false"])):  # fmt: skip
             _start(stack, folder, name, [
                 str(programs / name), f"--kubeconfig={config}", f"--authentication-kubeconfig={config}",
-                f"--authorization-kubeconfig={config}", "--port=0", f"--secure-port={free_port()}", f"--cert-dir={folder}", *more,
+                f"--authorization-kubeconfig={config}", "--port=0", f"--secure-port={free_port()}",
+                f"--cert-dir={folder}", *more,
             ])  # fmt: skip
         cluster.create({
             "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRoleBinding", "metadata": {"name": "viewers"},
