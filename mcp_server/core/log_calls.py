@@ -206,6 +206,11 @@ class LogSummary(LogQuestion, Call[SummarySeen]):
     """Every distinct error and every rare other record of the window (default: the last hour of the log's own clock)."""
 
     kind: Literal["log_summary"] = "log_summary"
+    own: tuple[tuple[str, str], ...] = Field(
+        (),
+        exclude=True,
+        description="the user's own patterns, name and text of each file; their reading is evidence",
+    )
     chars: int = Field(6_000, ge=200, le=60_000)
 
     def title(self) -> str:

@@ -19,6 +19,7 @@ from mcp_server.core.text import bytes_text, one_line
 from mcp_server.logs.stamps import StampReader
 from mcp_server.logs.tail import readable
 from mcp_server.logs.window import SLACK, At
+from mcp_server.logs.zones import shown_twice
 from mcp_server.targets import journal
 from mcp_server.targets.inflate import Inflated
 from mcp_server.targets.log_sources import Member, host_zone, members, open_member, unlisted
@@ -67,12 +68,20 @@ class Leaf:
     last: int | None = None
     raw: Inflated | None = None
     path: str = ""
+    local: tzinfo | None = None
+    """The zone of times that name none."""
 
     def saw(self, at: int | None) -> None:
         """Note the time of something that was read."""
         if at is not None:
             self.first = at if self.first is None or at < self.first else self.first
             self.last = at if self.last is None or at > self.last else self.last
+
+    def unsure(self, moment: datetime) -> bool:
+        """Whether a stamp without a zone could stand for this moment and, an hour apart, for another one."""
+        if self.local is None or self.stamps is None or self.stamps.report().zone not in ("host", "source"):
+            return False
+        return bool(shown_twice(moment.astimezone(self.local), self.local))
 
     def part(self) -> LogPart:
         """What is said of it in the answer."""
@@ -264,7 +273,9 @@ class Opener:
         zone, name = self._zone(path)
         stamps = StampReader(zone=zone, host_zone=self._host_zone()[0] or UTC, reference=reference)
         stamps.learn(line for line in head.split(b"\n")[:400] if line)
-        return Leaf(source.name, plain, clock_of(stamps), stamps, name or self._host_zone()[1])
+        leaf = Leaf(source.name, plain, clock_of(stamps), stamps, name or self._host_zone()[1])
+        leaf.local = zone or self._host_zone()[0]
+        return leaf
 
     def _zone(self, path: str) -> tuple[tzinfo | None, str]:
         name = self._question.zone or self._settings.zone_of(path)

@@ -36,14 +36,14 @@ def summary(call: LogSummary, opener: Opener, limits: Limits, redact: Redact) ->
         told = summarise(
             noted(records_in(call, leaves, opener, limits)),
             3 * call.chars,
-            known=_known(),
+            known=_known(call),
             seconds=max(0.5, opener.left() * 0.85),
         )
         if any("not read" in sentence for sentence in told.left_out):
             leaves.cut(call.named(), told.why, "narrow since and until")
         small = few is not None and sum(cost(item.text) for item in few) <= call.chars
         if few is not None and not small and not told.shown:  # so few that it gave them back as they are
-            told = summarise(few, sum(len(item.text) for item in few) // 2, known=_known())
+            told = summarise(few, sum(len(item.text) for item in few) // 2, known=_known(call))
         items = [_one(item, redact) for item in few or ()] if small else [*_entries(told, redact)]
         return SummarySeen(
             seen=seen_of(leaves, call), records=told.records, levels=levels, items=tuple(items), whole=small,
@@ -51,10 +51,10 @@ def summary(call: LogSummary, opener: Opener, limits: Limits, redact: Redact) ->
         )  # fmt: skip
 
 
-def _known() -> Callable[[str], str | None]:
+def _known(call: LogSummary) -> Callable[[str], str | None]:
     from mcp_server.logs.troubles import load
 
-    troubles = load()
+    troubles = load(call.own)
 
     def name(text: str) -> str | None:
         found = troubles.match(text)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from mcp_server.core.clock import stamp
 from mcp_server.core.log_calls import LogQuestion, LogSeen
 from mcp_server.core.reader import Limits
 from mcp_server.engine.log_leaves import Leaf, Leaves, Opener, nanoseconds
@@ -31,6 +32,10 @@ def enough(opener: Opener, limits: Limits, reserve: float = 0.15) -> Callable[[]
 def window_of(leaf: Leaf, call: LogQuestion, leaves: Leaves) -> Ranges | None:
     """Where the window lies in a leaf; None for all of it."""
     since, until = nanoseconds(call.since), nanoseconds(call.until)
+    for moment in filter(None, (call.since, call.until)):
+        if leaf.unsure(moment):
+            detail = f"its clock showed the hour around {stamp(moment)} twice; its records may lie on either side of that time"
+            leaves.cut(leaf.name, detail, "ask for a window that does not begin or end in that hour")
     if (since is None and until is None) or leaf.source.size is None:
         return None
     found = find_window(leaf.source, leaf.at, since, until)

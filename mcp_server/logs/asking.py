@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
@@ -162,6 +163,17 @@ def when(item: LogShape) -> str:
     if item.first is None:
         return ""
     return stamp(item.first) + (f" to {stamp(item.last)}" if item.last and item.last > item.first else "")
+
+
+def doubt_ms(item: LogShape, parts: Sequence[LogPart]) -> int:
+    """How far off the first time of a shape may be: of several zones that its logs may be in, the worst."""
+    from mcp_server.logs.time import doubt_of
+    from mcp_server.logs.zones import iana
+
+    if item.first is None:
+        return 0
+    zones = {part.zone for part in parts if part.zone} or {"UTC"}  # UTC shows no hour twice
+    return max(doubt_of(item.example, iana(zone) or UTC) for zone in zones)
 
 
 def lead(item: LogShape) -> str:

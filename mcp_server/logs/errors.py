@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, tzinfo
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -13,7 +13,7 @@ from mcp_server.core.outcome import Severity
 from mcp_server.core.reader import Reader
 from mcp_server.logs.records import Level, Record, weight
 from mcp_server.logs.shapes import frames, own_words, shape
-from mcp_server.logs.troubles import Match, Troubles, load
+from mcp_server.logs.troubles import Match, Own, Troubles, load
 
 KNOWN_TROUBLE = "known_trouble"
 _SUBJECTS = 5
@@ -47,10 +47,15 @@ class Group(BaseModel):
 
 
 def known_here(reader: Reader) -> Troubles:
-    """The shipped troubles and those of the folder that the settings name. What cannot be read or used of that folder is
-    a blind spot, and the shipped ones are used alone."""
+    """The shipped troubles and those of the folder that the settings name; see `own_patterns`."""
+    return load(own_patterns(reader))
+
+
+def own_patterns(reader: Reader) -> Own:
+    """The files of the folder of patterns that the settings name. What cannot be read or used of it is a blind spot, and
+    then there are none."""
     if reader.patterns is None:
-        return load()
+        return ()
     what = f"own log patterns in {reader.patterns}"
     own: list[tuple[str, str]] = []
     with reader.part(what):
@@ -66,10 +71,11 @@ def known_here(reader: Reader) -> Troubles:
         if not own:
             reader.empty(what)
     try:
-        return load(tuple(own))
+        load(tuple(own))
     except Broken as broken:
         reader.blind(what, broken.message, broken.remedy)
-        return load()
+        return ()
+    return tuple(own)
 
 
 def recognise(troubles: Troubles, record: Record) -> Match | None:
@@ -80,9 +86,19 @@ def recognise(troubles: Troubles, record: Record) -> Match | None:
 
 
 def group(
-    path: str, evidence: str, records: Iterable[Record], *, troubles: Troubles, since: datetime, modified: datetime
+    path: str,
+    evidence: str,
+    records: Iterable[Record],
+    *,
+    troubles: Troubles,
+    since: datetime,
+    modified: datetime,
+    zone: tzinfo | None = None,
 ) -> list[Group]:
-    """Errors and known troubles since `since`; a record without a time is as old as the log's last change."""
+    """Errors and known troubles since `since`; a record without a time is as old as the log's last change.
+
+    `zone` is that of times which name none; None for the host's.
+    """
     groups: dict[tuple[str, str], Group] = {}
     subjects: Counter[str] = Counter()
     for record in records:
@@ -102,7 +118,7 @@ def group(
                 path=path, evidence=evidence, level=record.level, shape=shape(record), count=0,
                 example=_example(record.text), files=frames(record.text), **_known(known, key[1]),
             )  # fmt: skip
-        _count(groups[key], record)
+        _count(groups[key], record, zone)
     return list(groups.values())
 
 
@@ -122,7 +138,7 @@ def _known(known: Match | None, subject: str) -> dict[str, str | Severity | tupl
     }  # fmt: skip
 
 
-def _count(group: Group, record: Record) -> None:
+def _count(group: Group, record: Record, zone: tzinfo | None) -> None:
     from mcp_server.logs.time import doubt_of
 
     group.count += 1
@@ -130,7 +146,7 @@ def _count(group: Group, record: Record) -> None:
         group.files, group.example = files, _example(record.text)
     if record.at:
         if group.first is None or record.at < group.first:
-            group.first, group.doubt_ms = record.at, doubt_of(record.text)
+            group.first, group.doubt_ms = record.at, doubt_of(record.text, zone)
         group.last = max(group.last or record.at, record.at)
     if weight(record.level) < weight(group.level):
         group.level = record.level

@@ -12,7 +12,7 @@ from typing import Literal
 from mcp_server.core.clock import to_utc
 from mcp_server.logs.dialects import HEAD, Raw, plain, scan
 from mcp_server.logs.order import settle
-from mcp_server.logs.zones import abbreviation, iana, offset_zone, settled
+from mcp_server.logs.zones import abbreviation, iana, offset_zone, settled, shown_twice
 
 __all__ = ["HEAD", "Stamp", "ZoneRule", "doubt_of", "find_stamp", "in_utc", "parse", "stamp_of"]
 
@@ -185,10 +185,17 @@ def stamp_of(line: str, zone: tzinfo | None = None, reference: datetime | None =
     return in_utc(stamp.moment, zone) if stamp else None
 
 
-def doubt_of(record: str) -> int:
-    """How far off, in ms, the time of this record may be; a stamp that is not found again is taken to be of whole seconds."""
+def doubt_of(record: str, zone: tzinfo | None = None) -> int:
+    """How far off, in ms, the time of this record may be; a stamp that is not found again is taken to be of whole seconds.
+
+    `zone` is that of stamps which name none (None: this machine's): where its clock showed an hour twice, that is in doubt.
+    """
     stamp = parse(record.partition("\n")[0])
-    return stamp.doubt_ms if stamp else 999
+    if stamp is None:
+        return 999
+    naive = stamp.moment is not None and stamp.moment.tzinfo is None
+    twice = shown_twice(stamp.moment, zone) if stamp.moment and naive else timedelta(0)
+    return stamp.doubt_ms + int(twice.total_seconds() * 1000)
 
 
 def in_utc(moment: datetime | None, zone: tzinfo | None = None) -> datetime | None:

@@ -87,6 +87,19 @@ def iana(name: str) -> tzinfo | None:
         return None
 
 
+def shown_twice(wall: datetime, zone: tzinfo | None) -> timedelta:
+    """How far apart the instants are that a wall time may be, where the clock showed it twice, or never; else zero.
+
+    `zone` None stands for that of this machine.
+    """
+    times = [wall.replace(tzinfo=None, fold=fold) for fold in (0, 1)]
+    try:
+        one, two = (time.astimezone(UTC) if zone is None else time.replace(tzinfo=zone).astimezone(UTC) for time in times)
+    except (ValueError, OverflowError, OSError):  # the first and the last year have no neighbours to shift into
+        return timedelta(0)
+    return abs(two - one)
+
+
 def settled(word: str, wall: datetime, known: tzinfo | None) -> tzinfo | None:
     """For a shared abbreviation: `known` (the source's or the host's zone) if it goes by that name at that wall time."""
     if known is None:

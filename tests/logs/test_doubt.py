@@ -1,5 +1,8 @@
 """What a stamp leaves out is told in milliseconds."""
 
+from datetime import UTC
+from zoneinfo import ZoneInfo
+
 import pytest
 
 from mcp_server.logs.time import doubt_of
@@ -27,3 +30,21 @@ from mcp_server.logs.time import doubt_of
 )
 def test_doubt_of_a_stamp(line: str, doubt_ms: int) -> None:
     assert doubt_of(line) == doubt_ms
+
+
+@pytest.mark.parametrize(
+    ("line", "zone", "doubt_ms"),
+    [
+        ("2026-10-25 02:30:00.000 x", "Europe/Berlin", 3_600_000),
+        ("2026-10-25 01:59:59.999 x", "Europe/Berlin", 0),
+        ("2026-10-25 03:00:00.000 x", "Europe/Berlin", 0),
+        ("2026-10-25T02:30:00.000+02:00 it says which", "Europe/Berlin", 0),
+        ("2026-10-25 02:30:00 x", "Europe/Berlin", 3_600_999),
+        ("2026-04-05 01:45:00.000 half an hour", "Australia/Lord_Howe", 1_800_000),
+        ("2026-03-29 02:30:00.000 an hour that never was", "Europe/Berlin", 3_600_000),
+        ("0001-01-01 00:00:00.000 x", "Europe/Berlin", 0),
+    ],
+)
+def test_an_hour_that_the_clock_showed_twice_is_in_doubt(line: str, zone: str, doubt_ms: int) -> None:
+    assert doubt_of(line, ZoneInfo(zone)) == doubt_ms
+    assert doubt_of(line, UTC) < 1_000

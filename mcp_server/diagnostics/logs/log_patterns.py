@@ -14,6 +14,7 @@ from mcp_server.logs.asking import (
     LogParameters,
     Sources,
     as_quotes,
+    doubt_ms,
     listed,
     looked_at,
     not_opened,
@@ -109,14 +110,12 @@ def collect(reader: Reader, params: Params) -> PatternFacts:
 
 def judge(facts: PatternFacts, params: Params) -> Iterator[Finding]:
     """Errors that are new or spiking against a baseline that holds something."""
-    from mcp_server.logs.time import doubt_of
-
     if not facts.baseline_records:
         return
     bad = [item for item in facts.shapes if item.level in ("critical", "error") and item.count]
     for item in bad[:_TOLD]:
         severity: Severity = "critical" if item.level == "critical" else "warning"
-        doubt = doubt_of(item.example) if item.first else 0
+        doubt = doubt_ms(item, facts.seen.parts)
         if item.baseline == 0:
             yield NEW_ERRORS.found(
                 facts.evidence, quotes=(item.example[:600],), at=item.first, doubt_ms=doubt,

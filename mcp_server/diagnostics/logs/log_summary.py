@@ -14,6 +14,7 @@ from mcp_server.logs.asking import (
     LogParameters,
     Sources,
     as_quotes,
+    doubt_ms,
     listed,
     looked_at,
     not_opened,
@@ -66,7 +67,9 @@ DIAGNOSTIC = Diagnostic(
 
 def collect(reader: Reader, params: Params) -> SummaryFacts:
     """One look over all sources."""
-    call = LogSummary(sources=params.sources, chars=room(params), **params.common())
+    from mcp_server.logs.errors import own_patterns
+
+    call = LogSummary(sources=params.sources, chars=room(params), own=own_patterns(reader), **params.common())
     seen = reader.look(call)
     found = seen.value
     note(reader, found.seen)
@@ -78,18 +81,16 @@ def collect(reader: Reader, params: Params) -> SummaryFacts:
 
 def judge(facts: SummaryFacts, params: Params) -> Iterator[Finding]:
     """A log that holds errors is no quiet log."""
-    from mcp_server.logs.time import doubt_of
-
     bad = [item for item in facts.items if item.level in ("critical", "error")]
     count = facts.levels.get("critical", 0) + facts.levels.get("error", 0)
     if count and bad:
-        onsets = sorted((item.first, doubt_of(item.example)) for item in bad if item.first)
-        at, doubt_ms = onsets[0] if onsets else (None, 0)
+        onsets = sorted((item.first, doubt_ms(item, facts.seen.parts)) for item in bad if item.first)
+        at, doubt = onsets[0] if onsets else (None, 0)
         yield ERRORS.found(
             facts.evidence,
             component=params.sources[0],
             at=at,
-            doubt_ms=doubt_ms,
+            doubt_ms=doubt,
             count=count,
             shapes=len(bad),
             first=stamp(at) if at else "at no known time",

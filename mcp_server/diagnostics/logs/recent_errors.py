@@ -219,7 +219,13 @@ def collect(reader: Reader, params: Params) -> ErrorFacts:
             logs.append(_seen(path, tail, zone is None))
             _doubts(reader, path, tail, since)
             groups += group(
-                path, tail.evidence, tail.found.records, troubles=troubles, since=since, modified=tail.source.modified
+                path,
+                tail.evidence,
+                tail.found.records,
+                troubles=troubles,
+                since=since,
+                modified=tail.source.modified,
+                zone=zone,
             )
             # what was rotated away inside the window belongs to it
             if path in params.paths and tail.whole and (logs[-1].oldest or reader.now) > since:

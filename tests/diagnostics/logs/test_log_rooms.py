@@ -273,3 +273,33 @@ def test_the_roots_hold(tmp_path: Path, rotated: Path) -> None:
         outcome = put("log_search", sources=str(rotated), patterns=["line"])
     assert outcome.verdict == "unknown"
     assert "read.roots" in str(outcome.coverage.blind)
+
+
+def test_the_hour_that_the_clock_showed_twice_is_doubt(ask: Ask, tmp_path: Path) -> None:
+    log = tmp_path / "a.log"
+    log.write_text("".join(f"2026-10-25 0{hour}:30:00.000 ERROR cannot pay\n" for hour in (1, 2, 3)))
+    outcome = ask(
+        "log_summary", sources=str(log), zone="Europe/Berlin", since="2026-10-25T00:10:00Z", until="2026-10-25T03:00:00Z"
+    )
+    assert outcome.verdict == "finding"
+    assert outcome.findings[0].doubt_ms == 3_600_000
+    assert "showed the hour around 2026-10-25T00:10:00.000Z twice" in str(outcome.coverage.cut)
+    calm = ask("log_search", sources=str(log), patterns=["pay"], zone="Europe/Berlin", since="2026-10-24T00:00:00Z")
+    assert calm.verdict == "ok" and data(calm)["count"] == 3
+    named = ask("log_search", sources=str(log), patterns=["pay"], zone="UTC", since="2026-10-25T00:10:00Z")
+    assert named.verdict == "ok"
+
+
+def test_own_patterns_name_what_the_summary_shows(tmp_path: Path) -> None:
+    folder, log = tmp_path / "patterns", tmp_path / "a.log"
+    folder.mkdir()
+    (folder / "own.yaml").write_text(
+        "- id: own.wombat\n  title: the wombat is gone\n  match: wombat went away\n  severity: warning\n"
+        "  meaning: Somebody must look for it.\n  causes: [a hole in the fence]\n  samples: [the wombat went away]\n"
+    )
+    log.write_text(lines(0, 50) + "2026-11-20T10:05:00Z INFO the wombat went away\n")
+    with asking(tmp_path / "own", VETERAN_LOGS_PATTERNS=str(folder)) as put:
+        outcome = put("log_summary", sources=str(log), budget=1_000)
+        assert [item["known"] for item in data(outcome)["items"] if item["known"]] == ["own.wombat"]
+        (folder / "own.yaml").write_text("- id: nothing\n")
+        assert put("log_summary", sources=str(log)).verdict == "unknown"
