@@ -8,8 +8,13 @@ from typing import Any
 
 from mcp_server.surface.tools import Tool
 
-_SHORT = {"target": "a place", "incident": "INC-n"}
-"""Nearly every tool takes these; the instructions say the rest once."""
+_TIME = "UTC time, or age: 15m"
+_SHORT = {
+    "target": "a place", "incident": "INC-n", "since": _TIME, "until": _TIME, "onset": _TIME,
+    "sources": "Logs: paths, journal[:UNIT], container[:NAME]", "path": "A path, journal[:UNIT], container[:NAME]",
+    "zone": "IANA zone of times that name none", "rotated": "Also rotated predecessors", "budget": "Characters of the answer",
+}  # fmt: skip
+"""Many tools take these; the instructions and the reference say the rest once."""
 _PATTERN_CHARS = 12
 
 
@@ -24,7 +29,6 @@ def _entry(tool: Tool) -> dict[str, Any]:
         "inputSchema": compact(tool.schema()),
         "annotations": {
             "readOnlyHint": not tool.writes, "destructiveHint": tool.writes, "openWorldHint": False,
-            "idempotentHint": tool.group not in ("incident", "change"),
         },
     } | ({"_meta": {"anthropic/requiresUserInteraction": True}} if tool.writes else {})  # fmt: skip
 
@@ -44,14 +48,14 @@ def compact(schema: Any) -> Any:
         schema = {key: value for key, value in schema.items() if key != "anyOf"} | kept
     small = {key: compact(value) for key, value in schema.items() if not _costly(key, value)}
     for name, text in _SHORT.items():
-        if isinstance(entry := small.get("properties", {}).get(name), dict):
+        if isinstance(entry := small.get("properties", {}).get(name), dict) and len(entry.get("description", "")) > len(text):
             entry["description"] = text
     return small
 
 
 def _costly(key: str, value: Any) -> bool:
     return (
-        (key == "default" and value in (None, [], {}))
+        (key == "default" and (value is False or value in (None, "", [], {}) or value == 0))
         or (key in ("maxLength", "minLength", "maxItems", "minItems", "minimum", "maximum") and isinstance(value, int | float))
         or (key == "pattern" and isinstance(value, str) and len(value) > _PATTERN_CHARS)
     )

@@ -91,6 +91,7 @@ SOURCE_DAMAGED = FindingType(
 DIAGNOSTIC = Diagnostic(
     question="Does the Python environment hold what this application imports and asks for?",
     area="application",
+    tool=False,
     facts=PythonFacts,
     timeout_s=30.0,
     examples=({"root": "/srv/shop", "entry": "shop.wsgi"}, {"root": "/srv/shop", "python": "/srv/shop/venv"}),

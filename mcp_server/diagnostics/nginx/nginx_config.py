@@ -53,6 +53,7 @@ INCLUDE_MISSING = FindingType(
 DIAGNOSTIC = Diagnostic(
     question="Would nginx load this configuration, and which sites, upstreams and timeouts does it set?",
     area="nginx",
+    tool=False,
     facts=ConfigFacts,
     timeout_s=20.0,
     examples=({}, {"conf": "/etc/nginx/sites-enabled/default"}),

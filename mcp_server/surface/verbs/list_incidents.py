@@ -19,7 +19,7 @@ class Params(Parameters):
     limit: int = Field(20, ge=1, le=200, description="At most so many, newest first")
 
 
-VERB = Verb(summary="List incidents, newest first.", group="incident", examples=({}, {"state": "open"}))
+VERB = Verb(summary="List incidents, newest first.", tool=False, group="incident", examples=({}, {"state": "open"}))
 
 
 def run(session: Session, params: Params, asking: Asking) -> Outcome:

@@ -19,6 +19,7 @@ from mcp_server.surface.verb import Verb
 VERB = Verb(
     summary="Which change did it? Ranks changes from a JSON file, with per-instance series where given (docs/ranking.md)",
     group="diagnose",
+    tool=False,
     examples=({"file": "/srv/incident/releases.json"},),
 )
 LONGEST = 16_777_216

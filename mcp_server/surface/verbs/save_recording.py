@@ -34,6 +34,7 @@ class Params(Parameters):
 VERB = Verb(
     summary="Save the looks of an incident or answer as a recording file; ask it again with target=recorded:FILE.",
     group="record",
+    tool=False,
     examples=({"id": "INC-3"}, {"id": "R12", "name": "before-deploy"}),
 )
 

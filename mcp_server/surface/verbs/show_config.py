@@ -17,6 +17,7 @@ class Params(Parameters):
 VERB = Verb(
     summary="Which settings are in force? Every value with its source: default, file or environment; secrets hidden.",
     group="record",
+    tool=False,
 )
 
 

@@ -24,6 +24,7 @@ class Params(Parameters):
 VERB = Verb(
     summary="Is the ledger as it was written? Checks every hash, names the first entry that does not fit, prints the head.",
     group="record",
+    tool=False,
     examples=({},),
 )
 
