@@ -1,4 +1,4 @@
-"""Which commits reached the checkouts concerned?"""
+"""Which commits and tags reached the checkouts concerned, and which commits left them again?"""
 
 from collections.abc import Iterable, Iterator
 from datetime import timedelta
@@ -6,13 +6,16 @@ from pathlib import PurePosixPath
 
 from mcp_server.core.calls import Commit, History, ReadHistory, StatFile
 from mcp_server.core.change import Change, Window
+from mcp_server.core.clock import stamp
 from mcp_server.core.clues import classes_of, is_dependency_list, modules_in, packages_in, ports_in, words_in
 from mcp_server.core.declare import ChangeSource, Scope
 from mcp_server.core.errors import CouldNotLook, NotApplicable
-from mcp_server.core.outcome import Statement
+from mcp_server.core.git_calls import HeadMove, Tag
+from mcp_server.core.outcome import Statement, Value
 from mcp_server.core.reader import Reader
+from mcp_server.core.text import amount
 
-CHANGE_SOURCE = ChangeSource(question="Which commits were made in, or reached, the checkouts concerned?")
+CHANGE_SOURCE = ChangeSource(question="Which commits and tags were made in, reached, or left the checkouts concerned?")
 
 FILE_CLUES = 100
 RESOLUTION_MS = 1_000
@@ -43,6 +46,9 @@ def collect(reader: Reader, window: Window, scope: Scope) -> Iterator[Change]:
                 tops.add(history.top)
                 _cover(reader, history)
                 yield from (_change(reader, history, commit, seen.evidence) for commit in history.commits)
+                yield from (_tag(history, tag, seen.evidence) for tag in history.tags)
+                # where nothing differs only the message was written anew
+                yield from (_move(history, move, seen.evidence) for move in history.moves if move.files)
 
 
 def _outside_any_checkout(reader: Reader, folder: str, failure: CouldNotLook | NotApplicable) -> bool:
@@ -71,7 +77,7 @@ def _cover(reader: Reader, history: History) -> None:
     top = history.top
     if history.head is None:
         reader.empty(f"git: {top} has no commits")
-    elif not history.commits:
+    elif not (history.commits or history.tags or history.moves):
         reader.empty(f"git: no commit in the window in {top}")
     if history.reflog_problem:
         reader.blind(f"when commits reached {top}", history.reflog_problem, "times of commits are their authors' clocks")
@@ -91,15 +97,55 @@ def _change(reader: Reader, history: History, commit: Commit, evidence: str) -> 
         text = "commit {commit} was made in {checkout} or elsewhere ({branch}, files: {files}); arrival not known: {subject}"
     if future:
         text = "commit {commit} in {checkout} is dated in the future ({dated}) ({branch}, files: {files}): {subject}"
-    values = {
+    values: dict[str, Value] = {
         "commit": commit.sha[:12], "checkout": history.top, "branch": history.branch or "detached HEAD",
         "files": len(commit.files), "subject": commit.subject,
-    } | ({"dated": commit.stamp or commit.committed.isoformat()} if future else {})  # fmt: skip
+    }  # fmt: skip
+    values |= {"dated": commit.stamp or commit.committed.isoformat()} if future else {}
+    undone = next((other for other in history.commits if other is not commit and commit.takes_back(other)), None)
+    if undone is not None and undone.committed <= commit.committed:
+        text += "; it takes back commit {undone} exactly"
+        values |= {"undone": undone.sha[:12]}
+    elif commit.digest:
+        values |= {"diff": commit.digest}
     return Change(
         source="git", kind="merge" if commit.merge else "commit", classes=classes_of(commit.files), at=at, doubt_ms=doubt_ms,
         stamp=commit.stamp, component=history.top, reference=commit.sha[:12],
         clues=tuple(dict.fromkeys(_clues(history, commit))), words=words_in((*commit.added, *commit.removed)),
         summary=Statement(text=text, values=values, evidence=(evidence,), at=at),
+    )  # fmt: skip
+
+
+def _tag(history: History, tag: Tag, evidence: str) -> Change:
+    """A tag changes nothing by itself, so it shares no trace with anything; it says that somebody released."""
+    text = "tag {tag} of commit {commit} came to {checkout}"
+    if not tag.here:
+        text = "tag {tag} of commit {commit} was made; when it came to {checkout} is not known"
+    values: dict[str, Value] = {"tag": tag.name, "commit": tag.sha[:12], "checkout": history.top}
+    return Change(
+        source="git", kind="tag", classes=("other",), at=tag.at, doubt_ms=RESOLUTION_MS, stamp=stamp(tag.annotated or tag.at),
+        component=history.top, reference=tag.name,
+        summary=Statement(text=text, values=values, evidence=(evidence,), at=tag.at),
+    )  # fmt: skip
+
+
+def _move(history: History, move: HeadMove, evidence: str) -> Change:
+    """Commits that left: a rollback deploys too."""
+    text = "{checkout} went back from commit {old} to {new}: {lost} left (files: {files})"
+    if move.brought:
+        text = (
+            "{checkout} went from commit {old} to {new}, which does not follow it: {lost} left, {brought} came (files: {files})"
+        )
+    values: dict[str, Value] = {
+        "checkout": history.top, "old": move.old[:12], "new": move.new[:12], "lost": amount(move.lost, "commit"),
+        "brought": amount(move.brought, "commit"), "files": len(move.files),
+    }  # fmt: skip
+    paths = (f"path:{PurePosixPath(history.top, file)}" for file in move.files[:FILE_CLUES])
+    return Change(
+        source="git", kind="switch" if move.brought else "rollback", classes=classes_of(move.files), at=move.at,
+        doubt_ms=RESOLUTION_MS, stamp=stamp(move.at), component=history.top, reference=move.new[:12],
+        clues=(f"path:{history.top}", *paths),
+        summary=Statement(text=text, values=values, evidence=(evidence,), at=move.at),
     )  # fmt: skip
 
 

@@ -11,6 +11,7 @@ from pydantic import Field
 from mcp_server.core import (
     calls,
     docker_calls,
+    git_calls,
     journal_calls,
     kubernetes_calls,
     log_calls,
@@ -22,6 +23,7 @@ from mcp_server.core.noun import Noun
 _MODULES = (
     calls,
     docker_calls,
+    git_calls,
     journal_calls,
     kubernetes_calls,
     log_calls,

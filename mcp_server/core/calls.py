@@ -10,6 +10,9 @@ from pydantic import Field
 
 from mcp_server.core.call import Call as Call  # noqa: PLC0414 -- everyone imports it from here
 from mcp_server.core.clock import Moment
+from mcp_server.core.git_calls import Commit as Commit  # noqa: PLC0414
+from mcp_server.core.git_calls import History as History  # noqa: PLC0414
+from mcp_server.core.git_calls import ReadHistory as ReadHistory  # noqa: PLC0414
 from mcp_server.core.noun import Noun
 from mcp_server.core.state_calls import Certificate as Certificate  # noqa: PLC0414
 
@@ -313,53 +316,8 @@ class Connect(Call[Connected]):
         return f"connect {self.address}"
 
 
-# --- git ------------------------------------------------------------------------------------------------------------
-
-
-class Commit(Noun):
-    """One commit. `arrived` is when this checkout moved to it (reflog), None where unknown."""
-
-    sha: str
-    author: str
-    authored: Moment
-    committed: Moment
-    arrived: Moment | None = None
-    stamp: str = Field("", description="the source's own stamp of `committed`")
-    subject: str
-    files: tuple[str, ...] = ()
-    added: tuple[str, ...] = Field((), description="lines added, at most 200 per commit, cut at 300 characters")
-    removed: tuple[str, ...] = Field((), description="lines removed, with the same limits")
-    merge: bool = False
-
-
-class History(Noun):
-    """Commits of a checkout inside a window, newest first."""
-
-    top: str = Field(description="folder of the work tree or bare repository")
-    head: str | None = Field(description="commit checked out; None for a repository without commits")
-    branch: str | None = Field(None, description="None for a detached HEAD")
-    shallow: bool = False
-    commits: tuple[Commit, ...] = ()
-    reflog_problem: str | None = None
-    cut: str | None = None
-
-
-class ReadHistory(Call[History]):
-    """Commits reachable from HEAD that were committed or reached this checkout after `since`."""
-
-    kind: Literal["history"] = "history"
-    path: str
-    since: Moment
-    until: Moment
-    limit: int = Field(200, ge=1, le=5_000)
-
-    def title(self) -> str:
-        return f"git history of {self.path}"
-
-
 ANSWERS: dict[type[Call[Any]], type[Noun]] = {
     Command: Completed, Which: Found, ReadFile: FileText, StatFile: FileStat, ListFolder: Folder, ReadHost: HostFacts,
     ReadFilesystems: Filesystems, ReadProcesses: Processes, ReadSockets: Sockets, Http: HttpAnswer, Connect: Connected,
-    ReadHistory: History,
 }  # fmt: skip
 """The calls of this module, each with the type of its answer."""

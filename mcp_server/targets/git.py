@@ -10,18 +10,20 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from mcp_server.core.calls import Commit, History, ReadHistory
 from mcp_server.core.errors import CouldNotLook
+from mcp_server.core.git_calls import Commit, HeadMove, History, ReadHistory, Tag
 from mcp_server.core.reader import Limits
 from mcp_server.core.settings import ReadSettings
 from mcp_server.core.text import amount, one_line
 from mcp_server.targets.git_log import LogReader
-from mcp_server.targets.git_reflog import Graph, Move, arrivals, parse, reachable
+from mcp_server.targets.git_reflog import Graph, Move, arrivals, departures, parse, reachable
 from mcp_server.targets.git_run import Runner
+from mcp_server.targets.git_tags import tags_of
 from mcp_server.targets.opening import Gate, check_form, explain, failed, moment, open_checked, shown
 
 _SMALL_BYTES = 1_048_576
 _REFLOG_BYTES = 2_097_152
+_DEPARTURES, _FILES = 20, 200
 _REGION = 50_000
 """Commits looked through to tell which move brought what."""
 
@@ -128,6 +130,7 @@ class _Reading:
         self._cut: list[str] = []
         self._problem: str | None = None
         self._committed: dict[str, datetime] = {}
+        self._departures: list[tuple[Move, int, int]] = []
 
     def history(self) -> History:
         shallow = os.path.join(self._place.common, "shallow")
@@ -136,13 +139,15 @@ class _Reading:
         branch = name.removeprefix("ref:").strip().removeprefix("refs/heads/") if name.startswith("ref:") else None
         head = self._head()
         commits: tuple[Commit, ...] = ()
+        tags: tuple[Tag, ...] = ()
         if head is not None:
             moves = self._moves()
             arrived = self._arrived(head, moves)
             commits = self._read(self._chosen(head, arrived), arrived, edge)
+            tags = tags_of(self._git, self._place.common, self._gate, self._call.since, self._call.until)
         return History(
             top=shown(self._place.top), head=head, branch=None if branch is None else shown(branch), shallow=bool(edge),
-            commits=commits, reflog_problem=self._problem, cut="; ".join(self._cut) or None,
+            commits=commits, tags=tags, moves=self._left(), reflog_problem=self._problem, cut="; ".join(self._cut) or None,
         )  # fmt: skip
 
     def _head(self) -> str | None:
@@ -177,12 +182,27 @@ class _Reading:
         if len(graph) >= _REGION:
             self._problem = f"more than {amount(_REGION, 'commit')} moved: when some of them arrived is unknown"
         arrived = arrivals(followed, graph, self._git.in_time)
+        until = self._call.until
+        self._departures = departures([move for move in followed if move.at <= until], graph, self._git.in_time)
         for move in reversed(followed):
             if move.old is None:  # a clone, or the first commit: all that was there arrived with it
                 begun = self._commits(f"--max-count={self._call.limit + 1}", move.new)
                 arrived = dict.fromkeys(begun, move.at) | arrived
         here = reachable(head, graph) | (self._committed.keys() - graph.keys())
         return {sha: at for sha, at in arrived.items() if sha in here}
+
+    def _left(self) -> tuple[HeadMove, ...]:
+        """Moves that left commits behind, the newest of them, each with the files that differ since."""
+        if len(self._departures) > _DEPARTURES:
+            self._cut.append(f"only the newest {_DEPARTURES} of {len(self._departures)} moves that left commits behind")
+        told: list[HeadMove] = []
+        for move, lost, brought in self._departures[-_DEPARTURES:]:
+            assert move.old is not None
+            # diff-tree reads no index and no work tree
+            names = self._git.lines("diff-tree", "-r", "--name-only", "--no-renames", move.old, move.new, "--")
+            files = tuple(name.decode("utf8", "replace")[:4_096] for name in names[:_FILES])
+            told.append(HeadMove(old=move.old, new=move.new, at=move.at, lost=lost, brought=brought, files=files))
+        return tuple(told)
 
     def _known(self, names: tuple[str, ...]) -> Graph:
         return self._commits("--no-walk=unsorted", "--ignore-missing", *names)

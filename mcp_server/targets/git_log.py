@@ -1,10 +1,12 @@
 """What `git log` prints, read line by line: commits with their files and changed lines, nothing of it trusted."""
 
+import hashlib
 import re
 import secrets
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from mcp_server.core.calls import Commit
 from mcp_server.targets.opening import moment
@@ -24,6 +26,10 @@ class _Open:
     files: list[str] = field(default_factory=list)
     added: list[str] = field(default_factory=list)
     removed: list[str] = field(default_factory=list)
+    objects: list[tuple[bytes, bytes]] = field(default_factory=list)
+    minus: Any = field(default_factory=hashlib.sha256)
+    plus: Any = field(default_factory=hashlib.sha256)
+    lines: bool = False
 
 
 class LogReader:
@@ -57,6 +63,8 @@ class LogReader:
                 if line[:1] != b"-":
                     plus -= line[:1] in (b"+", b" ")
                 if current is not None and line[:1] in (b"+", b"-"):
+                    current.lines = True
+                    (current.plus if line[:1] == b"+" else current.minus).update(line[1:] + b"\n")
                     self._keep(current.added if line[:1] == b"+" else current.removed, _LINES, line[1:])
             elif line.startswith(self._mark):
                 if current is not None:
@@ -65,7 +73,9 @@ class LogReader:
             elif match := _HUNK.match(line):
                 minus, plus = (1 if count is None else int(count) for count in match.groups())
             elif line.startswith(b":") and current is not None:
-                self._keep(current.files, _FILES, _unquoted(line.split(b"\t", 1)[-1]), 4_096)
+                facts, _, name = line.partition(b"\t")
+                current.objects.append((facts, name))
+                self._keep(current.files, _FILES, _unquoted(name or line), 4_096)
         if current is not None:
             yield self._closed(current)
 
@@ -88,8 +98,18 @@ class LogReader:
             sha=sha, author=author[:_NAME_CHARS], authored=_time(authored), committed=_time(committed),
             arrived=self._arrived.get(sha), stamp=stamp, subject=subject[:_SUBJECT_CHARS],
             files=() if cut_off else tuple(found.files), added=() if cut_off else tuple(found.added),
-            removed=() if cut_off else tuple(found.removed), merge=" " in parents,
+            removed=() if cut_off else tuple(found.removed), merge=" " in parents, digest="" if cut_off else _digest(found),
         )  # fmt: skip
+
+
+def _digest(found: _Open) -> str:
+    """What was removed and what was added, wherever it stands; for files without lines (binary ones, modes) the objects."""
+    for facts, name in found.objects:
+        words = facts.split(b" ")
+        whole = len(words) < 4 or found.lines
+        found.minus.update(name + b"\0" + (b"" if whole else words[0].lstrip(b":") + words[2]))
+        found.plus.update(name + b"\0" + (b"" if whole else words[1] + words[3]))
+    return f"{found.minus.hexdigest()[:16]}-{found.plus.hexdigest()[:16]}" if found.objects else ""
 
 
 def _time(text: str) -> datetime:

@@ -64,6 +64,19 @@ def arrivals(moves: Iterable[Move], graph: Graph, in_time: Callable[[], None]) -
     return arrived
 
 
+def departures(moves: Iterable[Move], graph: Graph, in_time: Callable[[], None]) -> list[tuple[Move, int, int]]:
+    """Moves that left commits behind, each with how many went and how many came."""
+    found: list[tuple[Move, int, int]] = []
+    for move in moves:
+        in_time()
+        if move.old is None or move.old == move.new or graph.get(move.new) == (move.old,):
+            continue
+        before, after = reachable(move.old, graph), reachable(move.new, graph)
+        if lost := len(before - after):
+            found.append((move, lost, len(after - before)))
+    return found
+
+
 def reachable(tip: str, graph: Graph) -> set[str]:
     """Commits of the graph that can be reached from `tip`, itself included."""
     seen: set[str] = set()

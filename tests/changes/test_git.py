@@ -181,3 +181,45 @@ def test_a_real_folder_without_git_is_in_no_checkout(session: Session, checkout:
     assert changes == []
     assert coverage.empty == (f"git: {plain} is in no checkout",)
     assert not coverage.blind
+
+
+@pytest.mark.real
+def test_a_rollback_a_tag_and_a_revert(session: Session, checkout: Path) -> None:
+    put(checkout, "app.py", "x = 1\n", "first")
+    bad = put(checkout, "app.py", "x = 2\n", "bad")
+    git(checkout, "revert", "--no-edit", "HEAD")
+    git(checkout, "tag", "v42")
+    changes, coverage = real(session, checkout)
+    by_kind = {item.kind: item for item in changes}
+    assert by_kind["tag"].reference == "v42"
+    assert by_kind["tag"].clues == (), "a tag by itself explains nothing"
+    reverting = next(item for item in changes if item.summary.values.get("undone") == bad[:12])
+    assert "takes back commit {undone} exactly" in reverting.summary.text
+    git(checkout, "reset", "-q", "--hard", "HEAD~2")
+    assert "rollback" not in {item.kind for item in real(session, checkout)[0]}, "two that cancel out change no file"
+    git(checkout, "reset", "-q", "--hard", bad)
+    git(checkout, "reset", "-q", "--hard", "HEAD~1")
+    changes, coverage = real(session, checkout)
+    moved = [item for item in changes if item.kind == "rollback"][-1]
+    assert f"path:{checkout}/app.py" in moved.clues
+    assert moved.summary.values["lost"] == "1 commit"
+    assert not coverage.blind
+
+
+@pytest.mark.real
+def test_the_odd_kinds_of_checkouts_are_told_through_the_door(session: Session, checkout: Path, tmp_path: Path) -> None:
+    put(checkout, "app.py", "x = 1\n", "first")
+    put(checkout, "app.py", "x = 2\n", "second")
+    git(checkout, "clone", "-q", "--bare", str(checkout), str(tmp_path / "bare.git"))
+    changes, coverage = real(session, tmp_path / "bare.git")
+    assert len(changes) == 2
+    assert "keeps no reflog" in spots(coverage)
+    git(checkout, "clone", "-q", "--depth", "1", f"file://{checkout}", str(tmp_path / "shallow"))
+    changes, coverage = real(session, tmp_path / "shallow")
+    assert [item.summary.values["subject"] for item in changes] == ["second"]
+    assert "a shallow clone" in spots(coverage)
+    git(checkout, "worktree", "add", "-q", "-b", "hotfix", str(tmp_path / "linked"))
+    put(tmp_path / "linked", "fix.py", "y = 1\n", "fix")
+    changes, _ = real(session, tmp_path / "linked")
+    assert "fix" in [item.summary.values["subject"] for item in changes]
+    assert all(item.component == str(tmp_path / "linked") for item in changes)

@@ -20,7 +20,7 @@ from mcp_server.core.reader import Limits
 from mcp_server.core.settings import ReadSettings
 from mcp_server.targets import git as target
 from mcp_server.targets.git_reflog import parse
-from tests.real_parts import need, wait_until
+from tests.real_parts import lacking, need, wait_until
 
 pytestmark = pytest.mark.real
 ANYWHERE = ReadSettings()
@@ -503,3 +503,136 @@ def test_not_even_loading_the_library_runs_git_without_a_limit(tmp_path: Path) -
     calls = (tmp_path / "git.calls").read_text().splitlines()
     assert len(calls) == 1
     assert calls[0].endswith(" log")
+
+
+# --- what left, tags, digests ---------------------------------------------------------------------------------------
+
+
+def test_a_rollback_names_what_left(repository: Repository) -> None:
+    first = repository.commit("first", NOON - 900 * HOUR)
+    second = repository.commit("second", NOON - HOUR / 2, **{"b.txt": "b\n"})
+    repository.git("reset", "-q", "--hard", first, at=NOON)
+    (move,) = history(repository.folder).moves
+    assert (move.old, move.new, move.at, move.lost, move.brought) == (second, first, NOON, 1, 0)
+    assert move.files == ("b.txt",)
+    assert history(repository.folder, until=NOON - HOUR / 4).moves == ()
+
+
+def test_history_rewritten_elsewhere_names_what_left_and_what_came(repository: Repository, tmp_path: Path) -> None:
+    repository.commit("first", NOON - 900 * HOUR)
+    repository.commit("typo", NOON - 800 * HOUR, **{"b.txt": "b\n"})
+    repository.git("clone", "-q", str(repository.folder), str(tmp_path / "live"), at=NOON - 700 * HOUR)
+    live = Repository(tmp_path / "live")
+    repository.git("reset", "-q", "--hard", "HEAD~1")
+    repository.commit("other", NOON - 2 * HOUR, **{"c.txt": "c\n"})
+    live.git("fetch", "-q", "--force", at=NOON)
+    live.git("reset", "-q", "--hard", "origin/main", at=NOON)
+    found = history(live.folder, NOON - HOUR)
+    assert subjects(found) == ["other"]
+    (move,) = found.moves
+    assert (move.lost, move.brought, move.files) == (1, 1, ("b.txt", "c.txt"))
+    assert found.reflog_problem is None
+
+
+def test_going_forward_leaves_nothing_behind(repository: Repository) -> None:
+    repository.commit("first", NOON - 900 * HOUR)
+    repository.git("checkout", "-q", "-b", "side")
+    repository.commit("side", NOON - HOUR / 2)
+    repository.git("checkout", "-q", "main", at=NOON - HOUR / 3)
+    repository.git("merge", "-q", "side", at=NOON)
+    moves = history(repository.folder).moves
+    assert [(move.at, move.lost, move.brought) for move in moves] == [(NOON - HOUR / 3, 1, 0)], "only leaving the branch"
+
+
+def test_tags_that_came_in_the_window(repository: Repository, tmp_path: Path) -> None:
+    sha = repository.commit("one", NOON - 900 * HOUR)
+    for name, when in (("v1", NOON - 900 * HOUR), ("v2", NOON)):
+        repository.git("tag", "-a", "-m", "release", name, at=when)
+    repository.git("tag", "plain/one")
+    tags = repository.folder / ".git" / "refs" / "tags"
+    for name, when in (("v1", NOON - 900 * HOUR), ("v2", NOON + HOUR), ("plain/one", NOON + 2 * HOUR)):
+        os.utime(tags / name, (when.timestamp(), when.timestamp()))
+    assert [(tag.name, tag.sha, tag.at, tag.here, tag.annotated) for tag in history(repository.folder).tags] == [
+        ("plain/one", sha, NOON + 2 * HOUR, True, None), ("v2", sha, NOON + HOUR, True, NOON),
+    ]  # fmt: skip
+    repository.git("pack-refs", "--all")
+    packed = history(repository.folder, until=datetime(2040, 1, 1, tzinfo=UTC)).tags
+    assert [(tag.name, tag.at, tag.here) for tag in packed] == [("v2", NOON, False)], "packed: only when it was made is known"
+    os.utime(repository.folder / ".git" / "packed-refs", (0, 0))
+    assert history(repository.folder).tags == ()
+
+
+def test_a_digest_is_the_same_wherever_the_diff_applies_and_swapped_when_taken_back(repository: Repository) -> None:
+    repository.commit("first", NOON - 900 * HOUR, **{"a.txt": "1\n2\n3\n"})
+    good = repository.commit("change", NOON, **{"a.txt": "1\nx\n3\n"})
+    repository.git("revert", "--no-edit", good, at=NOON + HOUR)
+    repository.commit("lines above", NOON + 2 * HOUR, **{"a.txt": "0\n0\n1\n2\n3\n"})
+    repository.git("cherry-pick", good, at=NOON + 3 * HOUR)
+    binary = repository.commit("binary", NOON + 4 * HOUR, **{"b.bin": b"\0\1"})
+    other = repository.commit("binary again", NOON + 5 * HOUR, **{"b.bin": b"\0\2"})
+    found = {commit.sha: commit for commit in history(repository.folder).commits}
+    by_subject = [commit for commit in found.values() if "hange" in commit.subject]
+    picked, reverted, changed = by_subject
+    assert picked.digest == changed.digest != ""
+    assert reverted.takes_back(changed)
+    assert changed.takes_back(reverted)
+    assert not picked.takes_back(changed)
+    assert found[binary].digest != found[other].digest
+    assert not found[binary].takes_back(found[other])
+
+
+# --- more kinds of repositories -------------------------------------------------------------------------------------
+
+
+def test_a_submodule_that_is_moved_and_a_look_from_inside_it(repository: Repository, tmp_path: Path) -> None:
+    library = Repository(tmp_path / "library")
+    library.commit("lib one", NOON - 900 * HOUR)
+    repository.commit("first", NOON - 900 * HOUR)
+    repository.git("submodule", "--quiet", "add", str(library.folder), "lib", at=NOON - 800 * HOUR)
+    repository.git("commit", "-q", "-m", "with lib", at=NOON - 800 * HOUR)
+    new = library.commit("lib two", NOON - 2 * HOUR)
+    inside = Repository(repository.folder / "lib")
+    inside.git("pull", "-q", "--no-rebase", at=NOON)
+    repository.git("commit", "-q", "-a", "-m", "lib moved", at=NOON + HOUR)
+    moved = one(history(repository.folder))
+    assert moved.files == ("lib",)
+    assert moved.added == (f"Subproject commit {new}",)
+    found = history(repository.folder / "lib")
+    assert (found.top, subjects(found)) == (str(repository.folder / "lib"), ["lib two"])
+    assert one(found).arrived == NOON
+
+
+def test_a_clock_that_went_back_between_moves(repository: Repository) -> None:
+    repository.commit("first", NOON - 900 * HOUR)
+    repository.commit("ahead", NOON + 2 * HOUR)
+    repository.commit("corrected", NOON)
+    found = history(repository.folder)
+    assert set(subjects(found)) == {"ahead", "corrected"}
+    assert {commit.subject: commit.arrived for commit in found.commits} == {"ahead": NOON + 2 * HOUR, "corrected": NOON}
+    assert found.moves == ()
+
+
+def test_a_reflog_that_this_account_may_not_read_is_said(repository: Repository) -> None:
+    if os.geteuid() != 0:
+        lacking("needs root, to become somebody else")
+    repository.commit("work", NOON)
+    (repository.folder / ".git" / "logs" / "HEAD").chmod(0)
+    for folder in (repository.folder, *repository.folder.parents):
+        if str(folder).startswith("/tmp/"):
+            folder.chmod(folder.stat().st_mode | 0o755)
+    script = (
+        "import grp, os, pwd, sys; sys.path.insert(0, os.getcwd()); from datetime import *\n"
+        "from mcp_server.core.git_calls import ReadHistory; from mcp_server.core.reader import Limits\n"
+        "from mcp_server.core.settings import ReadSettings; from mcp_server.targets import git\n"
+        "at = datetime(2026, 6, 1, tzinfo=UTC); call = ReadHistory(path=sys.argv[1], since=at, until=at + timedelta(days=9))\n"
+        "git.look(call, Limits(), ReadSettings())  # everything is imported while it may be\n"
+        "os.setgroups([]); os.setgid(65534); os.setuid(65534)\n"
+        "found = git.look(call, Limits(), ReadSettings())\n"
+        "print([item.subject for item in found.commits], found.commits[0].arrived, found.reflog_problem)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(repository.folder)], capture_output=True, text=True, check=False, timeout=60,
+        cwd=Path(__file__).parents[2],
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "['work'] None the reflog cannot be read: permission denied" in done.stdout
