@@ -39,7 +39,7 @@ def collect(reader: Reader, window: Window, scope: Scope) -> Iterator[Change]:
         yield change_of(edit, "cron", edit.entry.path, ("configuration",), _runs(reader, edit))
     if not count:
         reader.empty("cron: no crontab was edited in the window")
-    with reader.part("jobs of cron"):
+    with reader.part("journal"):  # where syslog writes no log either
         found, evidence = _ran(reader, window, scope)
         rows: dict[str, list[Occurrence[str]]] = {}
         for item in found:

@@ -16,6 +16,7 @@ from mcp_server.core.declare import ChangeUnit, Scope
 from mcp_server.core.errors import Cancelled, CouldNotLook, NotApplicable
 from mcp_server.core.outcome import BlindSpot, Coverage, Outcome, Statement, Value, verdict_of
 from mcp_server.core.settings import ServiceSettings
+from mcp_server.engine.folding import bursts, merge
 from mcp_server.engine.places import Place, can_ask, resolve
 from mcp_server.engine.ranking import rank, reasons
 from mcp_server.engine.ranking_data import Past, Ranked, Ranking, Symptom
@@ -28,16 +29,9 @@ Side = Literal["before", "after", "future"]
 
 KEPT = 200
 """Changes kept in an answer's data; more are counted."""
-BURST, BURST_GAP = 6, timedelta(seconds=5)
-"""So many changes of one source and kind, no two further apart than this, are told as one."""
-BURST_CLUES = 300
-CHECKOUT_BEFORE, CHECKOUT_AFTER = timedelta(seconds=60), timedelta(seconds=2)
-"""A checkout writes its files shortly before git notes the commit; a later write is somebody else's."""
 AHEAD = timedelta(seconds=60)
 ENDPOINTS = 10
 """Declared services whose address is asked when none is named."""
-SAME_BOOT = timedelta(seconds=120)
-"""The time of a boot is counted back from now by some, and a clock may have been set since."""
 
 
 @dataclass(frozen=True)
@@ -159,86 +153,6 @@ def _together(parts: Iterable[Coverage]) -> Coverage:
         blind=tuple(dict.fromkeys(item for part in parts for item in part.blind)),
         cut=tuple(dict.fromkeys(item for part in parts for item in part.cut)),
     )
-
-
-def merge(changes: Iterable[Change]) -> list[Change]:
-    """Without doubles: what two sources saw of one thing is told once, by the one that knows more, which then cites both.
-
-    A file written by the checkout of a commit is that commit; one that a source of its own kind knows is that source's; a
-    boot is one boot whoever saw it.
-    """
-    unique = {(item.source, item.kind, item.component, item.reference, item.at): item for item in changes}
-    known = list(unique.values())
-    by_clue: dict[str, list[int]] = {}
-    boots: list[int] = []
-    for index, change in enumerate(known):
-        for clue in change.clues if change.source != "files" else ():
-            if clue.startswith("path:"):
-                by_clue.setdefault(clue, []).append(index)
-        if change.kind == "boot":
-            boots.append(index)
-    boots.sort(key=lambda index: (known[index].source == "processes", index))  # it knows the last one only, and nothing of it
-    folded: set[int] = set()
-    for index, change in enumerate(known):
-        homes: Iterable[int] = by_clue.get(f"path:{change.component}", ()) if change.source == "files" else ()
-        if change.kind == "boot":
-            homes = boots[: boots.index(index)]
-        for home in homes:
-            if home not in folded and _same_thing(change, known[home]):
-                summary = known[home].summary
-                cited = tuple(dict.fromkeys((*summary.evidence, *change.summary.evidence)))
-                # its clues are not taken over: a file names every port it holds, the commit's lines those that changed
-                known[home] = known[home].model_copy(update={"summary": summary.model_copy(update={"evidence": cited})})
-                folded.add(index)
-                break
-    return [change for index, change in enumerate(known) if index not in folded]
-
-
-def _same_thing(change: Change, other: Change) -> bool:
-    if change.kind == "boot":
-        return abs(other.at - change.at) <= SAME_BOOT
-    if other.source == "git":
-        return other.at - CHECKOUT_BEFORE <= change.at <= other.at + CHECKOUT_AFTER
-    return other.at == change.at
-
-
-def bursts(changes: Iterable[Change]) -> list[Change]:
-    """Long rows of changes of one kind at one moment (an upgrade of the host, a deployment by copy) told as one each."""
-    rows: dict[tuple[str, str], list[list[Change]]] = {}
-    for change in sorted(changes, key=lambda item: item.at):
-        row = rows.setdefault((change.source, change.kind), [])
-        if row and change.source != "git" and change.at - row[-1][-1].at <= BURST_GAP:
-            row[-1].append(change)
-        else:
-            row.append([change])
-    return [
-        told for row in rows.values() for members in row for told in (members if len(members) < BURST else [_burst(members)])
-    ]
-
-
-def _burst(members: Sequence[Change]) -> Change:
-    first, last = members[0], members[-1]
-    span_ms = int((last.at - first.at).total_seconds() * 1000)
-    clues = tuple(dict.fromkeys(clue for change in members for clue in change.clues))
-    commands = {change.summary.values.get("command") for change in members}
-    command = {"command": commands.pop()} if len(commands) == 1 and None not in commands else {}
-    summary = Statement(
-        text="{count} changes of kind {kind} within {seconds} s, seen by {source}" + (" by {command}" if command else "")
-        + "; the first is {first}, the last {last}",
-        values={
-            "count": len(members), "kind": first.kind, "seconds": span_ms / 1000, "source": first.source,
-            "first": first.component, "last": last.component,
-        } | command,
-        evidence=tuple(dict.fromkeys(name for change in members for name in change.summary.evidence))[:12],
-        quotes=(", ".join(change.component for change in members[:40]) + (" …" if len(members) > 40 else ""),), at=first.at,
-    )  # fmt: skip
-    return first.model_copy(
-        update={
-            "doubt_ms": span_ms + max(change.doubt_ms for change in members), "clues": clues[:BURST_CLUES],
-            "classes": tuple(dict.fromkeys(kind for change in members for kind in change.classes)), "reference": "",
-            "component": f"{len(members)} × {first.source}", "summary": summary,
-        }
-    )  # fmt: skip
 
 
 def ordered(

@@ -93,9 +93,9 @@ def test_without_a_journal_the_log_of_syslog_tells(session: Session, world: Worl
 
 def test_every_way_of_not_seeing(session: Session, world: World, window: Window) -> None:
     world.answers["journal"] = NO_JOURNAL
-    assert "jobs of cron (missing: there is no journal here" in spots(collect(session, world, "cron", window)[1])
+    assert "journal (missing: there is no journal here" in spots(collect(session, world, "cron", window)[1])
     world.answers["journal"] = CouldNotLook("journal", "denied", "permission denied", "add the account to group adm")
-    assert "jobs of cron (denied: permission denied" in spots(collect(session, world, "cron", window)[1])
+    assert "journal (denied: permission denied" in spots(collect(session, world, "cron", window)[1])
     world.refuse["/var/spool/cron"] = CouldNotLook("/var/spool/cron", "denied", "permission denied", "run as root")
     assert "/var/spool/cron (denied: permission denied; run as root)" in spots(collect(session, world, "cron", window)[1])
     world.file("/etc/cron.d/shop", "* * * * * root /x/y\n", window.until - timedelta(minutes=1))

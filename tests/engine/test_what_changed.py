@@ -19,8 +19,9 @@ from mcp_server.core.reader import Reader
 from mcp_server.core.settings import ServiceSettings, load_settings
 from mcp_server.engine import what_changed as module
 from mcp_server.engine.catalog import Catalog
+from mcp_server.engine.folding import BURST, bursts, merge
 from mcp_server.engine.session import Asking, Session
-from mcp_server.engine.what_changed import BURST, bursts, merge, order, scope_of, what_changed
+from mcp_server.engine.what_changed import order, scope_of, what_changed
 from mcp_server.surface.render import render
 
 ONSET = parse_moment("2026-11-20T10:00:00Z")

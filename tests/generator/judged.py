@@ -7,11 +7,11 @@ from typing import Any
 from mcp_server.core.change import Change, Window
 from mcp_server.core.outcome import Coverage, Outcome, verdict_of
 from mcp_server.engine.catalog import load_catalog
+from mcp_server.engine.folding import bursts, merge
 from mcp_server.engine.ranking import Ranking, rank, reasons
 from mcp_server.engine.ranking_data import symptom_of
 from mcp_server.engine.run import door
 from mcp_server.engine.session import Asking, Session
-from mcp_server.engine.what_changed import bursts, merge
 from mcp_server.incident.answers import Answers
 from mcp_server.incident.causes import diagnose
 from mcp_server.incident.record import Incident
