@@ -211,8 +211,8 @@ class DockerPlace:
         from mcp_server.targets.docker_facts import image_of
 
         left, missing = limits.until(), list[str]()
-        rows, _ = self._listed(door, limits)
-        names = {row["ImageID"]: None for row in rows}
+        containers = self._inspected(door, limits, 2_000)[0]
+        names = {item.image_id: None for item in containers}
 
         def one(name: str) -> Any:
             within = Limits(left(), limits.max_bytes, limits.cancel)
@@ -229,7 +229,7 @@ class DockerPlace:
         tags = {
             tag: row["Id"] for row in door.json("/images/json", limits, "docker images") for tag in row.get("RepoTags") or ()
         }
-        wanted = {row["Image"] for row in rows}
+        wanted = {item.image for item in containers}  # a list of containers hides the name once it means another image
         return Images(
             images=tuple(image_of(*answer) for answer in answers.values() if answer), missing=tuple(missing),
             tagged={name: tags[full] for name in wanted if (full := _with_tag(name)) in tags},
