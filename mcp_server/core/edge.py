@@ -16,7 +16,7 @@ from mcp_server.core.noun import Noun
 from mcp_server.core.reader import Reader
 from mcp_server.core.settings import ServiceSettings
 
-ComponentKind = Literal["process", "unit", "port", "file", "host", "external", "service"]
+ComponentKind = Literal["process", "unit", "port", "file", "host", "external", "service", "container", "network", "volume"]
 Relation = Literal[
     "connects",  # an open connection was seen
     "listens",  # a port or socket file is served by a process
@@ -29,6 +29,7 @@ Relation = Literal[
     "declared",  # the settings file says so
     "runs",  # a unit is its process
     "managed",  # a process is started and stopped by its unit
+    "attached",  # a container is in a network, or uses a volume
 ]
 EdgeClass = Literal["immediate", "transitive", "shared", "external", "infrastructure"]
 """Derived from the whole map, never stored: how a dependency looks from one component."""
@@ -137,7 +138,7 @@ def component_of(text: str, services: Mapping[str, object]) -> Component | None:
     kind, colon, name = text.partition(":")
     kinds: dict[str, ComponentKind] = {
         "process": "process", "unit": "unit", "port": "port", "file": "file", "host": "host", "external": "external",
-        "service": "service", "path": "file",
+        "service": "service", "path": "file", "container": "container", "network": "network", "volume": "volume",
     }  # fmt: skip
     if text in services:
         return Component(kind="service", name=text)

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from mcp_server.core.edge import Component, Edge, EdgeClass, endpoint, is_here, split_address
 from mcp_server.core.noun import Noun
 
-INFRASTRUCTURE = ("unit", "host", "file")
+INFRASTRUCTURE = ("unit", "host", "file", "network", "volume")
 """Kinds that carry services without being one."""
 
 

@@ -13,7 +13,7 @@ EDGES_DRAWN = 600
 _W, _H, _GAP_X, _GAP_Y, _MARGIN, _LABEL = 196, 34, 76, 16, 24, 26
 _COLOURS: Mapping[str, str] = {
     "service": "#dbe7ff", "process": "#def3df", "port": "#fff3c9", "unit": "#ece3fa", "file": "#eeeeee", "host": "#f3e6dc",
-    "external": "#ffdfd8",
+    "external": "#ffdfd8", "container": "#d8f0f0", "network": "#e8ecd4", "volume": "#e6e0d4",
 }  # fmt: skip
 _PLAIN = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789 ._:/@-")
 
