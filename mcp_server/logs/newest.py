@@ -5,8 +5,10 @@ What this costs grows with the window, not with the file.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from mcp_server.core.calls import ReadFile
+from mcp_server.core.errors import CouldNotLook
 from mcp_server.core.reader import Reader
 
 PIECES = (131_072, 524_288)
@@ -42,6 +44,18 @@ def newest_lines(reader: Reader, path: str, reached: Callable[[Sequence[str]], b
         begin = start
     kept = lines[1:] if begin > 0 else lines
     return Newest(tuple((line, name) for line, name in kept if line.strip()), begin == 0)
+
+
+def whole_text(reader: Reader, path: str, *, most: int = MOST) -> tuple[str, str, datetime]:
+    """Text of a file that is larger than one look may return, the evidence of its last piece, and when it was written.
+
+    Raises CouldNotLook when it cannot be read, or is larger than `most`.
+    """
+    seen = reader.look(ReadFile(path=path, length=PIECES[1]))
+    if seen.value.size > most:
+        raise CouldNotLook(path, "cut", f"larger than {most:,} bytes", "compare it by hand")
+    parts = [(seen.value.text, seen.evidence), *_span(reader, path, seen.value.end, seen.value.size)]
+    return "".join(text for text, _ in parts), parts[-1][1], seen.value.modified
 
 
 def _span(reader: Reader, path: str, start: int, end: int) -> list[tuple[str, str]]:
