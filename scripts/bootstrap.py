@@ -2,6 +2,7 @@
 this file must be readable by whatever python3 a machine has, so that the answer is a sentence and not a traceback.
 """
 
+import importlib
 import importlib.util
 import os
 import sys
@@ -10,8 +11,8 @@ ROOT = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
 ENVIRONMENT = os.path.join(ROOT, ".venv")
 
 
-def run(script):
-    """Run the tool that `script` is named after; returns its exit code."""
+def run(script, module="mcp_server.surface.cli"):
+    """Run the tool that `script` is named after, or what another module's `main` does; returns its exit code."""
     usable = sys.version_info >= (3, 11) and importlib.util.find_spec("pydantic") and importlib.util.find_spec("psutil")
     if not usable:
         python = os.path.join(ENVIRONMENT, "bin", "python")
@@ -21,6 +22,4 @@ def run(script):
         return 70
     # the script's own folder must not hide modules of the same names
     sys.path[0] = ROOT
-    from mcp_server.surface.cli import main
-
-    return main(script)
+    return importlib.import_module(module).main(script)

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+import mcp_server
 from mcp_server.core.clock import now
 from mcp_server.core.declare import DiagnosticUnit
 from mcp_server.core.outcome import Outcome
@@ -174,3 +175,23 @@ def test_a_place_in_a_value_is_no_place() -> None:
     places = dict.fromkeys(re.findall(r"\{(\w+)", kind.text), "{mount} {0.__class__} {")
     told = render(Outcome(name="x", target="local", verdict="finding", at=now(), findings=(kind.found("E1", **places),)))
     assert "`{mount} {0.__class__} {`" in told
+
+
+# --- approval -------------------------------------------------------------------------------------------------------
+
+
+def test_nothing_that_a_client_reaches_can_approve() -> None:
+    """The routes of approval are processes of their own: the approver that the witness starts, and a person's script."""
+    routes = {"approver.py", "surface/approve.py", "engine/approving.py", "engine/approvals.py", "engine/standing.py"}
+    folder = Path(mcp_server.__file__).parent
+    importing = re.compile(
+        r"engine\.approving|engine import .*\bapproving\b|surface\.approve\b|mcp_server\.approver|import give\b"
+    )
+    giving = re.compile(r"\bgate\.(approve|grant)\(")
+    for path in folder.rglob("*.py"):
+        name, text = str(path.relative_to(folder)), path.read_text(encoding="utf8")
+        if name not in routes and name != "witness/dialogs.py":
+            assert not importing.search(text), name
+        if name not in routes:
+            assert not giving.search(text), name
+    assert not any("approve" in name for name in TOOLS)

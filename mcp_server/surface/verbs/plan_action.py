@@ -94,6 +94,7 @@ def request_of(session: Session, operation: str, params: Params, incident: str |
     environment = params.environment or (declared[0] if declared else "local")
     return Request(
         operation=operation, environment=environment, parameters=params.parameters, incident=incident, told=params.told,
+        severity=find(session.ledger, incident).severity if incident else None,
         suspicious=bool(suspicions(session.ledger, incident)),
     )  # fmt: skip
 
