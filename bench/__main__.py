@@ -42,7 +42,7 @@ def main() -> None:
     began = time.perf_counter()
     print(f"{'figure':<44}{'ours':>14}{'peer':>14}{'ratio':>9}  promise")
     with tempfile.TemporaryDirectory(prefix="bench-") as state:
-        for part in (starts, calls, listing, triage, redaction, ranking, logs):
+        for part in (starts, calls, listing, triage, redaction, ranking, timeline, logs):
             for row in part(state):
                 print(f"{row.what:<44}{row.ours:>14}{row.peer:>14}{row.ratio:>9}  {row.promise}", flush=True)
     print(f"peer: a one-tool server of the same SDK, unless the line says otherwise · {time.perf_counter() - began:.0f} s")
@@ -146,6 +146,14 @@ def topology(state: str) -> Iterator[Row]:
 
     for what, seconds, remark in figures():
         yield Row(f"map 10,000/50,000: {what}"[:44], f"{seconds * 1000:.0f} ms" if seconds else remark, "", "", "")
+
+
+def timeline(state: str) -> Iterator[Row]:
+    """A timeline of 100,000 events, from the answers to the page; there is no peer to compare with."""
+    from bench.timeline import figures
+
+    for what, seconds, remark in figures():
+        yield Row(f"timeline 100,000: {what}"[:44], f"{seconds * 1000:.0f} ms" if seconds else remark, "", "", "")
 
 
 def logs(state: str) -> Iterator[Row]:

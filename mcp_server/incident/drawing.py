@@ -2,13 +2,14 @@
 
 import math
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import groupby
 
 from mcp_server.core.change import Change
 from mcp_server.core.clock import stamp
 from mcp_server.core.noun import Noun
-from mcp_server.core.outcome import Finding
+from mcp_server.core.outcome import Finding, Statement
 from mcp_server.core.text import one_line
 from mcp_server.incident.clocks import band_ms
 from mcp_server.incident.drawing_rows import CHAR, Box, packed
@@ -20,7 +21,7 @@ MARK, GAP = 9.5, 8
 """Half the size of a mark; the space between it and its words."""
 WORDS = (42, 24, 12)
 """Longest label, and the shorter forms that are tried where it does not fit."""
-MANY, BIN, TALL = 90, 7, 40
+MANY, BIN, TALL = 60, 7, 40
 """A lane with more than this is drawn as bars, each of this width, the highest so tall."""
 LANES = 18
 _SCALE_S = 20.0
@@ -114,19 +115,22 @@ def draw(
     shown = [(number, item) for number, item in enumerate(happenings, 1)]
     place = _scale([item for _, item in shown], onset)
     y, lanes, marks, bars = float(TOP), list[Lane](), list[Mark](), list[Bar]()
-    rows = _lanes(shown)
+    rows, view = _lanes(shown), _View(onset, trigger, root, clocks)
     for (kind, name), members in rows[:LANES]:
-        made = [_mark(number, item, place, onset, trigger, root, clocks) for number, item in members]
-        if len(made) > MANY:
-            height, drawn = float(TALL), [item for item in made if item.trigger or item.root]
-            bars += _crowd(made, y + PAD + TALL)
-            marks += [item.model_copy(update={"y": y + PAD + TALL / 2, "text": ""}) for item in drawn]
+        if len(members) > MANY:
+            height = float(TALL)
+            bars += _crowd(
+                [(place((item.at - onset).total_seconds()), number) for number, item in members], kind, y + PAD + TALL
+            )
+            special = [_mark(number, item, place, view) for number, item in members if view.special(item)]
+            marks += [item.model_copy(update={"y": y + PAD + TALL / 2, "text": ""}) for item in special]
         else:
+            made = [_mark(number, item, place, view) for number, item in members]
             placed, heaps, count = packed(made, LEFT + 4, WIDTH - RIGHT, _boxes)
             height = count * ROW
             marks += [item.model_copy(update={"y": y + PAD + ROW * (row + 0.5)}) for row, item in placed]
             bars += [_more(heap, y + PAD + height) for heap in heaps]
-            height += 6 if heaps else 0
+            height += 9 if heaps else 0
         lanes.append(Lane(top=y, height=height + 2 * PAD, name=_name(name), kind=kind, count=len(members)))
         y += height + 2 * PAD
     return Drawing(
@@ -151,25 +155,40 @@ def _scale(items: Sequence[Happening], onset: datetime) -> Callable[[float], flo
     return lambda seconds: round(begin + max(0.0, min(1.0, (_bend(seconds) - low) / (high - low))) * span, 1)
 
 
-def _mark(
-    number: int, item: Happening, place: Callable[[float], float], onset: datetime, trigger: Change | None,
-    root: Finding | None, clocks: Sequence[Skew],
-) -> Mark:  # fmt: skip
-    seconds = (item.at - onset).total_seconds()
-    before, after = band_ms(item, clocks)
+@dataclass(frozen=True)
+class _View:
+    """What the marks are seen against."""
+
+    onset: datetime
+    trigger: Change | None
+    root: Finding | None
+    clocks: Sequence[Skew]
+
+    def is_trigger(self, item: Happening) -> bool:
+        return self.trigger is not None and item.at == self.trigger.at and _says(item, self.trigger.summary)
+
+    def is_root(self, item: Happening) -> bool:
+        return self.root is not None and item.at == (self.root.at or item.at) and _says(item, self.root)
+
+    def special(self, item: Happening) -> bool:
+        return self.is_trigger(item) or self.is_root(item)
+
+
+def _says(item: Happening, statement: Statement) -> bool:
+    return item.statement.text == statement.text and item.statement.values == statement.values
+
+
+def _mark(number: int, item: Happening, place: Callable[[float], float], view: _View) -> Mark:
+    seconds = (item.at - view.onset).total_seconds()
+    before, after = band_ms(item, view.clocks)
     low, high = place(seconds - before / 1000), place(seconds + after / 1000)
-    hit = (
-        trigger is not None and item.kind == "change" and item.at == trigger.at and item.statement.text == trigger.summary.text
-    )
-    hit = hit and trigger is not None and item.statement.values == trigger.summary.values
-    is_root = root is not None and item.statement.text == root.text and item.statement.values == root.values
     doubt = f" ±{item.doubt_ms} ms" if item.doubt_ms else ""
     return Mark(
-        x=place(seconds), y=0, number=number, kind=item.kind, trigger=hit, root=is_root,
+        x=place(seconds), y=0, number=number, kind=item.kind, trigger=view.is_trigger(item), root=view.is_root(item),
         title=f"{number}  {stamp(item.at)}{doubt}  {item.kind}: {one_line(item.label, 120)}",
         text=one_line(item.label, WORDS[0]),
         band=(low, high) if high - low > 3 else None,
-        until=place((item.until - onset).total_seconds()) if item.until and item.until > item.at else None,
+        until=place((item.until - view.onset).total_seconds()) if item.until and item.until > item.at else None,
     )  # fmt: skip
 
 
@@ -189,25 +208,23 @@ def _boxes(mark: Mark) -> Iterable[Box[Mark]]:
     yield Box(begin, until + MARK + 3, mark.model_copy(update={"text": ""}))
 
 
-def _crowd(made: Sequence[Mark], floor: float) -> list[Bar]:
+def _crowd(places: Sequence[tuple[float, int]], kind: str, floor: float) -> list[Bar]:
     """Bars of how many there were, tall by the logarithm."""
-    bins: dict[int, list[Mark]] = {}
-    for mark in made:
-        bins.setdefault(int(mark.x // BIN), []).append(mark)
-    most = math.log1p(max(len(members) for members in bins.values()))
-    return [
-        Bar(
-            x=index * BIN, y=floor - TALL * math.log1p(len(members)) / most, width=BIN - 1, count=len(members),
-            height=round(TALL * math.log1p(len(members)) / most, 1), kind=members[0].kind,
-            title=f"{len(members):,} of kind {members[0].kind}: rows {members[0].number} to {members[-1].number}",
-        )
-        for index, members in sorted(bins.items())
-    ]  # fmt: skip
+    bins: dict[int, list[int]] = {}
+    for x, number in places:
+        bins.setdefault(int(x // BIN), []).append(number)
+    most = math.log1p(max(map(len, bins.values())))
+    made = []
+    for index, numbers in sorted(bins.items()):
+        tall = round(TALL * math.log1p(len(numbers)) / most, 1)
+        title = f"{len(numbers):,} of kind {kind}: rows {numbers[0]} to {numbers[-1]}"
+        made.append(Bar(x=index * BIN, y=floor - tall, width=BIN - 1, height=tall, kind=kind, count=len(numbers), title=title))
+    return made
 
 
 def _more(heap: Sequence[Mark], y: float) -> Bar:
     numbers = f"{len(heap)} more: rows {heap[0].number} to {heap[-1].number}"
-    return Bar(x=heap[0].x - 14, y=y - 2, width=28, height=7, kind=heap[0].kind, count=len(heap), title=numbers, more=True)
+    return Bar(x=heap[0].x - 14, y=y + 2, width=28, height=7, kind=heap[0].kind, count=len(heap), title=numbers, more=True)
 
 
 def _link(marks: Sequence[Mark]) -> tuple[float, float, float, float] | None:

@@ -69,7 +69,8 @@ def build(session: Session, incident: Incident) -> Report:
     stands = standing(session, incident)
     diagnosis, known = stands.diagnosis, stands.known
     told = events(incident, known, ledger=session.ledger, logs=log_readers(session))
-    story, clocks = in_order(merged(told)), measured(session.ledger, incident, known, told)
+    clocks = measured(session.ledger, incident, known, told)
+    story = in_order(merged(told, clocks))
     best = diagnosis.probable
     trigger = best.trigger if best else None
     rows = [_evidence_row(entry.seq, entry.body) for entry in session.ledger.entries(incident=incident.id, kind="evidence")]

@@ -34,10 +34,14 @@ class Skew(Noun):
         return self.low_ms > NOTICE_MS or self.high_ms < -NOTICE_MS
 
 
-def merged(happenings: Sequence[Happening]) -> list[Happening]:
-    """Without doubles. The more exact time stays; where the clocks of two sources are known to differ, that is allowed for."""
+def merged(happenings: Sequence[Happening], clocks: Sequence[Skew] | None = None) -> list[Happening]:
+    """Without doubles. The more exact time stays; where the clocks of two sources are known to differ, that is allowed for.
+
+    `clocks` is what `skews` says of them, where that is known already.
+    """
     story = in_order(happenings)
-    offsets = {(skew.source, skew.against): (skew.low_ms + skew.high_ms) / 2 for skew in skews(story) if skew.apart()}
+    known = skews(story) if clocks is None else clocks
+    offsets = {(skew.source, skew.against): (skew.low_ms + skew.high_ms) / 2 for skew in known if skew.apart()}
     gone: set[int] = set()
     extra: dict[int, list[int]] = {}
     for members in _by_name(story).values():

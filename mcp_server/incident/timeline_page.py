@@ -1,13 +1,14 @@
 """A part of a long timeline: filters, a budget of characters, and a cursor that goes on with the older lines."""
 
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from hashlib import blake2b
 from typing import get_args
 
 from pydantic import Field
 
-from mcp_server.core.clock import When, stamp
+from mcp_server.core.clock import When, parse_moment, stamp
 from mcp_server.core.errors import BadInput
 from mcp_server.core.noun import Noun
 from mcp_server.core.outcome import Severity, Statement
@@ -97,11 +98,11 @@ def page(story: Sequence[Happening], wanted: Filters, *, limit: int, budget: int
 
 def _again(story: Sequence[Happening], mark: Mark) -> int:
     """Where the page before began. What was added to the story since may lie on either side."""
-    twins = [index for index, item in enumerate(story) if _key(item) == mark.identity]
-    if twins:
-        return twins[min(mark.offset, len(twins) - 1)]
-    at = mark.identity.partition(" ")[0]  # it is gone: filtered otherwise, or told by another source now
-    return next((index for index, item in enumerate(story) if stamp(item.at) >= at), len(story))
+    at = parse_moment(mark.identity.partition(" ")[0])
+    begin = bisect_left(story, at, key=lambda item: item.at)
+    end = bisect_left(story, at + timedelta(milliseconds=1), key=lambda item: item.at)
+    twins = [index for index in range(begin, end) if _key(story[index]) == mark.identity]
+    return twins[min(mark.offset, len(twins) - 1)] if twins else begin  # gone: filtered, or told by another source now
 
 
 def _key(item: Happening) -> str:

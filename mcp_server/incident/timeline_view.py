@@ -32,10 +32,11 @@ def view(session: Session, incident: Incident, *, looks: bool = False) -> View:
     """Fold it."""
     known = answers(session.ledger, incident, session.catalog.diagnostics)
     told = events(incident, known, looks=looks, ledger=session.ledger, logs=log_readers(session))
-    story = in_order(merged(told))
+    clocks = measured(session.ledger, incident, known, told)
+    story = in_order(merged(told, clocks))
     past = past_causes(session.ledger, incident)
     diagnosis = diagnose(incident, known, session.catalog.finding_types(), history=past)
-    return View(incident, known, story, diagnosis, measured(session.ledger, incident, known, told))
+    return View(incident, known, story, diagnosis, clocks)
 
 
 def log_readers(session: Session) -> frozenset[str]:

@@ -257,3 +257,19 @@ def test_merging_loses_no_evidence_and_keeps_the_order(events: Sequence[tuple[fl
     told = in_order(merged(story))
     assert [item.at for item in told] == sorted(item.at for item in told)
     assert {name for item in told for name in item.cites()} == {name for item in story for name in item.cites()}
+
+
+def test_a_crowded_lane_becomes_bars_and_the_table_says_what_it_leaves_out(tmp_path: Path) -> None:
+    with session_in(tmp_path) as session:
+        story = Story(session)
+        story.answer("recent_errors", finding("recent_errors.import_failed", clues=("module:stripe",), at=at(0)))
+        many = (upgrade(-number * 7, "packages", f"p{number}") for number in range(2_300))
+        story.changed(*many, change("commit {subject}", -40, ("module:stripe",), values={"subject": "pay by stripe"}))
+        outcome = ask(session, format="html")
+        assert isinstance(outcome.data, dict)
+        text = Path(str(outcome.data["file"])).read_text()
+    assert len(text) < 2_000_000
+    assert text.count('class="bar"') > 5
+    assert text.count('<tr id="h') == 2_000
+    assert "events farther from the onset are not listed here" in text
+    assert 'class="mark change trigger"' in text
