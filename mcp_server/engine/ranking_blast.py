@@ -94,7 +94,7 @@ def _compare(metric: Metric, names: set[str], first: int, change: Candidate, obs
     if not changed:
         return None
     if not any(index >= first for bins in changed for index in bins):
-        past = any(index < 0 for bins in changed for index in bins)
+        past = any(index < 0 for bins in changed for index in bins) and not names & metric.alive
         if past and metric.sense and any(index >= first for bins in unchanged for index in bins):
             return Blast(SILENT, metric.label, "the changed instances fell silent", len(changed), len(unchanged), 0, 0)
         return None
@@ -156,11 +156,14 @@ def _alone(metric: Metric, changed: Sequence[Binned], first: int, change: Candid
     if moved is None:
         return None
     at = change.at.timestamp() + first * metric.step
-    own = moved[0] * metric.weight
-    others = [observed.shift(name, at) for name in observed.by_component if name != change.component]
+    own, size = moved[0] * metric.weight, metric.bad(moved[2] - moved[1])
+    victims = observed.above(change.component)  # what moved them may have come from here: they are no measure
+    others = [observed.shift(name, at) for name in observed.by_component if name != change.component and name not in victims]
     everywhere = max(0.0, statistics.median(others)) if others else 0.0
-    below = max((observed.shift(name, at) for name in observed.below(change.component)), default=0.0)
-    left = own - max(everywhere, EXCUSED * below)
+    needs = observed.below(change.component)
+    below = max((observed.shift(name, at) for name in needs), default=0.0)
+    passed_on = max((observed.step(name, at, metric.label) for name in needs), default=0.0) / size if size > 0 else 0.0
+    left = own - max(everywhere, EXCUSED * below, own * passed_on if below >= MOVED else 0.0)
     whole = across(changed)
     wait, quiet = first * metric.step, step_up(metric, {index: value for index, value in whole.items() if index < first}, 0)
     if wait > QUIET and quiet is not None and quiet[0] * metric.weight < left / 5:

@@ -36,6 +36,8 @@ class Metric:
     toward: str
     step: float
     bins: Mapping[str, Mapping[int, float]]
+    alive: frozenset[str] = frozenset()
+    """Instances that report after the moment asked about, whatever their version then."""
 
     def first(self, seconds: float) -> int:
         """The bin so many seconds after bin 0 began."""
@@ -59,6 +61,8 @@ class Observations:
     series: Sequence[Series]
     edges: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     _shifts: dict[tuple[str, float], float] = field(default_factory=dict)
+    _steps: dict[tuple[str, float], dict[str, float]] = field(default_factory=dict)
+    _above: dict[str, frozenset[str]] = field(default_factory=dict)
 
     @cached_property
     def by_component(self) -> dict[str, list[Series]]:
@@ -78,17 +82,38 @@ class Observations:
             pending += new
         return [name for name in found if name in self.by_component and name != component]
 
+    def above(self, component: str) -> frozenset[str]:
+        """Components that need this one, directly or through others: what it breaks reaches them."""
+        if component not in self._above:
+            found = {component}
+            pending = [component]
+            for name in pending:
+                new = [caller for caller, callees in self.edges.items() if name in callees and caller not in found]
+                found.update(new)
+                pending += new
+            self._above[component] = frozenset(found - {component})
+        return self._above[component]
+
     def shift(self, component: str, at: float) -> float:
         """How much a component as a whole got worse at a moment, in units of its noise; 0 where that cannot be told."""
-        key = (component, at)
-        if key not in self._shifts:
-            steps = [
-                metric.weight * (step_up(metric, across(list(metric.bins.values()), few=True), 0) or (0.0, 0.0, 0.0))[0]
-                for metric in metrics(self.by_component.get(component, []), at, None)
-                if metric.sense
-            ]
-            self._shifts[key] = max(steps, default=0.0)
-        return self._shifts[key]
+        self._look(component, at)
+        return self._shifts[component, at]
+
+    def step(self, component: str, at: float, metric: str) -> float:
+        """How much one metric of a component as a whole got worse at a moment, in its own unit; 0 where it is not observed."""
+        self._look(component, at)
+        return self._steps[component, at].get(metric, 0.0)
+
+    def _look(self, component: str, at: float) -> None:
+        if (component, at) in self._shifts:
+            return
+        shift, steps = 0.0, dict[str, float]()
+        for metric in metrics(self.by_component.get(component, []), at, None):
+            moved = step_up(metric, across(list(metric.bins.values()), few=True), 0) if metric.sense else None
+            if moved is not None:
+                shift = max(shift, metric.weight * moved[0])
+                steps[metric.label] = metric.bad(moved[2] - moved[1])
+        self._shifts[component, at], self._steps[component, at] = shift, steps
 
 
 def sense_of(metric: str) -> tuple[int, float]:
@@ -115,7 +140,8 @@ def metrics(own: Sequence[Series], at: float, having: set[tuple[str, str]] | Non
         if stamps:
             step = step_of(stamps, min(times[0] for times in stamps), max(times[-1] for times in stamps))
             bins = {instance: binned(points, at, step) for instance, points in kept.items() if points}
-            yield Metric(name + (f" toward {toward}" if toward else ""), *sense_of(name), toward, step, bins)
+            alive = frozenset(item.instance for item in members if any(when >= at for when, _ in item.points))
+            yield Metric(name + (f" toward {toward}" if toward else ""), *sense_of(name), toward, step, bins, alive)
 
 
 def step_up(metric: Metric, bins: Binned, first: int) -> tuple[float, float, float] | None:
