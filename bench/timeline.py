@@ -37,8 +37,8 @@ def made(count: int, seed: int = 1) -> Answers:
         if number % 4 == 3:
             findings.append(
                 Finding(
-                    code="recent_errors.x", text="{count} times {subject}",
-                    values={"count": number, "subject": f"shape {number}"}, evidence=(f"E{number}",), at=at, component=f"/var/log/app{number % 4}.log", doubt_ms=999,
+                    code="recent_errors.x", text="{count} times {subject}", values={"count": number, "subject": f"s {number}"},
+                    evidence=(f"E{number}",), at=at, component=f"/var/log/app{number % 4}.log", doubt_ms=999,
                 )
             )  # fmt: skip
         else:

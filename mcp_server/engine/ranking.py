@@ -43,6 +43,7 @@ def rank(
     said = [str(part.values["value"]) if part and part.name == "clue" else "" for part in clues]
     words = word_points(symptoms, candidates, said)
     missing = dict.fromkeys(unseen)
+    changed = frozenset(change.component for change in candidates)
     ranked = []
     for index, change in enumerate(candidates):
         late = change.at - timedelta(milliseconds=change.doubt_ms) > onset + onset_doubt
@@ -51,7 +52,7 @@ def rank(
             parts += [clues[index], words_part(*words[index]), place_part(change, known)]
             parts += [undone_part(change, known, onset), *history_parts(change, known, history or (), onset)]
             if observed is not None:
-                compared, blind = blast_part(change, observed, onset, onset_doubt)
+                compared, blind = blast_part(change, observed, onset, onset_doubt, changed)
                 parts += [compared]
                 missing |= dict.fromkeys(blind)
         kept = sorted((part for part in parts if part is not None and part.points), key=lambda part: -abs(part.points))
@@ -121,8 +122,9 @@ def rank_json(data: Mapping[str, object]) -> dict[str, object]:
     from mcp_server.engine.ranking_json import asked_of
 
     asked = asked_of(data)
+    series = asked.all_series()
     ranking = rank(
-        asked.changes, asked.onset, symptoms=asked.all_symptoms(), observations=asked.all_series(), edges=asked.edges,
-        history=asked.history, onset_doubt=timedelta(milliseconds=asked.onset_doubt_ms), unseen=asked.unseen,
+        asked.changes, asked.onset, symptoms=asked.all_symptoms(), observations=series, edges=asked.edges,
+        history=asked.history, onset_doubt=asked.doubt(series), unseen=asked.unseen,
     )  # fmt: skip
     return {**ranking.model_dump(mode="json"), "sentence": ranking.conclusion.told(str)}

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from mcp_server.engine.ranking_data import Candidate, Series
-from mcp_server.engine.ranking_metrics import Metric, Observations, metrics, noise_of, part, step_up
-from mcp_server.engine.ranking_series import ENOUGH, Binned, across, middle, permuted, spread
+from mcp_server.engine.ranking_metrics import REQUESTS, Metric, Observations, metrics, noise_of, part, step_up
+from mcp_server.engine.ranking_series import ENOUGH, Binned, across, middle, permuted, spread, turn
 
 STRANGERS = 0.10
 """Assumed difference between instances, as part of the level, where too few are there to see it."""
@@ -24,6 +24,8 @@ LOOKS, CHANCE, HALVED = 0.7, 0.1, 0.5
 ALONE, EXCUSED, SILENT, MOVED, QUIET = 0.6, 1.5, 6.0, 3.0, 300.0
 """Before-after alone says less than a comparison; a dependency's shift excuses so much of one's own; z of instances that
 stopped reporting; z from which unchanged instances count as hit too; seconds without effect that speak against a change."""
+LOOK_BACK_BINS, BLUR, BLUR_BINS = 120, 20.0, 1.5
+"""Bins before the change among which a turn is looked for; how exactly a turn can be placed: seconds, and bins."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,14 @@ class Blast:
     """Whether the unchanged instances shifted as well."""
     earlier: bool = False
     """Whether the difference was there well before the onset."""
+    alone: bool = False
+    """Whether there was no instance without the change to compare with."""
+    gap: float | None = None
+    """Seconds from the change to where the metric turned; negative when it turned before."""
+    blur: float = 0.0
+    """How exactly that can be told, in seconds."""
+    crowd: bool = False
+    """Whether the traffic grew as well."""
 
 
 def blast(change: Candidate, observed: Observations, onset: float, doubt: float) -> Blast | str:
@@ -50,6 +60,7 @@ def blast(change: Candidate, observed: Observations, onset: float, doubt: float)
     if not own:
         return "no observations of {component}"
     at = change.at.timestamp()
+    own = _split(change, own) if change.taken else own
     having = _having(change, own)
     if not having:
         return "no observed instance of {component} has this change"
@@ -71,9 +82,27 @@ def blast(change: Candidate, observed: Observations, onset: float, doubt: float)
     return replace(ordered[0], z=max(0.0, z), shared=any(item.shared for item in found))
 
 
+_GOT = "+ the change"
+
+
+def _split(change: Candidate, own: Sequence[Series]) -> list[Series]:
+    """Series cut where their instance got the change, and where it was taken back."""
+    out = []
+    ends = change.reverted_at.timestamp() if change.reverted_at else math.inf
+    for item in own:
+        begin = change.taken[item.instance].timestamp() if item.instance in change.taken else math.inf
+        with_it = tuple(point for point in item.points if begin <= point[0] < ends)
+        rest = tuple(point for point in item.points if not begin <= point[0] < ends)
+        out += [item.model_copy(update={"points": rest})] if rest else []
+        out += [item.model_copy(update={"points": with_it, "version": item.version + _GOT})] if with_it else []
+    return out
+
+
 def _having(change: Candidate, own: Sequence[Series]) -> set[tuple[str, str]]:
     """(instance, version) that have the change: as named, else by version, else by a version first seen after it, else all."""
     everyone = {(item.instance, item.version) for item in own}
+    if change.taken:
+        return {key for key in everyone if key[1].endswith(_GOT)}
     if change.instances:
         named = set(change.instances)
         return {key for key in everyone if key[0] in named and (not change.version or key[1] in ("", change.version))}
@@ -91,6 +120,7 @@ def _having(change: Candidate, own: Sequence[Series]) -> set[tuple[str, str]]:
 def _compare(metric: Metric, names: set[str], first: int, change: Candidate, observed: Observations) -> Blast | None:
     changed = [bins for name, bins in metric.bins.items() if name in names]
     unchanged = [bins for name, bins in metric.bins.items() if name not in names]
+    waiting = list(metric.waiting.values())
     if not changed:
         return None
     if not any(index >= first for bins in changed for index in bins):
@@ -99,8 +129,27 @@ def _compare(metric: Metric, names: set[str], first: int, change: Candidate, obs
             return Blast(SILENT, metric.label, "the changed instances fell silent", len(changed), len(unchanged), 0, 0)
         return None
     if any(index >= first for bins in unchanged for index in bins):
-        return _against(metric, changed, unchanged, first)
-    return _alone(metric, changed, first, change, observed)
+        return _against(metric, changed, [*unchanged, *waiting], first)
+    alone = _alone(metric, changed, first, change, observed)
+    turned = _turn(metric, [*changed, *waiting], first)
+    if turned is not None and sum(index >= max(first, turned) for index in across(waiting)) >= ENOUGH:
+        return _against(metric, changed, waiting, first)  # some had it and some not yet while things were bad
+    return alone
+
+
+def _turn(metric: Metric, instances: Sequence[Binned], first: int) -> int | None:
+    """The bin in which the instances turned: the middle one of their turns, or the earliest ones' where these lie apart."""
+    turns = []
+    for bins in instances:
+        kept = [index for index in sorted(bins) if index >= -LOOK_BACK_BINS]
+        place = turn([bins[index] for index in kept])
+        if place is not None:
+            turns.append(kept[place])
+    if not turns:
+        return None
+    turns.sort()
+    middle_one, early = turns[len(turns) // 2], turns[len(turns) // 4]
+    return middle_one if middle_one - early <= 2 else early
 
 
 def _against(metric: Metric, changed: Sequence[Binned], unchanged: Sequence[Binned], first: int) -> Blast | None:
@@ -153,8 +202,8 @@ def _levelled(
 def _alone(metric: Metric, changed: Sequence[Binned], first: int, change: Candidate, observed: Observations) -> Blast | None:
     """Every instance has the change: its own past, against what moved all components and what its dependencies did."""
     moved = step_up(metric, across(changed), first)
-    if moved is None:
-        return None
+    if moved is None or (metric.sense == 0 and moved[2] > moved[1] and REQUESTS.search(metric.label)):
+        return None  # more users are not what a release does
     at = change.at.timestamp() + first * metric.step
     own, size = moved[0] * metric.weight, metric.bad(moved[2] - moved[1])
     victims = observed.above(change.component)  # what moved them may have come from here: they are no measure
@@ -169,7 +218,12 @@ def _alone(metric: Metric, changed: Sequence[Binned], first: int, change: Candid
     if wait > QUIET and quiet is not None and quiet[0] * metric.weight < left / 5:
         left *= HALVED  # it ran quietly until the onset, and there is no instance without it to compare with
     how = "all instances have it: before against after" + (", less what moved the others" if others else "")
-    return Blast(max(0.0, left) * ALONE * (0.6 if metric.toward else 1.0), metric.label, how, len(changed), 0, *moved[1:])
+    turned = _turn(metric, changed, first)
+    return Blast(
+        max(0.0, left) * ALONE * (0.6 if metric.toward else 1.0), metric.label, how, len(changed), 0, *moved[1:], alone=True,
+        gap=None if turned is None else turned * metric.step, blur=max(BLUR, BLUR_BINS * metric.step),
+        crowd=observed.traffic(change.component, at) > MOVED,
+    )  # fmt: skip
 
 
 def _own(bins: Binned, first: int, past: bool) -> float | None:

@@ -1,11 +1,11 @@
 """What the ranker takes and gives: plain records, all of them also readable from JSON (`ranking` documents the shapes)."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, PlainSerializer
+from pydantic import BeforeValidator, Field, PlainSerializer, model_validator
 
 from mcp_server.core.change import Change, ChangeClass
 from mcp_server.core.clock import Moment, from_epoch, parse_moment, stamp
@@ -45,8 +45,18 @@ class Candidate(Noun):
     words: tuple[str, ...] = Field((), description="words of the changed lines; read from diff when that is given")
     version: str = Field("", description="version that observations show on instances which have the change")
     instances: tuple[str, ...] = Field((), description="instances that have the change, where the versions do not say")
+    taken: dict[str, Time] = Field({}, description="when each instance got it; JSON: `instances` as {name: time}")
     reverted_at: Time | None = None
     superseded_at: Time | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _by_instance(cls, given: object) -> object:
+        """`instances` may say when each of them got the change."""
+        if isinstance(given, Mapping) and isinstance(given.get("instances"), Mapping):
+            taken = {**given["instances"], **given.get("taken", {})}
+            return {**given, "instances": tuple(taken), "taken": taken}
+        return given
 
     def all_clues(self) -> tuple[str, ...]:
         """Declared clues, and those that files and changed lines show."""

@@ -1,10 +1,15 @@
 """Plain JSON for the ranker: checked, and errors as sentences. The shapes are told in docs/ranking.md."""
 
+import difflib
 import re
-from collections.abc import Mapping
+import statistics
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from itertools import pairwise
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, ValidationError
+from pydantic import BeforeValidator, Discriminator, Field, Tag, ValidationError
 
 from mcp_server.core.clues import ports_in
 from mcp_server.core.errors import BadInput
@@ -23,10 +28,10 @@ class Row(Noun):
     """One observation, the long form of a series."""
 
     component: str
-    instance: str
+    instance: str = ""
     metric: str
     at: Time
-    value: float
+    value: float | None
     version: str = ""
     toward: str = ""
 
@@ -35,11 +40,19 @@ class JsonSeries(Noun):
     """One metric of one instance; points are [time, value]."""
 
     component: str
-    instance: str
+    instance: str = ""
     metric: str
     version: str = ""
     toward: str = ""
     points: tuple[tuple[Time, float | None], ...]
+
+
+def _form(value: Any) -> str:
+    """Whether an observation is a whole series or a single row."""
+    return "series" if isinstance(value, JsonSeries) or (isinstance(value, Mapping) and "points" in value) else "row"
+
+
+Observation = Annotated[Annotated[Row, Tag("row")] | Annotated[JsonSeries, Tag("series")], Discriminator(_form)]
 
 
 def _edge(value: Any) -> Any:
@@ -56,28 +69,44 @@ class Asked(Noun):
     """Everything `rank` takes."""
 
     onset: Time
-    onset_doubt_ms: int = Field(1_000, ge=0)
+    onset_doubt_ms: int | None = Field(None, ge=0)
     changes: tuple[Candidate, ...] = Field(max_length=10_000)
     symptoms: tuple[Annotated[Symptom, BeforeValidator(_symptom)], ...] = ()
-    observations: tuple[Row | JsonSeries, ...] = Field((), max_length=MOST_POINTS)
+    observations: tuple[Observation, ...] = Field((), max_length=MOST_POINTS)
     edges: tuple[Annotated[Edge, BeforeValidator(_edge)], ...] = ()
     history: tuple[Past, ...] = ()
     unseen: tuple[str, ...] = ()
 
     def all_series(self) -> tuple[Series, ...]:
-        """Rows gathered to series, series as they are; values that are absent are left out."""
+        """Rows gathered to series, series as they are; values that are absent are left out.
+
+        Where nobody says which instance, a version is one.
+        """
         heaps: dict[tuple[str, str, str, str, str], list[tuple[float, float]]] = {}
         for item in self.observations:
-            key = (item.component, item.instance, item.metric, item.version, item.toward)
-            heap = heaps.setdefault(key, [])
-            if isinstance(item, Row):
-                heap.append((item.at.timestamp(), item.value))
-            else:
+            instance = item.instance or f"(all of version {item.version or 'unknown'})"
+            heap = heaps.setdefault((item.component, instance, item.metric, item.version, item.toward), [])
+            if isinstance(item, JsonSeries):
                 heap += [(at.timestamp(), value) for at, value in item.points if value is not None]
+            elif item.value is not None:
+                heap.append((item.at.timestamp(), item.value))
         return tuple(
             Series(component=component, instance=instance, metric=metric, version=version, toward=toward, points=tuple(points))
             for (component, instance, metric, version, toward), points in heaps.items()
         )
+
+    def doubt(self, series: Sequence[Series]) -> timedelta:
+        """How far off the onset may be: as given, else what most logs stamp (a second), or the usual distance of two points:
+        nobody sees between them."""
+        if self.onset_doubt_ms is not None:
+            return timedelta(milliseconds=self.onset_doubt_ms)
+        gaps = [
+            later - earlier
+            for item in series[:200]
+            for (earlier, _), (later, _) in pairwise(sorted(item.points))
+            if later > earlier
+        ]
+        return timedelta(seconds=max(1.0, statistics.median(gaps) if gaps else 0.0))
 
     def all_symptoms(self) -> tuple[Symptom, ...]:
         """With the clues that an error message shows by itself."""
@@ -108,16 +137,40 @@ def asked_of(data: Mapping[str, object]) -> Asked:
     changes = given.get("changes")
     if isinstance(changes, list):  # an id nobody gave is the place in the list
         given["changes"] = [
-            {"id": str(index), **item} if isinstance(item, Mapping) else item for index, item in enumerate(changes)
+            {"id": index, **item} | {"id": str(item.get("id", index))} if isinstance(item, Mapping) else item
+            for index, item in enumerate(changes)
         ]
     try:
-        return Asked.model_validate(given)
+        asked = Asked.model_validate(given)
     except ValidationError as error:
-        item = error.errors()[0]
-        where = ".".join(str(part) for part in item["loc"] if part not in ("Row", "JsonSeries"))
-        said = f"`{where}` is `{one_line(item['input'], 80)}`"
-        if item["type"] == "extra_forbidden":
-            said = f"`{where}` is not a field that is known"
-        elif item["type"] == "missing":
-            said = f"`{where}` is needed"
-        raise BadInput(f"{said}: {str(item['msg']).removeprefix('Value error, ')}; the shapes are in docs/ranking.md") from None
+        raise BadInput(_complaint(error.errors()[0])) from None
+    twice = [name for name, times in Counter(change.id for change in asked.changes).items() if times > 1]
+    if twice:
+        raise BadInput(f"`changes` holds the id `{one_line(twice[0], 60)}` more than once; give each change its own, or none")
+    return asked
+
+
+_FORMS: dict[str, type[Noun]] = {
+    "changes": Candidate, "symptoms": Symptom, "edges": Edge, "history": Past, "row": Row, "series": JsonSeries,
+    "observations": Row,
+}  # fmt: skip
+
+
+def _complaint(item: Any) -> str:
+    """One problem as a sentence: field, value, what would be valid."""
+    place = [part for part in item["loc"] if part not in ("row", "series")]
+    where = ".".join(map(str, place))
+    why = str(item["msg"]).removeprefix("Value error, ")
+    said = f"`{where}` is `{one_line(item['input'], 80)}`: {why}"
+    if item["type"] == "extra_forbidden":
+        form: type[Noun] = next((_FORMS[part] for part in reversed(item["loc"][:-1]) if part in _FORMS), Asked)
+        near = difflib.get_close_matches(str(place[-1]), list(form.model_fields), n=1)
+        known = ", ".join(name for name in form.model_fields if name != "taken")
+        said = (
+            f"`{where}` is not a field that is known" + (f" (did you mean `{near[0]}`?)" if near else "") + f"; known: {known}"
+        )
+    elif item["type"] == "missing":
+        said = f"`{where}` is needed"
+    elif item["type"] in ("tuple_type", "list_type"):
+        said = f"`{where}` is `{one_line(item['input'], 80)}`; it should be a list"
+    return f"{said}; the shapes are in docs/ranking.md"

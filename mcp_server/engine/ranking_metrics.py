@@ -20,8 +20,16 @@ SENSES: tuple[tuple[str, int, float], ...] = (
 )
 """Name of a metric → which way is bad (0: either) and how directly users feel it. The first that fits decides."""
 UNKNOWN_SENSE = (0, 0.7)
+COUNTED = re.compile(r"err|fail|5xx|4xx|exception|timeout|reject|refus|abort", re.I)
+SHARE = re.compile(r"ratio|percent|pct|share|fraction|rate|per_?request|%", re.I)
+REQUESTS = re.compile(r"^(?!.*(?:dur|lat|time|_ms|size|bytes|success)).*(?:request|calls|rps|qps|tps|throughput|hits)", re.I)
+"""Names of counted errors, of what is a share already, and of counted requests."""
 RELATIVE, ABSOLUTE = 0.05, 0.01
 """Differences of this part of the level, or of the metric's range, are no news whatever their noise says."""
+JUST_BEFORE, ODD = 300.0, 5.0
+"""Seconds before the onset that are neither before nor after; how far beyond its noise a sick instance stands out."""
+CROWD = 1.2
+"""Traffic that grew by less is an ordinary day."""
 LOOK_BACK = 24 * 3600.0
 """Seconds of past that count."""
 
@@ -36,6 +44,9 @@ class Metric:
     toward: str
     step: float
     bins: Mapping[str, Mapping[int, float]]
+    waiting: Mapping[str, Mapping[int, float]] = field(default_factory=dict)
+    """What instances that have the change showed while they had it not yet, or no longer: until then they are unchanged ones.
+    Their past stands before it."""
     alive: frozenset[str] = frozenset()
     """Instances that report after the moment asked about, whatever their version then."""
 
@@ -63,12 +74,13 @@ class Observations:
     _shifts: dict[tuple[str, float], float] = field(default_factory=dict)
     _steps: dict[tuple[str, float], dict[str, float]] = field(default_factory=dict)
     _above: dict[str, frozenset[str]] = field(default_factory=dict)
+    _odd: tuple[str, ...] | None = None
 
     @cached_property
     def by_component(self) -> dict[str, list[Series]]:
         """Series of each component."""
         found: dict[str, list[Series]] = {}
-        for item in self.series:
+        for item in per_request(self.series):
             found.setdefault(item.component, []).append(item)
         return found
 
@@ -104,6 +116,26 @@ class Observations:
         self._look(component, at)
         return self._steps[component, at].get(metric, 0.0)
 
+    def traffic(self, component: str, at: float) -> float:
+        """How clearly more requests came to a component from a moment on, in units of their noise; 0 where that is not seen."""
+        grown = [0.0]
+        for metric in metrics(self.by_component.get(component, []), at, None):
+            if metric.sense == 0 and REQUESTS.search(metric.label):
+                moved = step_up(metric, across(list(metric.bins.values()), few=True), 0)
+                if moved is not None and moved[2] > moved[1] * CROWD:
+                    grown.append(moved[0])
+        return max(grown)
+
+    def odd(self, onset: float, changed: frozenset[str]) -> tuple[str, ...]:
+        """Components without any change of which single instances fell sick at the onset, and their siblings did not.
+
+        Where several do, machines or zones fail, and a changed instance among the sick ones is there by chance.
+        """
+        if self._odd is None:
+            names = [name for name in self.by_component if name not in changed]
+            self._odd = tuple(name for name in names if any(map(_is_odd, metrics(self.by_component[name], onset, None))))
+        return self._odd
+
     def _look(self, component: str, at: float) -> None:
         if (component, at) in self._shifts:
             return
@@ -124,24 +156,65 @@ def sense_of(metric: str) -> tuple[int, float]:
 
 def metrics(own: Sequence[Series], at: float, having: set[tuple[str, str]] | None) -> Iterator[Metric]:
     """Each metric on its grid. An instance that gets the change in place keeps its past; what it shows afterwards without the
-    change (it was not its turn yet) is left out."""
+    change (it was not its turn yet, or the change was taken back) stands apart, in `waiting`."""
     names = {name for name, _ in having or ()}
     groups: dict[tuple[str, str], list[Series]] = {}
     for item in own:
         groups.setdefault((item.metric, item.toward), []).append(item)
     for (name, toward), members in groups.items():
+        way, weight = sense_of(name)
+        whole = whole_of([value for item in members for _, value in item.points]) if way < 0 else None
         kept: dict[str, list[tuple[float, float]]] = {}
+        apart: dict[str, list[tuple[float, float]]] = {}
         for item in members:
             late = having is not None and item.instance in names and (item.instance, item.version) not in having
-            kept.setdefault(item.instance, []).extend(
-                point for point in item.points if point[0] >= at - LOOK_BACK and not (late and point[0] >= at)
-            )
+            recent = [
+                point if whole is None else (point[0], whole - point[1]) for point in item.points if point[0] >= at - LOOK_BACK
+            ]
+            kept.setdefault(item.instance, []).extend(point for point in recent if not (late and point[0] >= at))
+            if late and any(point[0] >= at for point in recent):
+                apart.setdefault(item.instance, []).extend(point for point in recent if point[0] >= at)
         stamps = [sorted(when for when, _ in points) for points in kept.values() if points]
         if stamps:
             step = step_of(stamps, min(times[0] for times in stamps), max(times[-1] for times in stamps))
             bins = {instance: binned(points, at, step) for instance, points in kept.items() if points}
+            waiting = {
+                instance: {index: value for index, value in bins.get(instance, {}).items() if index < 0}
+                | binned(points, at, step)
+                for instance, points in apart.items()
+            }
             alive = frozenset(item.instance for item in members if any(when >= at for when, _ in item.points))
-            yield Metric(name + (f" toward {toward}" if toward else ""), *sense_of(name), toward, step, bins, alive)
+            label = (name if whole is None else f"{whole:g} - {name}") + (f" toward {toward}" if toward else "")
+            yield Metric(label, way if whole is None else 1, weight, toward, step, bins, waiting, alive)
+
+
+def whole_of(values: Sequence[float]) -> float | None:
+    """1 or 100 for shares of what went well: their rest is what users feel, 98 % to 95 % is more than twice as bad."""
+    numbers = [value for value in values if math.isfinite(value)]
+    if not numbers or min(numbers) < 0:
+        return None
+    most = max(numbers)
+    return 1.0 if most <= 1 else 100.0 if 50 < most <= 100 else None
+
+
+def per_request(series: Sequence[Series]) -> list[Series]:
+    """Counts of errors divided by the requests of the same instance and moments, where both are there: more users make more
+    errors, not a larger share of them. Everything else as it is."""
+    requests = {
+        (item.component, item.instance, item.version): dict(item.points)
+        for item in series
+        if REQUESTS.search(item.metric) and not COUNTED.search(item.metric) and not item.toward
+    }
+    out = []
+    for item in series:
+        traffic = requests.get((item.component, item.instance, item.version))
+        if traffic and not item.toward and COUNTED.search(item.metric) and not SHARE.search(item.metric):
+            points = tuple((at, value / traffic[at]) for at, value in item.points if traffic.get(at, 0) > 0)
+            if len(points) * 2 > len(item.points):
+                out.append(item.model_copy(update={"metric": f"{item.metric} per request", "points": points}))
+                continue
+        out.append(item)
+    return out
 
 
 def step_up(metric: Metric, bins: Binned, first: int) -> tuple[float, float, float] | None:
@@ -152,6 +225,24 @@ def step_up(metric: Metric, bins: Binned, first: int) -> tuple[float, float, flo
     was, became = middle(before), middle(after)
     noise = math.hypot(noise_of(before, after), metric.floor(before))
     return metric.bad(became - was) / noise, was, became
+
+
+def _is_odd(metric: Metric) -> bool:
+    """Whether one instance got clearly worse than its siblings did at bin 0; what lies just before it is left out."""
+    if metric.sense == 0 or metric.weight < 1 or len(metric.bins) < 3:
+        return False
+    gap = metric.first(JUST_BEFORE)
+    steps: list[tuple[float, float]] = []
+    for bins in metric.bins.values():
+        before, after = part(bins, None, -gap), part(bins, 0, None)
+        if len(before) >= ENOUGH and len(after) >= ENOUGH:
+            noise = math.hypot(noise_of(before, after), metric.floor(before))
+            steps.append((metric.bad(middle(after) - middle(before)), noise))
+    if len(steps) < 3:
+        return False
+    usual = statistics.median([step for step, _ in steps])
+    clear = [step for step, noise in steps if (step - usual) / noise >= ODD and step > 2 * max(usual, 0.0)]
+    return 0 < len(clear) <= len(steps) / 2
 
 
 def noise_of(before: Sequence[float], after: Sequence[float]) -> float:

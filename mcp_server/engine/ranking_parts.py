@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from mcp_server.core.outcome import Value
 from mcp_server.engine.ranking_blast import Blast, blast
 from mcp_server.engine.ranking_clues import HOW_AROUND, all_shared
 from mcp_server.engine.ranking_data import Candidate, Edge, Part, Past, Symptom
@@ -36,6 +37,11 @@ REST, REST_CAP = 0.5, 30.0
 SAME, DISTANCE, CALLER, NO_PATH = 12.0, (10.0, 7.0, 5.0, 3.0), 2.0, -12.0
 BLAST_PER_DOUBLING, BLAST_OFFSET, BLAST_MOST, BLAST_LEAST = 12.0, 8.0, 70.0, -12.0
 ALIKE, OLDER = -20.0, -6.0
+SEVERAL, MACHINES = 2, 12.0
+"""From so many unchanged components with sick instances on, a comparison of instances says at most so much."""
+ALONE_MOST, CROWDED, TURNED_BEFORE, LATER, LATER_MORE, LEAST_LEFT = 36.0, -15.0, -40.0, -10.0, 6.0, 4.0
+"""Without an instance to compare with, something else may have come at the same time: so many points at most, fewer the
+less the moment in which the metric turned is the moment of the change (and more off for each doubling of the time between)."""
 UNDONE_BEFORE, SUPERSEDED, UNDONE_GOES_ON, UNDONE_ENDED = -35.0, -20.0, -20.0, 12.0
 AFTER_UNDOING = timedelta(minutes=5)
 HISTORY_CLUE, HISTORY_COMPONENT = 14.0, 6.0
@@ -170,16 +176,23 @@ def place_part(change: Candidate, known: Context) -> Part | None:
     return None
 
 
-def blast_part(change: Candidate, observed: Observations, onset: datetime, doubt: timedelta) -> tuple[Part | None, list[str]]:
-    """The comparison of instances as points, or what could not be compared."""
+def blast_part(
+    change: Candidate, observed: Observations, onset: datetime, doubt: timedelta, changed: frozenset[str] = frozenset()
+) -> tuple[Part | None, list[str]]:
+    """The comparison of instances as points, or what could not be compared. `changed` are all components with a change."""
     seen = blast(change, observed, onset.timestamp(), doubt.total_seconds())
     if isinstance(seen, str):
         return None, [seen.replace("{component}", change.component or change.id)]
-    return _blast_points(seen), []
+    part = _blast_points(seen)
+    if not seen.alone and part.points > 0 and len(odd := observed.odd(onset.timestamp(), changed)) >= SEVERAL:
+        text = part.text + ", but single instances of {odd} unchanged components fell sick as well, as machines fail"
+        values = part.values | {"odd": len(odd)}
+        part = part.model_copy(update={"points": min(part.points, MACHINES), "text": text, "values": values})
+    return part, []
 
 
 def _blast_points(seen: Blast) -> Part:
-    values = {
+    values: dict[str, Value] = {
         "metric": seen.metric, "changed": seen.changed, "unchanged": seen.unchanged, "z": round(seen.z, 1),
         "after": round(seen.after, 4), "before": round(seen.before, 4),
     }  # fmt: skip
@@ -193,7 +206,26 @@ def _blast_points(seen: Blast) -> Part:
         text = f"instances with it do no worse ({sizes})"
     if seen.earlier and points > 0:
         points, text = max(0.0, points + OLDER), text + ", but that was so well before the onset"
+    if seen.alone and points > 0:
+        points, told, more = _alone_points(min(points, ALONE_MOST), seen)
+        values |= more
+        text += told
     return Part(name="blast", points=round(max(BLAST_LEAST, min(BLAST_MOST, points)), 1), text=text, values=values)
+
+
+def _alone_points(points: float, seen: Blast) -> tuple[float, str, dict[str, Value]]:
+    """What the moment of the turn and the traffic leave of a comparison with the own past; a change that brings a fault
+    later is possible, and still likelier than one where nothing turned at all."""
+    if seen.gap is not None and seen.gap < -2 * seen.blur:
+        return points + TURNED_BEFORE, ", but it turned {gap} before", {"gap": span(-seen.gap)}
+    text, values = "", dict[str, Value]()
+    least = min(points, LEAST_LEFT)
+    if seen.gap is not None and seen.gap > seen.blur:
+        points += LATER - LATER_MORE * math.log2(seen.gap / seen.blur)
+        text, values = ", but it turned only {gap} later", {"gap": span(seen.gap)}
+    if seen.crowd:
+        points, text = points + CROWDED, text + ", but its traffic grew as well"
+    return max(points, least), text, values
 
 
 def undone_part(change: Candidate, known: Context, onset: datetime) -> Part | None:

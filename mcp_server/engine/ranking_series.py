@@ -88,6 +88,27 @@ def steadied(values: Sequence[float]) -> list[float]:
     return [value - slope * index - intercept for index, value in enumerate(values)]
 
 
+def turn(values: Sequence[float]) -> int | None:
+    """Where a stretch of values turns most clearly from one level to another: the number of the first one of the new level.
+
+    The split that explains most of the variance; values far outside are drawn in first, so that one spike is no turn.
+    """
+    if len(values) < 2 * ENOUGH:
+        return None
+    center = statistics.median(values)
+    reach = 6 * (1.4826 * statistics.median([abs(value - center) for value in values]) or statistics.pstdev(values) / 3)
+    drawn = [min(max(value, center - reach), center + reach) for value in values] if reach else list(values)
+    whole, left, best, place = sum(drawn), 0.0, 0.0, None
+    for count, value in enumerate(drawn[:-1], 1):
+        left += value
+        rest = len(drawn) - count
+        if count >= ENOUGH and rest >= 2:
+            gain = (left / count - (whole - left) / rest) ** 2 * count * rest / len(drawn)
+            if gain > best:
+                best, place = gain, count
+    return place
+
+
 def spread(values: Sequence[float]) -> float:
     """How far instances differ from each other without any reason: robust from four on, else the plain deviation."""
     if len(values) < 2:

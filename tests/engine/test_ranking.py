@@ -173,6 +173,15 @@ def test_plain_json() -> None:
         ({"onset": 1, "changes": [{"at": 1, "colour": "red"}]}, "`changes.0.colour` is not a field"),
         ({"onset": 1, "changes": 3}, "`changes` is `3`"),
         ([], "it should be an object"),
+        ({"onset": 1, "changes": [{"id": "a", "at": 1}, {"id": "a", "at": 2}]}, "the id `a` more than once"),
+        ({"onset": 1, "changes": [{"at": 1, "verson": "2"}]}, "did you mean `version`?"),
+        (
+            {"onset": 1, "changes": [], "observations": [{"component": "a", "metric": "m", "value": 1}]},
+            "`observations.0.at` is needed",
+        ),
+        ({"onset": 1, "changes": [], "observations": [{"component": "a", "points": []}]}, "`observations.0.metric` is needed"),
+        ({"onset": 1, "changes": [], "edges": [["a"]]}, "`edges.0` is"),
+        ({"onset": 1, "changes": [], "observaitons": []}, "did you mean `observations`?"),
     ],
 )
 def test_bad_json_gets_a_sentence(data: Any, words: str) -> None:

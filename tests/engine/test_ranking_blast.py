@@ -3,10 +3,14 @@
 import random
 from typing import Any
 
+import pytest
+
 from mcp_server.core.clock import from_epoch
-from mcp_server.engine.ranking import rank
+from mcp_server.core.errors import BadInput
+from mcp_server.engine.ranking import rank, rank_json
 from mcp_server.engine.ranking_data import Candidate, Edge, Ranking, Series
-from mcp_server.engine.ranking_series import binned, error, middle, permuted
+from mcp_server.engine.ranking_metrics import per_request
+from mcp_server.engine.ranking_series import binned, error, middle, permuted, turn
 
 AT, STEP = 1_790_000_000.0, 30
 
@@ -121,3 +125,142 @@ def test_the_pieces() -> None:
     assert error([5] * 20) == 0
     assert permuted([9, 9.1], [1, 1.2, 0.9]) == 0.1
     assert permuted([9], [1]) is None, "of two arrangements none is rare"
+
+
+def told(ranking: Ranking, name: str) -> str:
+    return next((part.text for item in ranking.changes if item.id == name for part in item.parts if part.name == "blast"), "")
+
+
+def full(component: str, turned: int, factor: float, count: int = 3) -> list[Series]:
+    """Every instance gets version 2 at AT; the metric turns so many bins later (negative: earlier)."""
+    out = []
+    for number in range(count):
+        chance = random.Random(f"{component}{number}")
+        points = [
+            (AT + index * STEP, 100 * (1 + chance.gauss(0, 0.05)) * (factor if index >= turned else 1))
+            for index in range(-60, 60)
+        ]
+        for version, cut in (("v1", points[:60]), ("v2", points[60:])):
+            out.append(
+                Series(component=component, instance=f"i{number}", version=version, metric="error_ratio", points=tuple(cut))
+            )
+    return out
+
+
+def test_a_full_release_is_named_by_its_moment_only() -> None:
+    others = [*release("mail", 1.0), *release("ads", 1.0)]
+    at_once = rank([Candidate(id="cart", at=from_epoch(AT), component="cart", version="v2")], from_epoch(AT + 60),
+                   observations=[*full("cart", 0, 3.0), *others])  # fmt: skip
+    assert at_once.named == "cart"
+    late = rank([Candidate(id="cart", at=from_epoch(AT), component="cart", version="v2")], from_epoch(AT + 600),
+                observations=[*full("cart", 18, 3.0), *others])  # fmt: skip
+    assert late.named is None
+    assert "it turned only {gap} later" in told(late, "cart")
+    assert blast(late, "cart") > 0, "still likelier than a component where nothing turned"
+    before = rank([Candidate(id="cart", at=from_epoch(AT), component="cart", version="v2")], from_epoch(AT + 60),
+                  observations=[*full("cart", -12, 3.0), *others])  # fmt: skip
+    assert before.named is None
+
+
+def test_in_a_staged_release_those_whose_turn_has_not_come_are_unchanged() -> None:
+    """All instances turn at one moment, although they get the change one after another: it was not the change."""
+    observations = []
+    for number in range(4):
+        chance = random.Random(number)
+        points = [(AT + index * STEP, 50 * (1 + chance.gauss(0, 0.05)) * (3 if index >= 20 else 1)) for index in range(-40, 60)]
+        begin = 40 + number * 15
+        for version, cut in (("v1", points[:begin]), ("v2", points[begin:])):
+            observations.append(
+                Series(component="cart", instance=f"i{number}", version=version, metric="error_ratio", points=tuple(cut))
+            )
+    ranking = rank([Candidate(id="cart", at=from_epoch(AT), component="cart", version="v2")], from_epoch(AT + 20 * STEP),
+                   observations=observations)  # fmt: skip
+    assert ranking.named is None
+    assert "unchanged instances fail alike" in told(ranking, "cart")
+
+
+def test_instances_may_say_when_each_got_the_change() -> None:
+    rows, taken = [], {f"i{number}": AT + number * 300 for number in range(4)}
+    for name, got in taken.items():
+        chance = random.Random(name)
+        for index in range(-40, 60):
+            at = AT + index * STEP
+            rows.append(
+                {"component": "cart", "instance": name, "metric": "errors", "at": at,
+                 "value": 10 + chance.gauss(0, 1) + (20 if at >= got else 0)}
+            )  # fmt: skip
+    change = {"id": "r", "at": AT, "component": "cart", "instances": taken}
+    answer = rank_json({"onset": AT + 120, "changes": [change], "observations": rows})
+    assert answer["named"] == "r"
+    with pytest.raises(BadInput, match=r"changes\.0"):
+        rank_json({"onset": AT, "changes": [change | {"instances": {"i1": "noon"}}]})
+
+
+def test_a_share_of_successes_is_looked_at_from_its_other_side() -> None:
+    ranking = ranked(
+        [series("cart", f"i{number}", "v2" if number < 2 else "v1", metric="success_rate", level=97.5, begin=-40)
+         .model_copy(update={"points": tuple((at, 99.0 + (index % 3) * 0.1 - (3.0 if number < 2 and at >= AT else 0))
+                                             for index, at in enumerate(AT + n * STEP for n in range(-40, 40)))})
+         for number in range(4)], "cart")  # fmt: skip
+    assert ranking.named == "cart"
+    assert any("100 - success_rate" in str(part.values.values()) for part in ranking.changes[0].parts)
+
+
+def test_more_users_make_more_errors_and_no_larger_share_of_them() -> None:
+    observations = []
+    for number in range(3):
+        requests = [(AT + index * STEP, 1000.0 * (3 if index >= 0 else 1) + index % 5) for index in range(-40, 40)]
+        errors = [(at, value * 0.02 + (index % 3)) for index, (at, value) in enumerate(requests)]
+        for metric, points in (("requests_total", requests), ("error_count", errors)):
+            observations.append(
+                Series(component="cart", instance=f"i{number}", version="v2", metric=metric, points=tuple(points))
+            )
+    assert ranked(observations, "cart").named is None
+    assert [item.metric for item in per_request(observations)][1] == "error_count per request"
+
+
+def test_when_machines_fail_a_changed_instance_among_them_is_there_by_chance() -> None:
+    def sick(component: str, version: str) -> list[Series]:
+        return [
+            series(component, f"i{number}", version if number == 0 else "v1", factor=5.0 if number == 0 else 1.0)
+            for number in range(4)
+        ]
+
+    alone = ranked([*sick("cart", "v2"), *release("mail", 1.0), *release("ads", 1.0)], "cart")
+    assert alone.named == "cart"
+    machines = ranked([*sick("cart", "v2"), *sick("mail", "v1"), *sick("ads", "v1")], "cart")
+    assert machines.named is None
+    assert "fell sick as well" in told(machines, "cart")
+
+
+def test_what_a_victim_shows_is_no_measure_and_no_accusation() -> None:
+    edges = [Edge(caller="front", callee="cart"), Edge(caller="cart", callee="db")]
+    observations = [*full("front", 0, 4.0), *full("cart", 0, 4.0), *release("ads", 1.0)]
+    given = [Candidate(id=name, at=from_epoch(AT), component=name, version="v2") for name in ("front", "cart")]
+    ranking = rank(given, from_epoch(AT + 30), observations=observations, edges=edges)
+    assert ranking.changes[0].id == "cart"
+    assert blast(ranking, "front") < blast(ranking, "cart")
+
+
+def test_a_release_taken_back_did_not_fall_silent() -> None:
+    whole = [series("cart", f"i{number}") for number in range(4)]
+    observations = []
+    for item in whole:
+        cut = item.points
+        if item.instance == "i0":
+            observations += [
+                item.model_copy(update={"points": cut[40:50], "version": "v2"}),
+                item.model_copy(update={"points": cut[:40] + cut[50:]}),
+            ]
+        else:
+            observations.append(item)
+    ranking = rank([Candidate(id="cart", at=from_epoch(AT), component="cart", version="v2")], from_epoch(AT + 600),
+                   observations=observations)  # fmt: skip
+    assert "silent" not in told(ranking, "cart")
+
+
+def test_where_a_series_turns() -> None:
+    assert turn([1.0, 1.1, 0.9, 1.0, 5.0, 5.2, 4.9, 5.1]) == 4
+    assert turn([1.0, 1.0]) is None
+    noisy = [10.0, 11.0] * 10 + [300.0] + [10.0, 11.0] * 3 + [20.0, 21.0] * 10
+    assert turn(noisy) in range(26, 29), "one spike is no turn"

@@ -1,9 +1,9 @@
 """Concurrent releases in a fleet of services, simulated from how services work, as somebody else's monitoring would show them.
 
-A second generator beside `releases.py`, and independent of it: here nothing is multiplied into a curve. Users arrive, requests
-are spread over instances, each has a capacity and queues as it fills, a call fails with its callees unless a retry saves it, and
-errors are counted one by one, so that small fleets are as noisy as real ones. Releases go out by canary, in stages, all at once
-or on new instances, and some are rolled back. What the ranker weighs is not known here.
+A second generator beside `releases.py`, and independent of it: here nothing is multiplied into a curve. Users arrive,
+requests are spread over instances, each has a capacity and queues as it fills, a call fails with its callees unless a retry
+saves it, and errors are counted one by one, so that small fleets are as noisy as real ones. Releases go out by canary, in
+stages, one by one or all at once, and some are taken back. What the ranker weighs is not known here.
 """
 
 import math
@@ -12,6 +12,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+WORDS = (
+    "api", "auth", "basket", "bill", "feed", "geo", "img", "mailer", "price", "quota", "reco", "stock", "tax", "user",
+)  # fmt: skip
 NOON = 1_790_000_000
 FAULTS = ("errors", "errors", "slow", "leak", "few errors", "crash", "late")
 CALM = ("spike", "vendor", "machine", "nothing to do with it", "slow database")
@@ -23,6 +26,11 @@ STYLES = (
     ("grpc_failures_ratio", "rpc_latency_p50", "heap_used_mb"),
 )
 """What different monitoring calls and keeps; a case has one style."""
+
+
+def timed(style: tuple[str, ...]) -> bool:
+    """Whether it keeps times."""
+    return any("latency" in name or "duration" in name or "time" in name for name in style)
 
 
 @dataclass
@@ -80,19 +88,29 @@ class _Simulation:
 
     def _services(self) -> dict[str, Service]:
         pick = self.chance
-        names = [f"svc-{word}" for word in pick.sample(("api", "auth", "basket", "bill", "feed", "geo", "img", "mailer", "price",
-                 "quota", "reco", "stock", "tax", "user"), pick.randint(4, 12))]  # fmt: skip
+        names = [f"svc-{word}" for word in pick.sample(WORDS, pick.randint(4, 12))]
         made = {}
         for place, name in enumerate(names):
             below = names[place + 1 :]
             calls = pick.sample(below, min(len(below), pick.choice((0, 1, 1, 2, 3))))
             count = pick.choice((2, 3, 4, 4, 6, 8))
             made[name] = Service(
-                name, calls, [f"{name}-{number}" for number in range(count)], pick.uniform(30, 120), pick.uniform(4, 90),
+                name, calls, [f"{name}-{number}" for number in range(count)], 0, pick.uniform(4, 90),
                 pick.choice((0.0, 0.0005, 0.002, 0.01)), pick.choice((0.0, 0.0, 0.5, 0.8)),
             )  # fmt: skip
             made[name].own = {instance: math.exp(pick.gauss(0, 0.08)) for instance in made[name].instances}
+        self.load = self._usual(made)
+        for name, item in made.items():  # somebody sized each service for what it gets
+            item.capacity = self.load[name] / len(item.instances) / pick.uniform(0.3, 0.6)
         return made
+
+    def _usual(self, services: dict[str, Service]) -> dict[str, float]:
+        load = dict.fromkeys(services, 0.0)
+        for name, item in services.items():
+            load[name] = load[name] or self.chance.uniform(40, 400)  # users come to whoever nobody calls
+            for callee in item.calls:
+                load[callee] += load[name] * self.chance.choice((0.3, 1.0))
+        return load
 
     def run(self, *, innocent: bool) -> Fleet:
         pick = self.chance
@@ -106,7 +124,8 @@ class _Simulation:
         self.slower = pick.uniform(1.5, 6)
         broken = guilty or pick.choice([name for name in self.services if name not in released] or list(self.services))
         machine = {pick.choice(item.instances) for item in self.services.values() if pick.random() < 0.6}
-        style = pick.choice(STYLES)
+        # what nobody measures nobody notices: a slow service is seen where times are kept
+        style = pick.choice([item for item in STYLES if fault not in ("slow", "leak", "slow database") or timed(item)])
         points: dict[tuple[str, str, str, str], list[list[float]]] = {}
         first_alarm = None
         outage = NOON + pick.uniform(0, self.length)
@@ -128,7 +147,9 @@ class _Simulation:
                     for metric, value in seen:
                         points.setdefault((name, instance, version, metric), []).append([at, value])
             at += self.tick
-        return self._case(rollouts, guilty, points, (first_alarm or self.fault_at) + pick.uniform(0, 90), end, f"{fault} {broken}")
+        return self._case(
+            rollouts, guilty, points, (first_alarm or self.fault_at) + pick.uniform(0, 90), end, f"{fault} {broken}"
+        )
 
     def _rollout(self, name: str) -> Rollout:
         pick, item = self.chance, self.services[name]
@@ -146,7 +167,7 @@ class _Simulation:
         return roll
 
     def _make_guilty(self, roll: Rollout, fault: str) -> None:
-        """The fault begins with the first instance; one that comes late with its hour, or with what was collected until then."""
+        """The fault begins with the first instance; a late one with its hour, or with what was collected until then."""
         wait = self.chance.uniform(300, 1_200) if fault in ("late", "leak") else self.chance.uniform(0, 40)
         shift = self.fault_at - wait - roll.begin
         roll.begin += shift
@@ -166,13 +187,8 @@ class _Simulation:
         pick = self.chance
         day = 1 + 0.25 * math.sin((at - NOON) / 5_000)
         spike = pick.uniform(1.6, 2.4) if fault == "spike" and at >= self.fault_at else 1.0
-        load = dict.fromkeys(self.services, 0.0)
-        for name in self.callers:
-            item = self.services[name]
-            load[name] = item.capacity * len(item.instances) * 0.4 * day * spike * math.exp(pick.gauss(0, 0.05))
-        for name, item in self.services.items():
-            for callee in item.calls:
-                load[callee] += load[name] * 0.3
+        crowd = day * spike * math.exp(pick.gauss(0, 0.05))
+        load = {name: usual * crowd for name, usual in self.load.items()}
         state: dict[str, dict[str, Any]] = {}
         for name in reversed(list(self.services)):
             item = self.services[name]

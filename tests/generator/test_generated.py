@@ -10,6 +10,7 @@ import pytest
 from mcp_server.core.settings import load_settings
 from mcp_server.engine.ranking import rank_json
 from mcp_server.engine.session import Session
+from tests.generator.fleets import fleet
 from tests.generator.incidents import make
 from tests.generator.judged import Judged, judge
 from tests.generator.releases import case
@@ -59,10 +60,26 @@ def test_concurrent_releases(seed: str) -> None:
     assert len(accused) <= 2, accused
 
 
+@pytest.mark.parametrize("seed", [FIXED, FRESH])
+def test_fleets(seed: str) -> None:
+    """The second generator, by another hand's rules: users, capacities, queues, counted errors."""
+    print(f"seed {seed}")
+    cases = [fleet(f"{seed}-{index}") for index in range(16)]
+    answers = [rank_json(item.data) for item in cases]
+    wrong = [
+        (item.guilty, answer["changes"][0]["id"], item.about)  # type: ignore[index]
+        for item, answer in zip(cases, answers, strict=True)
+        if item.guilty and answer["changes"][0]["id"] != item.guilty  # type: ignore[index]
+    ]
+    assert len(wrong) <= 3, wrong
+    accused = [item.about for item, answer in zip(cases, answers, strict=True) if not item.guilty and answer["named"]]
+    assert len(accused) <= 3, accused
+
+
 def test_the_ranker_does_not_know_the_generator() -> None:
     """No import either way of numbers: the generator reads no weight, the product reads no test."""
     here = Path(__file__).parent
-    for name in ("incidents.py", "stories.py", "releases.py"):
+    for name in ("incidents.py", "stories.py", "releases.py", "fleets.py"):
         assert "engine.ranking" not in (here / name).read_text()
     product = here.parents[1] / "mcp_server"
     assert not [path for path in product.rglob("*.py") if "tests.generator" in path.read_text()]
