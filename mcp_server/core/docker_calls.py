@@ -345,8 +345,32 @@ class ReadComposeFiles(Call[ComposeFiles]):
         return "docker compose files"
 
 
+class DockerContext(Noun):
+    """A context of docker's configuration: a name, and where its daemon is reached."""
+
+    name: str
+    endpoint: str
+
+
+class DockerContexts(Noun):
+    """Docker's contexts; `failed` are descriptions that cannot be read."""
+
+    contexts: tuple[DockerContext, ...] = ()
+    failed: dict[str, str] = {}
+
+
+class ReadDockerContexts(Call[DockerContexts]):
+    """Which daemons can be named here. Nothing of the configuration but names and addresses."""
+
+    kind: Literal["docker_contexts"] = "docker_contexts"
+
+    def title(self) -> str:
+        return "contexts of docker"
+
+
 ANSWERS: dict[type[Call[Any]], type[Noun]] = {
     ReadDaemon: Daemon, ReadContainers: Containers, ReadUsage: Usages, ReadImages: Images, ReadNetworks: Networks,
     ReadEvents: Events, ReadComposeFiles: ComposeFiles,
+    ReadDockerContexts: DockerContexts,
 }  # fmt: skip
 """The calls of this module, each with the type of its answer."""

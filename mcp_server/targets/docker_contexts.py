@@ -11,7 +11,10 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
+from mcp_server.core.docker_calls import DockerContext, DockerContexts, ReadDockerContexts
 from mcp_server.core.errors import BadInput, CouldNotLook
+from mcp_server.core.reader import Limits
+from mcp_server.core.settings import ReadSettings
 from mcp_server.core.text import one_line
 
 SOCKET = "unix:///var/run/docker.sock"
@@ -51,6 +54,18 @@ def contexts(environment: Mapping[str, str] | None = None) -> tuple[dict[str, En
     if len(names) > MAX_CONTEXTS:
         failed[str(folder / "meta")] = f"{len(names) - MAX_CONTEXTS} further contexts were not read"
     return found, failed
+
+
+def look(call: ReadDockerContexts, limits: Limits, policy: ReadSettings) -> DockerContexts:
+    """Answer the call on this host. An address is shown without a user in it."""
+    found, failed = contexts()
+    told = (DockerContext(name=one_line(item.context, 200), endpoint=_bare(item.url)) for item in found.values())
+    return DockerContexts(contexts=tuple(told), failed=failed)
+
+
+def _bare(url: str) -> str:
+    scheme, mark, rest = url.partition("://")
+    return one_line(f"{scheme}{mark}{rest.rpartition('@')[2]}", 300)
 
 
 def endpoint_of(context: str) -> Endpoint:
