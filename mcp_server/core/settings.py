@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 from mcp_server.core.environment import Kind, Protection
-from mcp_server.core.errors import Broken
+from mcp_server.core.errors import BadInput, Broken
 from mcp_server.core.text import one_line
 
 
@@ -126,6 +126,7 @@ class ServiceSettings(_Section):
     python: str | None = Field(None, description="virtual environment or interpreter that runs it")
     entry: str | None = Field(None, description="module the server imports, such as shop.wsgi")
     unit: str | None = Field(None, description="systemd unit")
+    container: str | None = Field(None, description="its container or compose project: docker://[CONTEXT/]NAME")
     process: str | None = Field(None, description="words found in its command line")
     port: int | None = Field(None, ge=1, le=65535, description="port the application itself listens on")
     start: tuple[str, ...] = Field((), description="argv that starts it, where no service manager does (kind process)")
@@ -136,6 +137,21 @@ class ServiceSettings(_Section):
     depends_on: tuple[str, ...] = Field(
         (), description="what it needs: a declared service, unit:NAME, port:N, HOST:PORT or a socket's path"
     )
+
+    @field_validator("container")
+    @classmethod
+    def _place(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        from mcp_server.core.address import parse  # few settings name one
+
+        try:
+            address = parse(value)
+        except BadInput as error:
+            raise ValueError(error.message) from None
+        if address.kind != "docker" or address.part(1) is None:
+            raise ValueError("a container or compose project: docker://NAME or docker://CONTEXT/NAME")
+        return str(address)
 
 
 class EnvironmentSettings(_Section):

@@ -36,6 +36,7 @@ class Step(Noun):
 
     ask: str
     why: str = ""
+    target: str | None = Field(None, description="place to ask it at; default: the incident's")
     arguments: dict[str, Any] = Field({}, alias="with")
     optional: dict[str, Any] = {}
     needs: tuple[str, ...] = ()
@@ -68,6 +69,7 @@ class Asked(Noun):
     """A step with its places filled, or the reason why it cannot be asked."""
 
     ask: str
+    target: str | None = None
     arguments: dict[str, Any] = {}
     blind: BlindSpot | None = None
 
@@ -129,7 +131,8 @@ def _read(path: Path) -> Playbook | None:
 
 _SAMPLE_SERVICE = ServiceSettings(
     url="http://127.0.0.1/", root="/srv/app", folders=("/etc/app",), logs=("/var/log/app.log",), nginx="/etc/nginx/nginx.conf",
-    python="/srv/app/.venv", entry="app.wsgi", unit="app.service", process="app.wsgi", port=8000,
+    python="/srv/app/.venv", entry="app.wsgi", unit="app.service", process="app.wsgi",
+    port=8000, container="docker://default/app",
 )  # fmt: skip
 _SAMPLE_TIMES = {"incident.onset": "2026-01-01T00:00:00.000Z", "incident.opened": "2026-01-01T00:00:00.000Z"}
 
@@ -138,7 +141,7 @@ def _check_step(playbook: Playbook, number: int, step: Step, catalog: Catalog) -
     """Every step names a real unit with valid parameters, tried with a service that declares everything."""
     where = f"{playbook.path}, step {number} ({step.ask})"
     context = _service_context("app", _SAMPLE_SERVICE) | _SAMPLE_TIMES | {"incident.since": _SAMPLE_TIMES["incident.onset"]}
-    for place in (*_places([step.arguments, step.optional]), *step.needs, *step.any_of):
+    for place in (*_places([step.target, step.arguments, step.optional]), *step.needs, *step.any_of):
         if place not in context:
             raise Broken(f"{where}: there is no place {{{place}}}; places: {', '.join(context)}")
     try:
@@ -191,10 +194,10 @@ def _service_context(name: str | None, declared: ServiceSettings | None) -> dict
 
 def asked(playbooks: Sequence[Playbook], context: Mapping[str, Any]) -> Iterator[Asked]:
     """The steps of several documents, each question once, places filled. What is not declared is a blind spot."""
-    seen: list[tuple[str, dict[str, Any]]] = []
+    seen: list[tuple[str, str | None, dict[str, Any]]] = []
     for playbook in playbooks:
         for step in playbook.steps:
-            needed = dict.fromkeys((*step.needs, *_places(step.arguments)))
+            needed = dict.fromkeys((*step.needs, *_places([step.target, step.arguments])))
             missing = [place for place in needed if context.get(place) is None]
             if step.any_of and all(context.get(place) is None for place in step.any_of):
                 missing.append(" or ".join(step.any_of))
@@ -205,9 +208,10 @@ def asked(playbooks: Sequence[Playbook], context: Mapping[str, Any]) -> Iterator
                 key: value for key, value in step.optional.items() if all(context.get(p) is not None for p in _places(value))
             }
             arguments = _fill({**step.arguments, **given}, context)
-            if (step.ask, arguments) not in seen:
-                seen.append((step.ask, arguments))
-                yield Asked(ask=step.ask, arguments=arguments)
+            target = _fill(step.target, context)
+            if (step.ask, target, arguments) not in seen:
+                seen.append((step.ask, target, arguments))
+                yield Asked(ask=step.ask, target=target, arguments=arguments)
 
 
 def _undeclared(ask: str, missing: list[str], service: str | None) -> BlindSpot:

@@ -59,7 +59,7 @@ def triage(session: Session, doing: Plan, asking: Asking) -> tuple[Outcome, Diag
     steps = list(asked(doing.playbooks, context_of(incident, doing.service, declared)))
     unasked, questions = _questions(session, steps, doing.target)
     try:
-        outcomes = ask_all(session, questions, doing.target, asking)
+        outcomes = [outcome for target, some in questions.items() for outcome in ask_all(session, some, target, asking)]
         changes = _changes(session, doing, declared, asking, outcomes)
     except Cancelled:
         session.ended(call, "cancelled")
@@ -83,21 +83,25 @@ def triage(session: Session, doing: Plan, asking: Asking) -> tuple[Outcome, Diag
     return record(session, outcome, call), diagnosis
 
 
-def _questions(session: Session, steps: Sequence[Asked], target: str) -> tuple[tuple[BlindSpot, ...], list[Question]]:
-    """Steps that cannot be asked, as blind spots, and the others, checked. A declared value may still be unusable."""
-    unasked, questions = [], []
-    place = resolve(target, session.settings.read)
+def _questions(
+    session: Session, steps: Sequence[Asked], target: str
+) -> tuple[tuple[BlindSpot, ...], dict[str, list[Question]]]:  # fmt: skip
+    """Steps that cannot be asked, as blind spots, and the others by place, checked. A declared value may still be unusable."""
+    unasked, questions = list[BlindSpot](), dict[str, list[Question]]()
+    places = {target: resolve(target, session.settings.read)}
     for step in steps:
         if step.blind:
             unasked.append(step.blind)
             continue
         try:
-            question = Question.of(session, step.ask, step.arguments)
-            if not can_ask(question.unit.spec.places, place):
+            question, there = Question.of(session, step.ask, step.arguments), step.target or target
+            if there not in places:
+                places[there] = resolve(there, session.settings.read)
+            if not can_ask(question.unit.spec.places, places[there]):
                 reason = f"not asked: it is a question for {' and '.join(question.unit.spec.places)} places"
                 unasked.append(BlindSpot(what=step.ask, reason=reason, remedy="ask it with the target of the host concerned"))
                 continue
-            questions.append(question)
+            questions.setdefault(there, []).append(question)
         except BadInput as error:
             remedy = "correct the service's declaration in the settings file"
             unasked.append(BlindSpot(what=step.ask, reason=f"not asked: {one_line(error, 300)}", remedy=remedy))

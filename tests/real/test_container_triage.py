@@ -1,0 +1,45 @@
+"""An incident of a service that runs in Docker, from its title to the cause, on a real daemon."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from mcp_server.core.settings import load_settings
+from mcp_server.engine.session import Asking, Session
+from mcp_server.surface.tools import inventory
+from tests.docker_daemon import docker_daemon
+from tests.real_parts import wait_until
+
+pytestmark = pytest.mark.real
+
+
+def test_the_title_leads_to_the_container_and_its_cause(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = tmp_path / "config.toml"
+    config.write_text('[services.shop]\ncontainer = "docker://shop"\n')
+    settings = {"HOME": str(tmp_path), "VETERAN_STATE_DIR": str(tmp_path / "state"), "VETERAN_CONFIG": str(config)}
+    with docker_daemon(Path(f"/tmp/veteran-triage-{os.getpid()}")) as daemon:
+        monkeypatch.setenv("HOME", str(tmp_path))
+        monkeypatch.setenv("DOCKER_HOST", daemon.url)
+        made = daemon.run("shop", "sh", "-c", "tail /dev/zero", mem_limit="16m", restart_policy={"Name": "always"})
+        wait_until(lambda: made.reload() or made.attrs["RestartCount"] >= 2, "restarted", 30)
+        session = Session(load_settings(settings), program="test")
+        try:
+            tools = inventory(session.catalog)
+            tools["open_incident"].call(session, {"title": "container of shop is restarting", "service": "shop"}, Asking())
+            outcome = tools["triage"].call(session, {}, Asking())
+        finally:
+            session.close()
+    assert any(item.code == "container_status.oom_killed" for item in outcome.findings), outcome.findings
+    parts = {part.name: part.target for part in outcome.parts}
+    assert parts["container_status"] == parts["log_summary"] == "docker://default/shop"
+
+
+@pytest.mark.parametrize("value", ["shop", "docker://", "local", "k8s://prod", "docker://a/b/c"])
+def test_a_container_setting_that_names_none_is_refused(tmp_path: Path, value: str) -> None:
+    from mcp_server.core.errors import Broken
+
+    config = tmp_path / "config.toml"
+    config.write_text(f'[services.shop]\ncontainer = "{value}"\n')
+    with pytest.raises(Broken, match=r"services\.shop\.container.*docker://"):
+        load_settings({"HOME": str(tmp_path), "VETERAN_CONFIG": str(config)})
