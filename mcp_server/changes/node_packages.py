@@ -243,7 +243,7 @@ def _drift(reader: Reader, app: Application, window: Window) -> Iterator[Change]
             values: dict[str, Value] = {"lock": app.lock.path, "package": package, "wanted": wanted, "found": found}
             there = "{found} is installed" if found else "which is not installed"
             yield Change(
-                source="node_packages", kind="drift" if found else "remove", classes=("dependency",), at=at, doubt_ms=1_000,
+                source="node_packages", kind="drift", classes=("dependency",), at=at, doubt_ms=1_000,
                 stamp=stamp(app.lock.modified), component=package, reference=wanted,
                 clues=(f"package:{package}", f"module:{package}", f"path:{app.lock.path}"),
                 summary=Statement(

@@ -1,15 +1,25 @@
 """Python environments by the times of their metadata folders."""
 
 import os
+import subprocess
+import sys
+import time
+import zipfile
 from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from mcp_server.changes.python_packages import CHANGE_SOURCE
-from mcp_server.core.change import Window
+from mcp_server.core.change import Change, Window
 from mcp_server.core.errors import CouldNotLook
+from mcp_server.core.outcome import Coverage
+from mcp_server.core.settings import ReadSettings
+from mcp_server.engine.places import Local
 from mcp_server.engine.session import Session
 from tests.changes.world import World, collect, spots
+from tests.real_parts import lacking
 
 SITE = "/srv/venv/lib/python3.11/site-packages"
 
@@ -89,3 +99,115 @@ def test_missing_denied_and_damaged(session: Session, world: World, past: Window
     changes, coverage = collect(session, world, "python_packages", past, pythons=("/srv/venv",))
     assert changes == []
     assert "run as the service's user" in spots(coverage)
+
+
+# --- against requirements and locks ---------------------------------------------------------------------------------
+
+APP = "/srv/shop"
+
+
+def venv(world: World, *installed: str, at: datetime) -> None:
+    world.file("/srv/shop/venv/pyvenv.cfg", "home = /usr/bin", at)
+    for name in installed:
+        install(world, name, at, site="/srv/shop/venv/lib/python3.11/site-packages")
+
+
+def ask(session: Session, world: World, window: Window) -> tuple[dict[str, Change], Coverage]:
+    changes, coverage = collect(session, world, "python_packages", window, folders=(APP,))
+    assert len({item.component for item in changes}) == len(changes)
+    return {item.component: item for item in changes}, coverage
+
+
+def test_a_list_that_nobody_installed(session: Session, world: World, past: Window) -> None:
+    venv(world, "Flask-3.0.0", "qrcode-7.4", at=world.moment - timedelta(days=9))
+    text = "Flask==3.0\nqrcode==7.4.2\nstripe==9.1\npywin32==306 ; sys_platform == 'win32'\nnumpy>=1\n"
+    at = world.moment - timedelta(hours=2)
+    world.file(f"{APP}/requirements.txt", text, at)
+    changes, coverage = ask(session, world, past)
+    assert set(changes) == {"qrcode", "stripe"}
+    assert changes["qrcode"].kind == changes["stripe"].kind == "drift"
+    assert changes["qrcode"].summary.values["found"] == "7.4"
+    assert abs(changes["stripe"].at - at) < timedelta(seconds=1)
+    assert {"package:stripe", "module:stripe", f"path:{APP}/requirements.txt"} == set(changes["stripe"].clues)
+    assert not coverage.blind
+
+
+def test_an_install_that_left_the_lock(session: Session, world: World, past: Window) -> None:
+    old = world.moment - timedelta(days=9)
+    venv(world, "flask-3.0.0", at=old)
+    world.file(f"{APP}/uv.lock", '[[package]]\nname = "qrcode"\nversion = "7.4.2"\n', old)
+    world.file(f"{APP}/freeze.txt", "flask==3.0.0\n", old)
+    assert ask(session, world, past)[0] == {}, "old drift, old environment: no change"
+    kinds = [
+        entry.body["call"]["path"] for entry in session.ledger.entries(kind="evidence") if entry.body["call"]["kind"] == "file"
+    ]
+    assert kinds == [], "and nothing is read for it"
+    install(world, "qrcode-8.0", world.moment - timedelta(hours=2), site="/srv/shop/venv/lib/python3.11/site-packages")
+    changes, _ = collect(session, world, "python_packages", past, folders=(APP,))
+    assert [(item.kind, item.component) for item in changes] == [("install", "qrcode"), ("drift", "qrcode")]
+
+
+def test_a_removal_is_named_by_the_list(session: Session, world: World, past: Window) -> None:
+    old = world.moment - timedelta(days=9)
+    venv(world, "flask-3.0.0", at=old)
+    world.file(f"{APP}/requirements.txt", "flask==3.0.0\nqrcode==7.4\n", old)
+    world.file(f"{APP}/requirements-dev.txt", "pytest==8.0\n", old)
+    gone = world.moment - timedelta(hours=3)
+    os.utime(world.root / "srv/shop/venv/lib/python3.11/site-packages", (gone.timestamp(), gone.timestamp()))
+    (change,) = ask(session, world, past)[0].values()
+    assert (change.kind, change.summary.values["missing"]) == ("remove", "qrcode")
+    assert {"package:qrcode", "module:qrcode"} <= set(change.clues)
+
+
+def test_damaged_and_denied_lists_are_blind_spots(session: Session, world: World, past: Window) -> None:
+    venv(world, "flask-3.0.0", at=world.moment - timedelta(days=9))
+    at = world.moment - timedelta(hours=2)
+    world.file(f"{APP}/poetry.lock", "[[package", at)
+    world.file(f"{APP}/requirements.txt", "flask==1\n", at)
+    world.refuse[f"{APP}/requirements.txt"] = CouldNotLook("requirements.txt", "denied", "permission denied", "add group shop")
+    changes, coverage = ask(session, world, past)
+    assert changes == {}
+    text = spots(coverage)
+    assert f"list of packages {APP}/poetry.lock (damaged" in text
+    assert "add group shop" in text
+
+
+@pytest.mark.real
+def test_what_the_real_pip_leaves(session: Session, tmp_path: Path) -> None:
+    """pip installs a wheel of our own making without a network, and takes it away again."""
+    shop = tmp_path / "shop"
+    shop.mkdir()
+    wheel = tmp_path / "leftpadx-1.0-py3-none-any.whl"
+    with zipfile.ZipFile(wheel, "w") as archive:
+        archive.writestr("leftpadx.py", "x = 1\n")
+        archive.writestr("leftpadx-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: leftpadx\nVersion: 1.0\n")
+        archive.writestr(
+            "leftpadx-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nGenerator: x\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+        )
+        archive.writestr("leftpadx-1.0.dist-info/RECORD", "leftpadx.py,,\nleftpadx-1.0.dist-info/RECORD,,\n")
+    made = subprocess.run([sys.executable, "-m", "venv", str(shop / "venv")], capture_output=True, timeout=120, check=False)
+    if made.returncode:
+        lacking("python cannot make environments with pip here")
+    python = str(shop / "venv" / "bin" / "python")
+    (shop / "requirements.txt").write_text("leftpadx==1.0\n")
+    old = time.time() - 9 * 86_400
+    os.utime(shop / "requirements.txt", (old, old))
+    place: Any = Local(ReadSettings())
+
+    def told(since: datetime) -> list[tuple[str, str]]:
+        window = Window(since=since, until=place.now() + timedelta(seconds=5))
+        changes, coverage = collect(session, place, "python_packages", window, folders=(str(shop),))
+        assert not coverage.blind, spots(coverage)
+        return [(item.kind, item.component) for item in changes if item.component not in ("pip", "setuptools")]
+
+    def pip(*argv: str) -> datetime:
+        begun: datetime = place.now()
+        subprocess.run([python, "-m", "pip", *argv, "--quiet"], check=True, capture_output=True, timeout=120)
+        return begun
+
+    begun = pip("install", "--no-index", "--no-deps", str(wheel))
+    assert ("install", "leftpadx") in told(begun)
+    begun = pip("uninstall", "--yes", "leftpadx")
+    ((kind, component),) = told(begun)
+    assert kind == "remove"
+    assert component.endswith("site-packages")
