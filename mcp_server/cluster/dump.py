@@ -87,7 +87,8 @@ def read_dump(files: Iterable[tuple[str, str]]) -> Dump:
     dump = Dump()
     left: list[tuple[str, str]] = []
     for name, text in files:
-        if not _objects(name, text, dump) and not _described(text, dump):
+        before = len(dump.lists)
+        if not _objects(name, text, dump) and len(dump.lists) == before and not _described(text, dump):
             left.append((name, text))
     pods = {name_of(obj): space_of(obj) for obj in dump.objects if kind_of(obj) == "Pod"}
     containers = {name_of(obj): [words(item, "name") for item in (*_list(obj, "initContainers"), *_list(obj, "containers"))]
@@ -194,7 +195,7 @@ def _whole(name: str, items: list[Mapping[str, Any]], kind: str, dump: Dump) -> 
     for item in items:
         dump.lists.add((kind_of(item) or kind, space_of(item)))
     if not items and kind:
-        dump.lists.add((kind, _space_of_file(name)))
+        dump.lists.add((kind, _space_of_file(name) or (ANY if kind in _SPACELESS else "")))
 
 
 def _kind_of_file(name: str) -> str:
@@ -208,9 +209,12 @@ def _kind_of_file(name: str) -> str:
 
 
 def _space_of_file(name: str) -> str:
+    """`shop` of `shop/pods.json` and of `pods/shop.json`; empty where the name does not say."""
     pieces = re.split(r"[/\\]", name)
-    stem = pieces[-1].partition(".")[0]
-    return stem if stem.lower() not in _PLURALS else (pieces[-2] if len(pieces) > 1 else "")
+    stem, folder = pieces[-1].partition(".")[0], pieces[-2] if len(pieces) > 1 else ""
+    if stem.lower() in _PLURALS:
+        return folder
+    return stem if folder.lower() in _PLURALS else ""
 
 
 def _described(text: str, dump: Dump) -> bool:

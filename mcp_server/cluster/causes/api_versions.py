@@ -64,7 +64,11 @@ def find(cluster: Cluster) -> Iterator[Cause]:
     """Objects by the version they were applied or managed in; webhooks by the pods behind them."""
     for obj in cluster.objects:
         kind = kind_of(obj)
-        used = [words(obj, "apiVersion"), labels(obj, "metadata.annotations").get("veteran/applied-version", "")]
+        # a stored object is served in whatever version it is asked for: only a manifest says what is applied
+        used = [
+            "" if words(obj, "metadata.uid") else words(obj, "apiVersion"),
+            labels(obj, "metadata.annotations").get("veteran/applied-version", ""),
+        ]
         version = next((item for item in used if (item, kind) in _GONE), "")
         if version:
             gone, instead = _GONE[version, kind]

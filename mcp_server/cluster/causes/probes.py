@@ -159,7 +159,7 @@ def _told(cluster: Cluster, item: Container, event: Event) -> Iterator[Cause]:
         yield _cause(cluster, COMMAND, item, probe, f"{_KINDS[probe]}.exec.command", event, command=command)
     elif any(sign in said for sign in _SLOW):
         yield _timing(cluster, item, probe, spec, event)
-    else:
+    elif probe == "readiness" or not item.restarts:
         yield _cause(cluster, FAILS, item, probe, field, event, sure="medium")
     if probe in ("liveness", "startup") and item.restarts > 0:
         if _hasty(spec) and "connection refused" in said and asked in _ports(item) and item.exit in (137, 143, 0, None):

@@ -131,7 +131,8 @@ _SIGNS = (
     _sign(
         FORBIDDEN,
         "serviceAccountName",
-        r'User "system:serviceaccount:(?P<account>[\w.:-]+)" cannot (?P<verb>\w+) resource "(?P<resource>[\w./-]+)"',
+        r'(?:\S+ is forbidden: )?User "system:serviceaccount:(?P<account>[\w.:-]+)" cannot (?P<verb>\w+) '
+        r'resource "(?P<resource>[\w./-]+)"',
         r"(?P<b>serviceaccounts?|pods|configmaps|secrets|endpoints|nodes|leases)(?:\.\S+)? is forbidden: User",
     ),
     _sign(
@@ -156,8 +157,7 @@ _SIGNS = (
     _sign(
         AUTH,
         "env",
-        r"password authentication failed|authentication failed|access denied for user|WRONGPASS|NOAUTH|invalid "
-        r"(?:username|password|credentials)|"
+        r"password authentication failed|authentication failed|access denied for user|WRONGPASS|NOAUTH|"
         r"not authorized (?:on|to)|auth(?:entication)? (?:error|failure|required)|AuthenticationFailed|command \w+ "
         r"requires authentication|could not find user|role \"[^\"]+\" does not exist|"
         r"permission denied for (?:table|database|schema|relation)|SASL authentication|login failed for user|"
@@ -198,15 +198,15 @@ _SIGNS = (
         SETTING,
         "env",
         r"(?:environment variable|env(?:ironment)? var|setting|config(?:uration)? (?:key|value|option)|variable)s? "
-        r"[\"'`]?(?P<setting>[A-Z][A-Z0-9_]{2,60})[\"'`]? (?:is |are |was |must be |not |has )?(?:not set|required|"
+        r"[\"'`]?(?P<setting>(?-i:[A-Z][A-Z0-9_]{2,60}))[\"'`]? (?:is |are |was |must be |not |has )?(?:not set|required|"
         r"missing|not defined|undefined|unset|empty|be set|set)",
         r"(?:missing|undefined|required|must set|unset|no)(?: required)?(?: the)? (?:environment variable|"
-        r"env(?:ironment)? var|env|variable|setting)s?:? ?[\"'`]?(?P<setting2>[A-Z][A-Z0-9_]{2,60})?",
-        r"KeyError: [\"'](?P<setting3>[A-Z][A-Z0-9_]{2,60})[\"']",
-        r"(?P<setting4>[A-Z][A-Z0-9_]{3,60})(?: environment variable)? (?:is (?:not set|required|undefined|missing|"
+        r"env(?:ironment)? var|env|variable|setting)s?:? ?[\"'`]?(?P<setting2>(?-i:[A-Z][A-Z0-9_]{2,60}))?",
+        r"KeyError: [\"'](?P<setting3>(?-i:[A-Z][A-Z0-9_]{2,60}))[\"']",
+        r"(?P<setting4>(?-i:[A-Z][A-Z0-9_]{3,60}))(?: environment variable)? (?:is (?:not set|required|undefined|missing|"
         r"unset|not defined)|must be set|not set|not defined|unset|is not specified|option is not specified)",
         r"you need to specify one of|Database is uninitialized and (?:superuser )?password (?:option )?is not specified|"
-        r"(?P<setting5>[A-Z][A-Z0-9_]{3,60}): (?:unbound variable|parameter (?:null or )?not set)",
+        r"(?P<setting5>(?-i:[A-Z][A-Z0-9_]{3,60})): (?:unbound variable|parameter (?:null or )?not set)",
     ),
     _sign(RIGHTS, "securityContext", r"permission denied|EACCES|Operation not permitted|AccessDeniedException"),
     _sign(
@@ -236,7 +236,7 @@ def find(cluster: Cluster) -> Iterator[Cause]:
     """What the logs say of containers that are not up; of those that are, only what they say again and again."""
     for item in every_container(cluster):
         lines = [line for line in cluster.log(item.pod, item.name) if line.strip()][-_TAIL:]
-        if item.last_words:
+        if item.last_words and item.ended not in ("StartError", "ContainerCannotRun"):  # these are the runtime's words
             lines += [line for line in item.last_words.splitlines() if line.strip()]
         if not lines:
             continue
@@ -294,13 +294,15 @@ def _some(hits: list[tuple[_Sign, re.Match[str], str]]) -> list[tuple[_Sign, re.
 def _dependency(cluster: Cluster, pod: Object, line: str, name: str) -> tuple[Object | None, str]:
     """The Service that a line speaks of, by name, name of the namespace, or address; and how the line calls it."""
     space = space_of(pod)
-    for host, port in [(name, ""), *_HOST_PORT.findall(line)]:
+    for host, port in [(name, ""), *(match.groups() for match in _HOST_PORT.finditer(line))]:
         if not host:
             continue
         service = _service(cluster, space, host)
         if service is not None:
             return service, f"{name_of(service)}:{port}" if port else name_of(service)
-        if port and port != "53" and not host.startswith(("127.", "0.")) and host.lower() != "localhost":
+    for match in _HOST_PORT.finditer(line):
+        host, port = match.groups()
+        if port != "53" and not host.startswith(("127.", "0.")) and host.lower() != "localhost":
             return None, f"{host}:{port}"
     for word in _WORD.findall(line):
         if (service := cluster.get("Service", space, word)) is not None:

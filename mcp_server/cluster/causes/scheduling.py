@@ -120,7 +120,7 @@ UNSCHEDULED = CauseType(
     meaning=_MEANING, explains=DOWN,
 )  # fmt: skip
 
-_SHORT = Pattern(r"Insufficient ([\w./-]+)")
+_SHORT = Pattern(r"Insufficient ([\w./-]*\w)")
 _TAINTED = Pattern(r"\{([^}]*)\}|untolerated taint\(s\)|had taint")
 _LATE_S = 60.0
 # what the node controller sets by itself: the node's own trouble is the cause then
@@ -177,10 +177,13 @@ def _reasons(cluster: Cluster, item: _Waiting, nodes: list[Object]) -> Iterator[
         yield _cause(cluster, FULL, item, "", resource="pods", asked="1")
     if "node affinity" in said.replace("volume node affinity", "") or "node selector" in said:
         yield from _selectors(cluster, item, nodes)
-    if re.search(r"pod affinity", said):
+    together = "pod affinity/anti-affinity" in said  # older schedulers do not say which of the two
+    if "pod affinity rules" in said or (together and at(pod, "spec.affinity.podAffinity")):
         wanted = _terms(pod, "spec.affinity.podAffinity.requiredDuringSchedulingIgnoredDuringExecution")
         yield _cause(cluster, POD_AFFINITY, item, "affinity.podAffinity", wanted=wanted)
-    if "anti-affinity" in said:
+    if "anti-affinity rules" in said or (
+        together and (at(pod, "spec.affinity.podAntiAffinity") or not at(pod, "spec.affinity"))
+    ):
         key = cluster.root(pod)
         maker = cluster.get(*key)
         wanted = _terms(pod, "spec.affinity.podAntiAffinity.requiredDuringSchedulingIgnoredDuringExecution")
