@@ -292,7 +292,7 @@ FAULTS: dict[str, Fault] = {
         "minimum memory",
     ),
     "service_account_missing": refused(pod_spec({"serviceAccountName": "workers"}, name="worker"), "not found"),
-    "webhook_unreachable": refused(made(_WEBHOOK), "failed calling webhook"),
+    "webhook_without_backend": refused(made(_WEBHOOK), "failed calling webhook"),
     "service_selector_mismatch": endpoints_gone(
         "/api/v1/namespaces/shop/services/api", {"spec": {"selector": {"app": "api-server"}}}, "api"
     ),
