@@ -27,6 +27,11 @@ _VOLATILE = re.compile(
 )
 """Counters, random numbers and interfaces of containers: they differ at every look."""
 OWNERS = "owners of listening sockets"
+_PASSING = re.compile(r"(?:user|user-runtime-dir|session|run|systemd-(?:coredump|hibernate|suspend)).*@.*|run-.*|session-.*")
+"""Units of logins and of single commands: they come and go."""
+_PASSING_MOUNTS = ("/run/user/", "/run/credentials/", "/run/docker/", "/var/lib/docker/", "/var/lib/kubelet/", "/run/netns/")
+_EPHEMERAL = 32_768
+"""From this UDP port on it is a client that waits for an answer."""
 _INFO = re.compile(r"(?P<name>.+?)-(?P<version>[^-]+?)(?:-py\d[\d.]*)?\.(?:dist|egg)-info")
 _DENIED = re.compile(r"permission denied on key ['\"]?([\w./-]+)")
 
@@ -123,7 +128,8 @@ def _units(reader: Reader, scope: Scope) -> Pairs:
             if len(words) >= 4 and words[2] in ("active", "failed") and words[3] not in ("start", "elapsed", "waiting"):
                 states.setdefault(words[0], []).append(f"{words[2]} ({words[3]})")
     for name, told in states.items():
-        yield name, ", ".join(told)
+        if not _PASSING.fullmatch(name):
+            yield name, ", ".join(told)
 
 
 def _files(reader: Reader, scope: Scope) -> Pairs:
@@ -155,6 +161,8 @@ def _mounts(reader: Reader, scope: Scope) -> Pairs:
     for line in reader.file("/proc/self/mounts").value.text.splitlines():
         words = line.split(" ")
         if len(words) >= 4 and words[2] not in ("proc", "sysfs", "cgroup", "cgroup2", "overlay", "nsfs"):
+            if words[1].startswith(_PASSING_MOUNTS):
+                continue
             yield words[1].replace("\\040", " "), f"{words[0]} {words[2]} {words[3]}"
 
 
@@ -164,7 +172,7 @@ def _ports(reader: Reader, scope: Scope) -> Pairs:
         reader.blind(OWNERS, "denied: they belong to other accounts", "run as root")
     told: dict[str, set[str]] = {}
     for item in listeners(seen.sockets):
-        if item.family != "unix":
+        if item.family == "tcp" or (item.family == "udp" and (item.port or 0) < _EPHEMERAL):
             told.setdefault(f"{item.family} {item.address}", set()).add("" if seen.owners_hidden else item.process or "")
     for address, names in told.items():
         yield address, ", ".join(sorted(names - {""}))

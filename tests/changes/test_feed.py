@@ -1,15 +1,17 @@
 """Feeds of JSON lines: what they tell, what is no line, how far back, and what is not there."""
 
 import json
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcp_server.changes.feed import _read
+from mcp_server.changes.feed import Line, _read
 from mcp_server.core.change import Window
 from mcp_server.core.errors import CouldNotLook, NotApplicable
 from mcp_server.engine.session import Session
@@ -125,3 +127,12 @@ def test_hostile_text_stays_data(told: Told, world: World) -> None:
 )
 def test_any_text_is_a_line_or_damage(text: str) -> None:
     assert _read(text) is None or _read(text)[1].tzinfo is UTC  # type: ignore[index]
+
+
+def test_the_line_in_the_documents_is_one() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "changes.md").read_text(encoding="utf8")
+    (example,) = re.findall(r"```json\n(.*?)\n```", page, re.S)
+    found = _read(example)
+    assert found is not None
+    assert (found[0].component, found[0].clues) == ("shop", ("path:/srv/shop", "module:stripe"))
+    assert all(f"| `{name}` |" in page for name in Line.model_fields)

@@ -234,3 +234,12 @@ def test_an_answer_without_an_address_of_its_own_is_cut_without_naming_one() -> 
 def test_folding_loses_nothing() -> None:
     text = "a\r\n" + "b" * 1000 + "\n\n\x0bc"
     assert "".join(lines_of(text, 70)) == text
+
+
+def test_a_program_that_only_some_hosts_have_is_no_lack(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/nonexistent")
+    monkeypatch.setattr("mcp_server.targets.command._STANDARD", ())
+    for name in ("packages", "snaps"):
+        outcome = ask(session, "preflight", only=name)
+        assert outcome.data["possible"] == [name]  # type: ignore[index, call-overload]
+        assert outcome.data["in_part"] == {}  # type: ignore[index, call-overload]
