@@ -1,16 +1,18 @@
 """Each source of edges: what it sees, and what it says when it could not look."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from mcp_server import edges as edges_room
 from mcp_server.core.calls import Completed, Process, Processes, Socket, Sockets
 from mcp_server.core.errors import CouldNotLook
-from mcp_server.edges.configuration import addresses
 from mcp_server.edges.names import servers, written
 from mcp_server.edges.systemd import edges_in
 from mcp_server.engine.catalog import load_catalog
 from mcp_server.engine.session import Session
+from mcp_server.logs.addresses import addresses
 from tests.changes.world import World, spots
 from tests.edges.telling import pairs, process, tell
 
@@ -25,7 +27,9 @@ def tcp(address: str, *, remote: str | None = None, pid: int | None = None, stat
 
 
 def test_the_rooms_files_are_the_sources() -> None:
-    assert set(load_catalog().edges) == {"configuration", "declared", "names", "nginx", "sockets", "systemd"}
+    files = {path.stem for path in Path(edges_room.__path__[0]).glob("*.py")} - {"__init__"}
+    assert set(load_catalog().edges) == files
+    assert {"compose", "configuration", "declared", "environment", "haproxy", "names", "nginx", "sockets", "systemd"} <= files
 
 
 def test_sockets_name_the_master_the_unit_and_the_far_end(session: Session, world: World) -> None:
