@@ -39,6 +39,7 @@ class LogPart(Noun):
     records: int | None = None
     first: Moment | None = None
     last: Moment | None = None
+    text: str = Field("", description="what its bytes are, where they are not plain UTF-8")
     zone: str = Field("", description="zone assumed for its times, empty where every time names its own")
 
 

@@ -16,6 +16,7 @@ from mcp_server.core.reader import Limits
 from mcp_server.core.settings import LogSettings, ReadSettings
 from mcp_server.core.source import ByteSource, Opened, in_memory
 from mcp_server.core.text import bytes_text, one_line
+from mcp_server.logs.encoding import UTF_8, Encoding, detect
 from mcp_server.logs.stamps import StampReader
 from mcp_server.logs.tail import readable
 from mcp_server.logs.window import SLACK, At
@@ -70,6 +71,7 @@ class Leaf:
     path: str = ""
     local: tzinfo | None = None
     """The zone of times that name none."""
+    encoding: Encoding = UTF_8
 
     def saw(self, at: int | None) -> None:
         """Note the time of something that was read."""
@@ -89,6 +91,7 @@ class Leaf:
         return LogPart(
             name=one_line(self.name, 300), size=self.source.size, modified=self.modified, read=self.read, records=self.records,
             first=moment_of(self.first), last=moment_of(self.last), zone=self.zone if rule in ("host", "source") else "",
+            text=self.encoding.said,
         )  # fmt: skip
 
 
@@ -267,14 +270,14 @@ class Opener:
     def _understood(self, source: ByteSource, path: str, reference: datetime) -> Leaf:
         head = source.read_at(0, _SAMPLE)
         plain: ByteSource = source
-        if head[:2] in (b"\xff\xfe", b"\xfe\xff"):
-            plain, head = _narrow(source, head)
-        _check_text(path, plain, head)
+        encoding = _encoding(path, source, head)
+        if encoding.unit > 1:
+            plain, head = _narrow(source, encoding)
         zone, name = self._zone(path)
         stamps = StampReader(zone=zone, host_zone=self._host_zone()[0] or UTC, reference=reference)
         stamps.learn(line for line in head.split(b"\n")[:400] if line)
         leaf = Leaf(source.name, plain, clock_of(stamps), stamps, name or self._host_zone()[1])
-        leaf.local = zone or self._host_zone()[0]
+        leaf.local, leaf.encoding = zone or self._host_zone()[0], encoding
         return leaf
 
     def _zone(self, path: str) -> tuple[tzinfo | None, str]:
@@ -306,27 +309,29 @@ def lines_of(data: bytes) -> Iterator[bytes]:
     return iter(data.split(b"\n"))
 
 
-def _check_text(path: str, source: ByteSource, head: bytes) -> None:
-    """Raises CouldNotLook for bytes that are no text, at the head and at the end."""
-    if not head or readable(head.decode("utf8", "replace")) is not None:
-        return
-    if source.size and source.size > _SAMPLE:
-        end = source.read_at(source.size - _SAMPLE, _SAMPLE)
-        if readable(end.decode("utf8", "replace")) is not None:
-            return
-    raise CouldNotLook(one_line(path), "damaged", "binary data, no text", "name a text log")
+def _encoding(path: str, source: ByteSource, head: bytes) -> Encoding:
+    """What the bytes are, by the head or else by the end. Raises CouldNotLook where neither is text."""
+    found = detect(head)
+    if found.name is None and source.size and source.size > _SAMPLE:
+        end = detect(source.read_at(source.size - _SAMPLE, _SAMPLE))
+        found = end if end.name and end.unit == 1 else found
+    if found.name is None and readable(head.decode("utf8", "replace")) is not None:
+        return UTF_8  # little text in a large hole of NULs
+    if found.name is None:
+        raise CouldNotLook(one_line(path), "damaged", found.said, found.remedy or "name a text log")
+    return found
 
 
-def _narrow(source: ByteSource, head: bytes) -> tuple[Opened, bytes]:
+def _narrow(source: ByteSource, encoding: Encoding) -> tuple[Opened, bytes]:
     """A UTF-16 file as UTF-8, up to _WIDE bytes of it."""
-    data = source.read_at(0, _WIDE)
-    text = data[: len(data) // 2 * 2].decode("utf-16", "replace").encode("utf8")
+    data = source.read_at(0, _WIDE)[encoding.mark :]
+    text = encoding.decode(data[: len(data) // encoding.unit * encoding.unit]).encode("utf8", "replace")
     inner = in_memory(source.name, text)
     narrow = Opened(
         source.name, len(text), inner.read_at, inode=_same(source), close=source.close
     )  # fmt: skip
     if source.size is not None and source.size > _WIDE:
-        narrow.stopped = f"only its first {bytes_text(_WIDE)} were read: it is UTF-16"  # type: ignore[attr-defined]
+        narrow.stopped = f"only its first {bytes_text(_WIDE)} were read: it is {encoding.said}"  # type: ignore[attr-defined]
     return narrow, text[:_SAMPLE]
 
 

@@ -28,7 +28,7 @@ def merge_logs(call: MergeLogs, opener: Opener, limits: Limits, redact: Redact) 
                 more = True
                 break
             leaf, text = leaves.leaves[item.source], decoded(item.data)
-            if wanted(text, call.level, call.fields):
+            if text and wanted(text, call.level, call.fields):
                 whole = redact(text)
                 short = fits([whole], call.chars, newest=False)[0]
                 if records and (cost(short) > room or len(records) >= call.limit):

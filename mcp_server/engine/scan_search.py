@@ -8,8 +8,9 @@ from mcp_server.engine.log_leaves import Leaf, Leaves, Opener, moment_of, nanose
 from mcp_server.engine.scan_cursors import mark_of, places_of, query_of
 from mcp_server.engine.scan_window import as_is, bounds_of, enough, inside, seen_of, window_of
 from mcp_server.logs.cursor import write_cursor
+from mcp_server.logs.expressions import UTF_8
 from mcp_server.logs.pages import CURSOR_KEY, Redact, decoded, fits, record, wanted
-from mcp_server.logs.search import Hit, compile_patterns, search
+from mcp_server.logs.search import Hit, Matcher, compile_patterns, search
 
 _BACK = 65_536
 _LINE = 262_144
@@ -18,7 +19,7 @@ _LINE = 262_144
 
 def search_logs(call: SearchLog, opener: Opener, limits: Limits, redact: Redact) -> LogHits:
     """All matching lines counted, the oldest shown. Raises BadInput for a pattern, CouldNotLook, Cancelled."""
-    matcher = compile_patterns(call.patterns, regex=call.regex, ignore_case=call.ignore_case)
+    matchers = {UTF_8: _matcher(call, UTF_8)}
     with opener.open(predecessors=call.since is not None) as leaves:
         starts, rotated, _ = places_of(call, leaves.leaves)
         over = enough(opener, limits)
@@ -27,6 +28,10 @@ def search_logs(call: SearchLog, opener: Opener, limits: Limits, redact: Redact)
         lasts, ends = list[int | None](), list[int]()
         for index, leaf in enumerate(leaves.leaves if not rotated else ()):
             keep = _Keep(leaf, call)
+            encoding = (leaf.encoding.name if leaf.encoding.unit == 1 else None) or UTF_8
+            if encoding not in matchers:
+                matchers[encoding] = _matcher(call, encoding)
+            matcher = matchers[encoding]
             ranges = window_of(leaf, call, leaves)
             seen = search(
                 leaf.source, matcher, ranges=bounds_of(leaf, ranges), start=starts[index] if starts else 0, limit=call.limit,
@@ -65,6 +70,10 @@ def search_logs(call: SearchLog, opener: Opener, limits: Limits, redact: Redact)
             seen=seen_of(leaves, call), records=page, cursor=cursor, rotated=rotated, count=count, counts=tuple(counts),
             first=moment_of(min(stamps, default=None)), last=moment_of(max(latest, default=None)) if known else None,
         )  # fmt: skip
+
+
+def _matcher(call: SearchLog, encoding: str) -> Matcher:
+    return compile_patterns(call.patterns, regex=call.regex, ignore_case=call.ignore_case, encoding=encoding)
 
 
 class _Keep:

@@ -124,9 +124,12 @@ def listed(parts: Sequence[LogPart], evidence: str) -> Iterator[Statement]:
 
 
 def zones(parts: Sequence[LogPart], evidence: str) -> Iterator[Statement]:
-    """The zone that was assumed for times which name none."""
+    """The zone that was assumed for times which name none; and which of them is no plain UTF-8."""
     for zone in dict.fromkeys(part.zone for part in parts if part.zone and part.zone not in ("UTC", "Etc/UTC")):
         yield Statement(text="times without a zone are read as {zone}", values={"zone": zone}, evidence=(evidence,))
+    for part in parts:
+        if part.text:
+            yield Statement(text="{log}: {what}", values={"log": part.name, "what": part.text}, evidence=(evidence,))
 
 
 def not_opened(seen: LogSeen, params: LogParameters, evidence: str) -> Iterator[Statement]:

@@ -1,5 +1,6 @@
 """A source as blocks of whole lines, whatever its size: the only loop that reads a log from one end to the other."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -10,6 +11,9 @@ LONGEST = 8 << 20
 """Bytes of a line that are held together; a longer one comes in pieces."""
 OVERLAP = 4_096
 """Bytes that two pieces of one line share."""
+HOLE = b"\0\0\0\0"
+"""What a hole begins with: a log that was truncated under its writer has a run of NULs where lines were."""
+_HOLE = re.compile(rb"(?<!\0)\0{4,}+(?=[^\0\n])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,3 +67,8 @@ def blocks(
         step = length - overlap if torn else length
         kept = b"" if seeks else data[step:]
         offset, want, goes_on = offset + step, max(size, 2 * len(kept)), torn
+
+
+def without_holes(data: bytes) -> bytes:
+    """The same bytes, where a hole ends a line: what stands behind it is a line of its own."""
+    return _HOLE.sub(lambda hole: hole[0][:-1] + b"\n", data) if 0 in data else data

@@ -58,6 +58,10 @@ class Encoding:
         return data.decode(self.name or "latin-1", "replace")
 
 
+UTF_8 = Encoding("utf-8")
+"""What a log is unless its bytes say otherwise."""
+
+
 def detect(head: bytes) -> Encoding:
     """What a log is by its first SAMPLE bytes. An empty one is UTF-8. Never raises."""
     head = head[:SAMPLE]
@@ -88,6 +92,16 @@ def detect(head: bytes) -> Encoding:
         codec = "cp1252" if re.search(rb"[\x80\x82-\x8c\x8e\x91-\x9c\x9e\x9f]", text) else "latin-1"
         return Encoding(codec, 0, f"{'Windows-1252' if codec == 'cp1252' else 'Latin-1'} text (no valid UTF-8) {notes}".strip())
     return Encoding("utf-8", 0, f"UTF-8 with {broken} damaged byte{'s' if broken > 1 else ''} {notes}".strip())
+
+
+def text_of(data: bytes) -> str:
+    """Some bytes of a log as text: UTF-8, also damaged, or Windows-1252 where that makes sense of more. Never raises."""
+    try:
+        return data.decode("utf8")
+    except UnicodeDecodeError:
+        high, valid = len(_HIGH.findall(data)), sum(len(run) for run in _SEQUENCE.findall(data))
+        one_byte = high - valid > valid and not _UNDEFINED.search(data)
+        return data.decode("cp1252" if one_byte else "utf8", "replace")
 
 
 def _damaged(text: bytes) -> bool:

@@ -7,6 +7,7 @@ from mcp_server.core.text import one_line
 
 MAX_PATTERNS = 32
 MAX_LENGTH = 1_000
+UTF_8 = "utf8"
 
 _TOKEN = re.compile(
     r"""\\(?:x\{[^}]*\}|[pP]\{[^}]*\}|.)|(?P<class>\[\^?\]?(?:\[:\^?\w+:\]|\\.|[^\]\\])*\])
@@ -23,16 +24,16 @@ _SHORT = frozenset("dDwWsSbBAzZntrfv")
 """Letters that are an escape by themselves."""
 
 
-def literal(text: str, *, ignore_case: bool) -> bytes:
-    """An expression for this text as it stands; other cases of letters beyond ASCII are spelled out."""
+def literal(text: str, *, ignore_case: bool, encoding: str = UTF_8) -> bytes:
+    """An expression for this text as it stands in that encoding; other cases of letters beyond ASCII are spelled out."""
     parts = []
     for ch in text:
         forms = sorted({ch, ch.lower(), ch.upper()}) if ignore_case and not ch.isascii() else [ch]
-        parts.append(_group(forms) if not ch.isascii() else _bytes_of(ch) if not ch.isalnum() else ch)
+        parts.append(_group(forms, encoding) if not ch.isascii() else _bytes_of(ch, encoding) if not ch.isalnum() else ch)
     return "".join(parts).encode("ascii")
 
 
-def prepared(text: str) -> bytes:
+def prepared(text: str, encoding: str = UTF_8) -> bytes:
     """The expression in bytes. Raises BadInput for what the engine would read otherwise than the client means it."""
     parts = []
     for token in _TOKEN.finditer(text):
@@ -43,11 +44,11 @@ def prepared(text: str) -> bytes:
             raise _bad(text, f"uses {word}, which is not supported; ask for a fixed string instead")
         if token["class"] is not None and not word.isascii():
             raise _bad(text, "has a letter beyond ASCII inside […]; write (é|è) instead of [éè]")
-        parts.append(_ANCHORS.get(word) or (word if word.isascii() else _group([word])))
+        parts.append(_ANCHORS.get(word) or (word if word.isascii() else _group([word], encoding)))
     return "".join(parts).encode("ascii", "replace")
 
 
-def unbroken(text: str) -> bytes | None:
+def unbroken(text: str, encoding: str = UTF_8) -> bytes | None:
     """The expression as `prepared` gives it, such that it matches no line break; None where that is hard to say."""
     parts = []
     for token in _TOKEN.finditer(text):
@@ -64,7 +65,7 @@ def unbroken(text: str) -> bytes | None:
             word = _WITHOUT_BREAK.get(word, word)
             if word[0] == "\\" and word[1].isalnum() and word[1] not in "dwSbB":
                 return None
-        parts.append(_ANCHORS.get(word) or (word if word.isascii() else _group([word])))
+        parts.append(_ANCHORS.get(word) or (word if word.isascii() else _group([word], encoding)))
     return "".join(parts).encode("ascii", "replace")
 
 
@@ -103,10 +104,18 @@ def _bad(text: str, what: str) -> BadInput:
     return BadInput(f"pattern `{one_line(text, 120)}` {what}")
 
 
-def _bytes_of(text: str) -> str:
-    return "".join(f"\\x{byte:02x}" for byte in text.encode("utf8", "surrogatepass"))
+def encoded(text: str, encoding: str) -> bytes:
+    """The text in that encoding; in UTF-8 where it has no such letters, so that nothing matches."""
+    try:
+        return text.encode(encoding)
+    except UnicodeEncodeError:
+        return text.encode("utf8", "surrogatepass")
 
 
-def _group(forms: list[str]) -> str:
+def _bytes_of(text: str, encoding: str) -> str:
+    return "".join(f"\\x{byte:02x}" for byte in encoded(text, encoding))
+
+
+def _group(forms: list[str], encoding: str) -> str:
     """Any of these, byte for byte: the engine would change the case of bytes beyond ASCII as if they were letters."""
-    return "(?-i:" + "|".join(_bytes_of(form) for form in forms) + ")"
+    return "(?-i:" + "|".join(_bytes_of(form, encoding) for form in forms) + ")"

@@ -7,7 +7,7 @@ from itertools import accumulate, repeat
 from typing import Any, NamedTuple
 
 from mcp_server.core.source import ByteSource
-from mcp_server.logs.blocks import Block, blocks
+from mcp_server.logs.blocks import Block, blocks, without_holes
 from mcp_server.logs.columns import Columns, Form
 from mcp_server.logs.quick import QuickStamps
 from mcp_server.logs.window import MAX_RECORD, At, Ranges
@@ -116,6 +116,7 @@ class Feed:
     def _block(self, block: Block, reached: int) -> Iterator[Batch]:
         whole = not block.goes_on and reached <= block.start
         text = block.data[: block.length] if whole else block.data[reached - block.start : block.length]
+        text = without_holes(text)
         lines = text.splitlines(keepends=True) if b"\r" not in text else _lines(text)
         begin = max(reached, block.start)
         if block.goes_on and lines:  # the rest of a line that is too long

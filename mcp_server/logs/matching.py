@@ -14,7 +14,17 @@ from typing import Any, Protocol
 
 from mcp_server.core.errors import BadInput, CouldNotLook
 from mcp_server.logs.counting import Many, dense, holding
-from mcp_server.logs.expressions import MAX_LENGTH, MAX_PATTERNS, certain, literal, prepared, refused, unbroken
+from mcp_server.logs.expressions import (
+    MAX_LENGTH,
+    MAX_PATTERNS,
+    UTF_8,
+    certain,
+    encoded,
+    literal,
+    prepared,
+    refused,
+    unbroken,
+)  # fmt: skip
 
 _BY_END = itemgetter(2, 0)
 _BREAK = 10
@@ -48,16 +58,18 @@ class Matcher(Protocol):
         ...
 
 
-def compile_patterns(patterns: Sequence[str], *, regex: bool = False, ignore_case: bool = False) -> Matcher:
-    """A matcher for any of the patterns. Raises BadInput with a sentence for one that cannot be used, CouldNotLook when
-    expressions are asked for and the engine is not installed."""
+def compile_patterns(
+    patterns: Sequence[str], *, regex: bool = False, ignore_case: bool = False, encoding: str = UTF_8
+) -> Matcher:
+    """A matcher for any of the patterns in text of that encoding. Raises BadInput with a sentence for one that cannot be
+    used, CouldNotLook when expressions are asked for and the engine is not installed."""
     if not 1 <= len(patterns) <= MAX_PATTERNS:
         raise BadInput(f"{len(patterns)} patterns were given; 1 to {MAX_PATTERNS} are searched at once")
     for text in patterns:
         if not text or len(text) > MAX_LENGTH or (not regex and "\n" in text):
             raise BadInput(f"a pattern has {len(text):,} characters; 1 to {MAX_LENGTH:,} in one line are searched for")
     if not regex and not ignore_case and len(patterns) <= _FEW:
-        return FixedStrings(tuple(patterns))
+        return FixedStrings(tuple(patterns), encoding=encoding)
     try:
         import re2  # loaded with the first search that needs it
     except ImportError:
@@ -65,18 +77,21 @@ def compile_patterns(patterns: Sequence[str], *, regex: bool = False, ignore_cas
             raise CouldNotLook(
                 "regular expressions", "missing", "the package google-re2 is not installed", "search for fixed strings"
             ) from None
-        return FixedStrings(tuple(patterns), ignore_case=ignore_case)
-    return Expressions(re2, tuple(patterns), regex=regex, ignore_case=ignore_case)
+        return FixedStrings(tuple(patterns), ignore_case=ignore_case, encoding=encoding)
+    return Expressions(re2, tuple(patterns), regex=regex, ignore_case=ignore_case, encoding=encoding)
 
 
 class Expressions:
     """Expressions over bytes, each match followed to the end of its line, so that a line is met once."""
 
-    def __init__(self, engine: Any, patterns: tuple[str, ...], *, regex: bool, ignore_case: bool) -> None:
+    def __init__(self, engine: Any, patterns: tuple[str, ...], *, regex: bool, ignore_case: bool, encoding: str) -> None:
         self.patterns = patterns
         options = _options(engine, ignore_case)
         options.never_nl = True
-        texts = [prepared(text) if regex else literal(text, ignore_case=ignore_case) for text in patterns]
+        texts = [
+            prepared(text, encoding) if regex else literal(text, ignore_case=ignore_case, encoding=encoding)
+            for text in patterns
+        ]
         self._one = []
         for text, prepared_text in zip(patterns, texts, strict=True):
             try:
@@ -89,7 +104,7 @@ class Expressions:
             raise refused(", ".join(patterns), _words(error)) from None
         begin, self._held = certain(patterns[0]) if regex and not ignore_case and len(patterns) == 1 else (b"", b"")
         self._around = len(self._held) >= max(_TELLING, len(begin) + 1)  # the engine itself is quick where all begin alike
-        expression = (unbroken(patterns[0]) if regex else texts[0]) if len(patterns) == 1 else None
+        expression = (unbroken(patterns[0], encoding) if regex else texts[0]) if len(patterns) == 1 else None
         self._many = Many(engine, _options(engine, ignore_case), expression, begin)
         self._folded = patterns[0].lower().encode() if ignore_case and not regex and patterns[0].isascii() else b""
         self._dense, self._pace = False, 0.0
@@ -169,10 +184,10 @@ def _words(error: Exception) -> str:
 class FixedStrings:
     """Fixed strings without any package: `bytes.find`."""
 
-    def __init__(self, patterns: tuple[str, ...], *, ignore_case: bool = False) -> None:
+    def __init__(self, patterns: tuple[str, ...], *, ignore_case: bool = False, encoding: str = UTF_8) -> None:
         self.patterns = patterns
         self._fold = ignore_case
-        self._texts = [(text.lower() if ignore_case else text).encode("utf8", "surrogatepass") for text in patterns]
+        self._texts = [encoded(text.lower() if ignore_case else text, encoding) for text in patterns]
         self._lines = [re.compile(re.escape(text) + rb"[^\n]*\n?") for text in self._texts]
         self._dense = False
 

@@ -8,6 +8,7 @@ from functools import lru_cache
 
 from mcp_server.core.log_calls import LogLevel, LogRecord
 from mcp_server.core.text import visible
+from mcp_server.logs.encoding import text_of
 from mcp_server.logs.records import level_of, weight
 
 MAX_TEXT = 16_384
@@ -25,14 +26,8 @@ Redact = Callable[[str], str]
 
 
 def decoded(data: bytes) -> str:
-    """Bytes of a record as text: UTF-8, else Latin-1 where that makes sense of every byte; NULs of a hole left out."""
-    try:
-        text = data.decode("utf8")
-    except UnicodeDecodeError as error:
-        broken = data.count(b"\xef\xbf\xbd")
-        text = data.decode("utf8", "replace") if broken or error.start < 0 else data.decode("latin-1")
-        if re.search(r"[\x80-\x9f]", text):  # no Latin-1 either
-            text = data.decode("utf8", "replace")
+    """Bytes of a record as text (see `text_of`); NULs of a hole left out."""
+    text = text_of(data)
     if "\0" in text:
         text = re.sub("\0{4,}", "", text)
     return text.replace("\r\n", "\n").rstrip("\r\n")

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from mcp_server.core.source import ByteSource, is_same
-from mcp_server.logs.blocks import BLOCK, LONGEST, Block, blocks
+from mcp_server.logs.blocks import BLOCK, HOLE, LONGEST, Block, blocks
 from mcp_server.logs.matching import Matcher, Report, compile_patterns
 
 __all__ = ["Found", "Hit", "Matcher", "compile_patterns", "search"]
@@ -172,6 +172,8 @@ class _Run:
                 index += 1
             stop = end - 1 if data[end - 1 : end] == b"\n" else end
             begin = data.rfind(b"\n", 0, stop) + 1
+            if data.startswith(HOLE, begin):  # the log was truncated under its writer
+                begin = stop - len(data[begin:stop].lstrip(b"\0"))
             if self._keep is not None:
                 head = self._open_head if begin == 0 and block.goes_on else data[begin : min(stop, begin + 4_096)]
                 if not self._keep(head):

@@ -27,6 +27,7 @@ _SHOUTED = "|".join(sorted((word for word in _LEVELS if word not in _PLAIN), key
 _LEVEL = re.compile(
     rf"[\[(](?:[a-z_]{{1,20}}:)?(?P<a>(?i:{_WORD}))[\])]"
     rf"|\b(?:level(?:name)?|severity(?:_?text)?|lvl|log\.level)\"? ?[=:] ?\"?(?P<b>(?i:{_WORD}))\b"
+    r"|(?:^|[\]\w]: )(?P<e>(?i:fatal|panic|emerg|alert|crit|critical|error|err|warn|warning))(?=: )"
     rf"|(?:^|[\s|:-])(?P<c>{_SHOUTED}|Warning|Error|Notice)(?=[\s|:\]-])|(?:^|\s)(?P<d>LOG|NOTE|VERBOSE|CONFIG|FINE[RS]?T?): ",
     re.ASCII,
 )
@@ -57,12 +58,15 @@ _TRACE = re.compile(
     r"|^\S{1,200}:\d+:in [`'].{1,200}\(\w*Error\)",
     re.M,
 )
+_COLOUR = re.compile(r"\x1b\[[0-9;?]{0,20}[A-Za-z]")
 _HEAD = 240
 _SEEN = 16_384
 
 
 def level_of(text: str) -> Level | None:
     """The level a record states: the weightiest of its lines' own; a trace is an error, an access log's 5xx too."""
+    if "\x1b" in text:
+        text = _COLOUR.sub("", text[: 2 * _SEEN])
     first, _, rest = text.partition("\n")
     if status := _ACCESS.search(first, 0, 2_000):
         return "error" if status["status"] >= "500" else "info"

@@ -13,6 +13,7 @@ from mcp_server.core.errors import CouldNotLook
 from mcp_server.core.reader import Reader
 from mcp_server.core.source import ByteSource
 from mcp_server.core.text import amount
+from mcp_server.logs.blocks import HOLE, without_holes
 from mcp_server.logs.records import Records, split
 from mcp_server.logs.window import HEAD, At, Piece
 
@@ -135,7 +136,7 @@ def last_records(
     length = min(_FIRST_READ, max_bytes)
     while True:
         start = max(0, end - length)
-        data = source.read_at(start, end - start)
+        data = without_holes(source.read_at(start, end - start))
         begins = _beginnings(data, at, whole=start == 0, enough=length >= min(_UNSTAMPED, max_bytes))
         if start == 0 or len(begins) >= count or length >= max_bytes:
             break
@@ -151,7 +152,10 @@ def last_records(
         Piece(start + low, start + high, at(data[low : low + HEAD]) if at else None, data[low:high], torn)
         for low, high in pairwise([*chosen, len(data)])
     )
-    return Page(pieces, start + chosen[0] if chosen else start + len(data), start + len(data), tuple(notes))
+    first = chosen[0] if chosen else len(data)
+    if start == 0 and data.startswith(HOLE) and set(data[:first]) <= set(b"\0\n"):
+        first = 0  # nothing but a hole lies before
+    return Page(pieces, start + first, start + len(data), tuple(notes))
 
 
 _FIRST_READ = 16_384
@@ -163,7 +167,8 @@ def _beginnings(data: bytes, at: At | None, *, whole: bool, enough: bool) -> lis
     """Where records begin. Unless the stretch is the `whole` source, its first line is the rest of one."""
     lines, place = [], 0 if whole else data.find(b"\n") + 1 or len(data)
     while place < len(data):
-        lines.append(place)
+        if not data.startswith(HOLE, place):
+            lines.append(place)
         place = data.find(b"\n", place) + 1 or len(data)
     if at is None:
         return lines

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 
 from mcp_server.core.source import ByteSource
 from mcp_server.logs.bisection import HEAD, SECOND, At, Bisection
-from mcp_server.logs.blocks import BLOCK, blocks
+from mcp_server.logs.blocks import BLOCK, blocks, without_holes
 
 __all__ = ["HEAD", "SECOND", "SLACK", "At", "Piece", "Ranges", "find_window", "moment_of", "nanoseconds", "pieces"]
 
@@ -126,7 +126,7 @@ def _records(source: ByteSource, at: At, low: int, high: int | None, most: int, 
     """All records of a range, whatever their time."""
     start, moment, held, reached = low, None, b"", low
     for block in blocks(source, low, high, size=size):
-        data, length, begun = block.data, block.length, reached - block.start
+        data, length, begun = without_holes(block.data), block.length, reached - block.start
         place = begun if block.goes_on else 0
         if block.goes_on:
             place = data.find(b"\n", begun, length) + 1 or length

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcp_server.logs.encoding import SAMPLE, detect
+from mcp_server.logs.encoding import SAMPLE, detect, text_of
 
 LINE = "2026-11-20 10:31:07 Größe überschritten: naïve façade\r\n"
 
@@ -78,3 +78,16 @@ def test_never_raises(data: bytes) -> None:
     found = detect(data)
     assert isinstance(found.decode(data), str)
     assert found.line_end in (b"\n", b"\n\0", b"\0\n", b"\n\0\0\0", b"\0\0\0\n")
+
+
+@pytest.mark.parametrize(
+    ("data", "text"),
+    [
+        ("größe".encode(), "größe"),
+        ("größe".encode("latin-1"), "größe"),
+        ("“größe” 5 €".encode("cp1252"), "“größe” 5 €"),
+        ("größe".encode() + b"\xff", "größe\ufffd"),
+    ],
+)
+def test_the_text_of_a_record(data: bytes, text: str) -> None:
+    assert text_of(data) == text

@@ -187,3 +187,9 @@ def test_few_lines_are_read_in_full(form: str) -> None:
 
     lines = [(form.format(f"10:{n // 60 % 60:02d}:{n % 60:02d}", n % 50) + "\n").encode() for n in range(3_000)]
     assert QuickStamps(counting).of(lines) == [at(line) for line in lines] and len(read) < 200
+
+
+def test_a_record_behind_a_hole_is_told() -> None:
+    for hole in (4, 3_000, 300_000, 9_000_000):
+        data = stamped(1) + b"\0" * hole + stamped(2, "after") + stamped(3)
+        assert [row.at for row in merged(data)] == [at(stamped(second)) for second in (1, 2, 3)]

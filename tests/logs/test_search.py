@@ -290,3 +290,9 @@ def test_what_was_added_meanwhile_is_left_to_the_next_look() -> None:
     source = Opened("log", 7, lambda offset, length: (b"needle\n" * 5)[offset : offset + length])
     found = search(source, matcher())
     assert found.count == 1 and found.end == 7 and not found.notes
+
+
+def test_a_line_behind_a_hole_is_a_line_of_its_own() -> None:
+    data = b"\0" * 30_000 + b"2026 needle here\nother\n"
+    found = find(data, "needle", keep=lambda head: head.startswith(b"2026"))
+    assert [(hit.line, hit.start, hit.cut) for hit in found.hits] == [(b"2026 needle here", 30_000, False)]

@@ -303,3 +303,15 @@ def test_own_patterns_name_what_the_summary_shows(tmp_path: Path) -> None:
         assert [item["known"] for item in data(outcome)["items"] if item["known"]] == ["own.wombat"]
         (folder / "own.yaml").write_text("- id: nothing\n")
         assert put("log_summary", sources=str(log)).verdict == "unknown"
+
+
+@pytest.mark.parametrize("codec", ["utf8", "latin-1", "utf-16", "utf-16-le"])
+@pytest.mark.parametrize("name", ["log_search", "log_summary", "log_merge", "log_tail"])
+def test_every_encoding_is_read_and_said(ask: Ask, tmp_path: Path, codec: str, name: str) -> None:
+    log = tmp_path / "a.log"
+    log.write_bytes("".join(f"2026-11-20T10:00:{second:02d}Z ERROR größe {second}\r\n" for second in range(50)).encode(codec))
+    more: dict[str, Any] = {"path": str(log)} if name == "log_tail" else {"sources": str(log)}
+    outcome = ask(name, **more | ({"patterns": ["größe 7"]} if name == "log_search" else {}))
+    assert outcome.verdict in ("ok", "finding")
+    assert "größe" in bounded(outcome, 6_000)
+    assert (codec.upper()[:5] in bounded(outcome, 6_000).upper()) == (codec != "utf8")

@@ -141,13 +141,13 @@ def test_a_secret_cut_by_the_edge_of_the_stretch_is_not_shown(tail: Ask, tmp_pat
         assert not any(secret[-size:] in render(outcome) for size in range(6, len(secret)))
 
 
-@pytest.mark.parametrize("content", [b"\x7fELF\x00\x01\x02" * 500, "UTF-16 text\n".encode("utf-16-le") * 50, b"\x00" * 5_000])
+@pytest.mark.parametrize("content", [b"\x7fELF\x00\x01\x02" * 500, bytes(range(256)) * 50, b"\x00" * 5_000])
 def test_what_is_no_text_is_unknown(tail: Ask, tmp_path: Path, content: bytes) -> None:
     log = tmp_path / "a.log"
     log.write_bytes(content)
     outcome = tail(log)
     assert outcome.verdict == "unknown"
-    assert "binary" in str(outcome.coverage.blind)
+    assert any(word in str(outcome.coverage.blind) for word in ("a program", "binary data", "nothing but NUL"))
 
 
 def test_nuls_of_a_truncated_log_hide_nothing(tail: Ask, tmp_path: Path) -> None:
