@@ -5,7 +5,7 @@ import os
 import threading
 from collections import defaultdict, deque
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
@@ -15,6 +15,7 @@ from mcp_server.core.call_types import ANSWER_TYPES, AnyCall
 from mcp_server.core.calls import Call, ReadHistory
 from mcp_server.core.clock import Moment
 from mcp_server.core.errors import BadInput, CouldNotLook, Reason
+from mcp_server.core.journal_calls import ReadJournal
 from mcp_server.core.noun import Noun
 from mcp_server.core.reader import Limits
 from mcp_server.core.settings import ReadSettings
@@ -22,6 +23,8 @@ from mcp_server.core.text import bytes_text, one_line
 
 A = TypeVar("A")
 
+_MADE_BEFORE = timedelta(seconds=2)
+"""A question takes its "now" a moment before its first look."""
 MAX_BYTES = 134_217_728
 """A larger recording is refused, because it is read as a whole."""
 
@@ -134,8 +137,8 @@ def _place(path: str, name: str) -> Address:
 
 
 def _key(call: Call[Any], at: datetime) -> str:
-    """What makes two calls the same. Every end after the recording began means "until now", whenever it was asked."""
-    if isinstance(call, ReadHistory) and call.until > at:
+    """What makes two calls the same. Every end from when the recording began means "until now", whenever it was asked."""
+    if isinstance(call, ReadHistory | ReadJournal) and call.until > at - _MADE_BEFORE:
         call = call.model_copy(update={"until": at})
     return json.dumps(call.model_dump(mode="json"), sort_keys=True)
 
