@@ -61,6 +61,7 @@ class Playbook(Noun):
     steps: tuple[Step, ...] = ()
     defaults: dict[str, str] = Field({}, description="index only: which document of a kind, when no word matches")
     checks: tuple[str, ...] = Field((), description="gate only: names of checks in incident/gates.py")
+    data: dict[str, Any] = Field({}, description="tables that the program reads from this page: severity levels, escalation")
     path: str = ""
     body: str = ""
 

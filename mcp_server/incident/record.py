@@ -49,13 +49,14 @@ def incidents(ledger: Ledger) -> Iterator[Incident]:
     for entry in ledger.entries(kind="incident.note"):
         note = Note(at=parse_moment(entry.at), text=entry.body["text"], entry=f"N{entry.seq}")
         notes[entry.incident].append(note)
+    assessed = {entry.incident: entry.body["level"] for entry in ledger.entries(kind="incident.severity")}
     for entry in ledger.entries(kind="incident.opened"):
         name = f"INC-{entry.seq}"
         ended = closed.get(name)
         yield Incident(
             id=name, title=entry.body["title"], state="closed" if ended else "open", opened=parse_moment(entry.at),
             onset=parse_moment(entry.body["onset"]), target=entry.body["target"], service=entry.body.get("service"),
-            severity=entry.body.get("severity"), notes=tuple(notes[name]),
+            severity=assessed.get(name) or entry.body.get("severity"), notes=tuple(notes[name]),
             closed=parse_moment(ended.at) if ended else None, summary=ended.body.get("summary", "") if ended else "",
         )  # fmt: skip
 

@@ -44,7 +44,7 @@ def generated(tools: Mapping[str, Tool]) -> dict[str, str]:
     files |= {f"{REFERENCE}/{tool.name}.md": page(tool) for tool in tools.values()}
     files[f"{REFERENCE}/README.md"] = index(tools)
     files[f"{REFERENCE}/patterns.md"] = patterns_page()
-    files |= packaging(ROOT)
+    files |= packaging(ROOT, [tool.name for tool in tools.values() if tool.listed])
     return files
 
 

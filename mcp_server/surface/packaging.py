@@ -1,9 +1,12 @@
 """Files by which others install Veteran: the Claude Code plugin, its marketplace, the MCP registry. Written by `make gen`.
 
-The agent is written once, in `.claude/agents/`; a plugin's tools have longer names, so the plugin gets a copy with those.
+The agent's prompt is written by hand in `.claude/agents/`; its list of tools comes from the inventory. A plugin's tools have
+longer names, so the plugin gets a copy with those.
 """
 
 import json
+import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +19,13 @@ KEYWORDS = ["incident-response", "sre", "devops", "diagnostics", "observability"
 _PROJECT, _PLUGIN = "mcp__veteran__", "mcp__plugin_veteran_veteran__"
 
 
-def packaging(root: Path) -> dict[str, str]:
-    """Path from the top of the repository, and text."""
+def packaging(root: Path, listed: Iterable[str]) -> dict[str, str]:
+    """Path from the top of the repository, and text. `listed` are the tools that a client is offered."""
     agent = (root / ".claude/agents" / AGENT).read_text(encoding="utf8")
+    names = ", ".join(_PROJECT + name for name in listed)
+    agent = re.sub(r"^tools: .*$", f"tools: {names}", agent, count=1, flags=re.MULTILINE)
     return {
+        f".claude/agents/{AGENT}": agent,
         f"agents/{AGENT}": agent.replace(_PROJECT, _PLUGIN),
         ".claude-plugin/plugin.json": _json(_plugin()),
         ".claude-plugin/marketplace.json": _json(_marketplace()),

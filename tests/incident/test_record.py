@@ -10,7 +10,8 @@ from mcp_server.core.errors import BadInput
 from mcp_server.core.outcome import Outcome
 from mcp_server.engine.catalog import load_catalog
 from mcp_server.engine.session import Asking, Session
-from mcp_server.incident.record import current, find, required
+from mcp_server.incident.record import close_incident, current, find, required
+from mcp_server.incident.stages import skip
 from mcp_server.incident.validation import authority_files, receipts_of
 from mcp_server.surface.render import render
 from mcp_server.surface.tools import inventory
@@ -27,8 +28,8 @@ def test_opening_keeps_receipts_of_rules_tools_likes_and_playbooks(tmp_path: Pat
     (tmp_path / "CLAUDE.md").write_text("be careful", encoding="utf8")
     monkeypatch.chdir(tmp_path)
     with session_in(tmp_path) as session:
-        call(session, "open_incident", title="checkout answers 502")
-        call(session, "close_incident", summary="a module was missing; added")
+        first = required(session.ledger, call(session, "open_incident", title="checkout answers 502").incident)
+        close_incident(session, first, "a module was missing; added", ())
         call(session, "open_incident", title="shop answers 502 Bad Gateway", onset="15m", severity="SEV2")
         incident = required(session.ledger, None)
         receipts = receipts_of(session, incident)
@@ -82,11 +83,15 @@ def test_notes_and_secrets(tmp_path: Path) -> None:
     assert not any("s3cr3tpass" in body or "hunter2hunter2" in body for body in bodies)
 
 
-def test_closing_warns_keeps_the_warnings_and_happens_once(tmp_path: Path) -> None:
+def test_closing_is_refused_while_the_gate_is_not_met_and_a_person_alone_may_skip_it(tmp_path: Path) -> None:
     with session_in(tmp_path) as session:
         call(session, "open_incident", title="shop down")
+        with pytest.raises(BadInput, match=r"cannot be closed: no severity is set; no triage was made.*skip_gate\.py quality"):
+            call(session, "close_incident", summary="it went away by itself")
+        incident = required(session.ledger, None)
+        skip(session, incident, "quality", reason="drill, nothing was broken", by="ops")
         closed = call(session, "close_incident", summary="it went away by itself")
-        assert "quality gate: no triage was made" in render(closed)
+        assert "closed all the same, a person skipped the gate: no triage was made" in render(closed)
         assert "no severity is set" in str(next(iter(session.ledger.entries(kind="incident.closed"))).body["warnings"])
         with pytest.raises(BadInput, match="no incident is open"):
             call(session, "close_incident", summary="once more, with feeling")

@@ -18,18 +18,25 @@ class Params(Parameters):
 
 
 VERB = Verb(
-    summary="Close an incident with a summary; warns when the quality gate is not met.",
+    summary="Close an incident with a summary; refused while the quality gate is not met, unless a person skipped it.",
     group="incident",
     examples=({"summary": "module added to the requirements, deployed, service answers 200"},),
 )
 
 
 def run(session: Session, params: Params, asking: Asking) -> Outcome:
-    """Close; what the quality gate misses is kept with the closing and said."""
-    from mcp_server.incident.gates import standing, unmet_checks
+    """Raises BadInput naming what the quality gate misses; a person alone may close all the same (`skip_gate.py quality`)."""
+    from mcp_server.core.errors import BadInput
+    from mcp_server.incident.gates import QUALITY, standing, unmet_checks
+    from mcp_server.incident.stages import SKIP, skipped
 
     incident = record.required(session.ledger, params.incident)
-    gaps = unmet_checks(session, standing(session, incident))
+    gaps = () if incident.closed else unmet_checks(session, standing(session, incident))
+    if gaps and not skipped(session.ledger, incident, QUALITY):
+        raise BadInput(
+            f"{incident.id} cannot be closed: {'; '.join(gaps)}",
+            f"meet it; or a person closes it all the same, with a reason: {SKIP} {QUALITY}, then this again",
+        )
     closed = record.close_incident(session, incident, params.summary, gaps)
     at = closed.closed or now()
     said = Statement(
@@ -38,6 +45,6 @@ def run(session: Session, params: Params, asking: Asking) -> Outcome:
     )
     return Outcome(
         name="close_incident", target=closed.target, verdict="ok", at=now(), incident=closed.id,
-        statements=(said, *(Statement(text="quality gate: " + item) for item in gaps)),
+        statements=(said, *(Statement(text="closed all the same, a person skipped the gate: " + item) for item in gaps)),
         data={"incident": closed.model_dump(mode="json"), "missing": list(gaps)},
     )  # fmt: skip
