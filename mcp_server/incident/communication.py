@@ -40,7 +40,7 @@ def draft(audience: Audience, stands: Standing, level: Level | None, users_perce
         lines += [_finding(item) for item in findings[:8]]
         if len(findings) > 8:
             lines.append(Statement(text="{more} further findings are in the report.", values={"more": len(findings) - 8}))
-    elif findings:
+    elif findings and audience == "leadership":
         parts = sorted({item.component for item in findings if item.component})[:5]
         lines.append(
             Statement(text="Parts found faulty so far: {parts}.", values={"parts": ", ".join(parts) or "see the report"})

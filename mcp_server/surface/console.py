@@ -1,11 +1,13 @@
 """`veteran COMMAND …`: every script behind one name, from the same declarations; and the server; and shell completion."""
 
 import difflib
+import importlib
 import sys
 from collections.abc import Sequence
 
 from mcp_server import __version__
 from mcp_server.core.text import one_line
+from mcp_server.surface.by_hand import BY_HAND
 from mcp_server.surface.tools import Tool
 
 USAGE = """\
@@ -30,6 +32,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if words[0] == "completion":
         return _completion(words[1:])
     name = words[0].replace("-", "_")
+    if name in BY_HAND:
+        return int(importlib.import_module(BY_HAND[name]).main(f"veteran {words[0]}", words[1:]))
     tools = _tools()
     if name not in tools:
         close = difflib.get_close_matches(name, tools, n=1)
@@ -47,6 +51,9 @@ def overview() -> str:
     for group in dict.fromkeys(tool.group for tool in tools):
         lines.append(f"{group}:")
         lines += [f"  {_typed(tool.name):<22} {tool.summary}" for tool in tools if tool.group == group]
+    lines.append("for people at a terminal only:")
+    for name, module in BY_HAND.items():
+        lines.append(f"  {_typed(name):<22} {(importlib.import_module(module).__doc__ or '').partition('. ')[0]}.")
     return "\n".join(lines)
 
 
@@ -79,7 +86,7 @@ def _flags(tool: Tool) -> list[str]:
 def _bash() -> str:
     tools = _tools()
     cases = "\n".join(f'    {_typed(tool.name)}) words="{" ".join(_flags(tool))}";;' for tool in tools.values())
-    commands = " ".join(["mcp", "completion", *map(_typed, tools)])
+    commands = " ".join(["mcp", "completion", *map(_typed, (*tools, *BY_HAND))])
     return f"""\
 _veteran() {{
   local word="${{COMP_WORDS[COMP_CWORD]}}" words="{commands}"

@@ -8,6 +8,7 @@ from pathlib import Path
 import mcp_server
 from mcp_server.core.declare import DiagnosticUnit
 from mcp_server.engine.catalog import load_catalog
+from mcp_server.surface.by_hand import BY_HAND
 from mcp_server.surface.cli import EXIT_TEXT
 from mcp_server.surface.docs_patterns import patterns_page
 from mcp_server.surface.flags import Flag, command_line, flags_of, positional, script_path
@@ -18,8 +19,6 @@ ROOT = Path(mcp_server.__file__).parent.parent
 REFERENCE = "docs/incident_response/reference"
 FOLDERS = {"scripts/diagnostics": "*.py", "scripts/incident_response": "*.py", REFERENCE: "*.md"}
 """Folders that hold generated files, with the pattern of what is generated there."""
-BY_HAND = {"scripts/incident_response/approve.py"}
-"""What else stands there: no tool, so that no declaration makes it one."""
 
 _SCRIPT = '''\
 #!/usr/bin/env python3
@@ -64,8 +63,9 @@ def differences(files: Mapping[str, str], root: Path = ROOT) -> list[str]:
 
 def left_over(files: Mapping[str, str], root: Path = ROOT) -> list[str]:
     """Files in the generated folders that no declaration asks for."""
+    by_hand = {f"scripts/incident_response/{name}.py" for name in BY_HAND}
     there = (path for folder, pattern in FOLDERS.items() for path in sorted((root / folder).glob(pattern)))
-    return [name for name in (str(path.relative_to(root)) for path in there) if name not in files and name not in BY_HAND]
+    return [name for name in (str(path.relative_to(root)) for path in there) if name not in files and name not in by_hand]
 
 
 def write(files: Mapping[str, str], root: Path = ROOT) -> None:

@@ -81,7 +81,6 @@ def test_a_recorded_incident_is_diagnosed_again_when_the_service_is_gone(world: 
     by_script(world, "triage", {"incident": incident})
     cause = by_script(world, "probable_cause", {"incident": incident})["data"]["hypotheses"][0]
     kept = by_script(world, "save_recording", {"id": incident})["data"]["path"]
-    by_script(world, "close_incident", {"incident": incident, "summary": "recorded, to be diagnosed again"})
     for name in ("nginx", "gunicorn"):
         world.end(name)
 
