@@ -30,7 +30,8 @@ def at_terminal(home: Path, *words: str, answer: str) -> tuple[int, str]:
     """What a person sees who types `answer` when asked."""
     ours, theirs = pty.openpty()
     with subprocess.Popen(
-        [sys.executable, SCRIPT, *words], stdin=theirs, stdout=theirs, stderr=theirs, env=environment(home), start_new_session=True
+        [sys.executable, SCRIPT, *words], stdin=theirs, stdout=theirs, stderr=theirs, env=environment(home),
+        start_new_session=True,
     ) as asked:  # fmt: skip
         os.close(theirs)
         seen = b""
@@ -73,8 +74,8 @@ def test_without_a_reason_it_stays_as_it_was(home: Path, answer: str) -> None:
 
 def test_a_pipe_is_no_person(home: Path) -> None:
     done = subprocess.run(
-        [sys.executable, SCRIPT, "quality"], env=environment(home), input="it is a good reason\n", capture_output=True, text=True,
-        check=False,
+        [sys.executable, SCRIPT, "quality"], env=environment(home), input="it is a good reason\n", capture_output=True,
+        text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 64
     assert "this is no terminal" in done.stderr
