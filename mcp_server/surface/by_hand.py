@@ -1,4 +1,4 @@
 """Commands that are no tools: what they record is a person's word, so no client and no model may reach them."""
 
-BY_HAND = {"approve": "mcp_server.surface.approve", "skip_gate": "mcp_server.surface.skip_gate"}
-"""Name → the module whose `main(script_path, argv)` it is. Each has a script of its name, written by hand."""
+BY_HAND = ("approve", "skip_gate")
+"""Each is `main(script_path, argv)` of the module of its name beside this one, and has a script, written by hand."""

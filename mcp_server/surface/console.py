@@ -4,6 +4,7 @@ import difflib
 import importlib
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 from mcp_server import __version__
 from mcp_server.core.text import one_line
@@ -33,7 +34,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _completion(words[1:])
     name = words[0].replace("-", "_")
     if name in BY_HAND:
-        return int(importlib.import_module(BY_HAND[name]).main(f"veteran {words[0]}", words[1:]))
+        return int(_by_hand(name).main(f"veteran {words[0]}", words[1:]))
     tools = _tools()
     if name not in tools:
         close = difflib.get_close_matches(name, tools, n=1)
@@ -52,9 +53,13 @@ def overview() -> str:
         lines.append(f"{group}:")
         lines += [f"  {_typed(tool.name):<22} {tool.summary}" for tool in tools if tool.group == group]
     lines.append("for people at a terminal only:")
-    for name, module in BY_HAND.items():
-        lines.append(f"  {_typed(name):<22} {(importlib.import_module(module).__doc__ or '').partition('. ')[0]}.")
+    for name in BY_HAND:
+        lines.append(f"  {_typed(name):<22} {(_by_hand(name).__doc__ or '').partition('. ')[0]}.")
     return "\n".join(lines)
+
+
+def _by_hand(name: str) -> Any:
+    return importlib.import_module(f"mcp_server.surface.{name}")
 
 
 def _tools() -> dict[str, Tool]:
