@@ -46,10 +46,13 @@ class World:
 
     def __init__(self, folder: Path, protection: str = "dev", **more: str) -> None:
         self.folder, self.port = folder, free_port()
-        self.script, self.mode, self.pid_file = folder / "shopd.py", folder / "mode", folder / "shop.pid"
+        self.script, self.pid_file = folder / "shopd.py", folder / "shop.pid"
+        self.files = folder / "files"
+        self.files.mkdir()
+        self.mode = self.files / "mode"
         self.script.write_text(SERVICE, encoding="utf8")
         self.mode.write_text("well", encoding="utf8")
-        (folder / "files").mkdir()
+
         text = f"""
 state_dir = "{folder}/state"
 [environments.test]

@@ -157,6 +157,9 @@ class Operation(Noun):
 
     @model_validator(mode="after")
     def _places(self) -> Self:
+        for name in self.parameters:
+            if not PLACE.fullmatch(f"{{{name}}}") or hasattr(Parameters, name):
+                raise ValueError(f"a parameter cannot be called `{name}`: use a-z 0-9 _, and no word of the record itself")
         for kind, spec in self.kinds.items():
             for step in spec.steps:
                 for place in places(step.arguments):

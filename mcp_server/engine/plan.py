@@ -54,13 +54,14 @@ def make_plan(session: Session, gate: Gate | None, request: Request, asking: Ask
     reader = reader_of(
         session, environment.target, asking, tuple({name for step in spec.steps for name in units[step.verb].commands})
     )
-    steps, values = [], dict(parameters)
+    steps: list[PlannedStep] = []
+    values = dict(parameters)
     for number, step in enumerate(spec.steps, 1):
         unit = units[step.verb]
         # what is taken back was settled when it was planned the first time
         settled = step.arguments if operation.name == TAKE_BACK else unit.settle(filled(step.arguments, parameters), world)
         values = dict(settled) | values
-        steps.append(plan_step(number, unit, settled, reader, world, keep=step.undo == "none"))
+        steps.append(plan_step(number, unit, settled, reader, world, steps, keep=step.undo == "none"))
     seen = local.look(ReadProcesses()) if environment.target == "local" else None
     guarded = _guarded(session, gate, steps, seen.value.processes if seen else ())
     verification = Verification(
@@ -100,11 +101,18 @@ def reader_of(session: Session, target: str, asking: Asking, commands: tuple[str
 
 
 def plan_step(
-    number: int, unit: VerbUnit, settled: Mapping[str, JsonValue], reader: EvidenceReader, world: World, *, keep: bool = False
-) -> PlannedStep:
-    """One step with its state before and its undo. `keep`: it is declared as one that is not taken back."""
+    number: int, unit: VerbUnit, settled: Mapping[str, JsonValue], reader: EvidenceReader, world: World,
+    earlier: Sequence[PlannedStep] = (), *, keep: bool = False,
+) -> PlannedStep:  # fmt: skip
+    """One step with its state before and its undo. `keep`: it is declared as one that is not taken back.
+
+    Its state before is what is seen now, changed as far as the `earlier` steps will have changed the same component.
+    """
     arguments = unit.arguments.parse(settled)
     was = unit.before(reader, arguments, world)
+    for step in earlier:
+        if step.touches[:1] == was.touches[:1]:
+            was = was.model_copy(update={"state": {**was.state, **{k: v for k, v in step.after.items() if k in was.state}}})
     undo = unit.undo(arguments, was)
     said = None
     if keep:

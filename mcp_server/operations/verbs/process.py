@@ -14,6 +14,7 @@ from mcp_server.core.processes import runs
 from mcp_server.core.reader import Reader
 from mcp_server.core.text import one_line
 from mcp_server.core.writer import Before, Undo, VerbUnit, World
+from mcp_server.operations.verbs.host_processes import ticks_of
 
 
 class ServiceArguments(Parameters):
@@ -49,15 +50,6 @@ def settle(arguments: Mapping[str, JsonValue], world: World) -> dict[str, JsonVa
     }  # fmt: skip
 
 
-def start_ticks(reader: Reader, pid: int) -> int:
-    """When the kernel started it, in ticks since boot: with the pid, the one name of a process that is never reused."""
-    seen = reader.file(f"/proc/{pid}/stat", 0, 4_096)
-    try:
-        return int(seen.value.text.rpartition(") ")[2].split()[19])
-    except (IndexError, ValueError):
-        raise CouldNotLook(f"process {pid}", "damaged", "its stat cannot be read") from None
-
-
 def before(reader: Reader, arguments: ServiceArguments, world: World) -> Before:
     """Running or not, by the pid file, checked against the process that has this number now."""
     seen = reader.look(ReadProcesses())
@@ -70,7 +62,7 @@ def before(reader: Reader, arguments: ServiceArguments, world: World) -> Before:
     touches += [f"program:{word}" for word in words if word and not word.isdecimal()]
     state: dict[str, JsonValue] = {"running": running}
     if running and pid:
-        state |= {"pid": pid, "started_ticks": start_ticks(reader, pid)}
+        state |= {"pid": pid, "started_ticks": ticks_of(reader, pid)}
         touches.append(f"pid:{pid}")
     elif arguments.words and (others := [item.pid for item in seen.value.processes if runs(item, arguments.words)]):
         raise NotApplicable(
