@@ -120,5 +120,22 @@ class DigestFiles(Call[Digests]):
         return f"digests of {self.path}"
 
 
-ANSWERS: dict[type[Call[Any]], type[Noun]] = {ReadCertificates: Certificates, DigestFiles: Digests}
+class Holders(Noun):
+    """Which of the files asked about some process has open. `hidden`: processes whose open files could not be seen."""
+
+    held: dict[str, tuple[int, ...]] = Field({}, description="path → numbers of the processes")
+    hidden: int = 0
+
+
+class ReadHolders(Call[Holders]):
+    """Who has these files open, by any name that leads to them."""
+
+    kind: Literal["holders"] = "holders"
+    paths: tuple[str, ...] = Field(min_length=1, max_length=1_000)
+
+    def title(self) -> str:
+        return f"who has {self.paths[0]}" + (f" and {len(self.paths) - 1} more open" if len(self.paths) > 1 else " open")
+
+
+ANSWERS: dict[type[Call[Any]], type[Noun]] = {ReadCertificates: Certificates, DigestFiles: Digests, ReadHolders: Holders}
 """The calls of this module, each with the type of its answer."""

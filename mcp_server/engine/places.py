@@ -24,7 +24,7 @@ A = TypeVar("A")
 _ANSWERS = {
     "command": "command", "which": "command", "file": "files", "stat": "files", "folder": "files", "host": "host",
     "filesystems": "host", "processes": "host", "sockets": "host", "http": "http", "connect": "http", "history": "git",
-    "certificates": "certificates", "digests": "digests", "journal": "journal_entries",
+    "certificates": "certificates", "holders": "host", "digests": "digests", "journal": "journal_entries",
     "k8s_diagnosis": "kubernetes_dump", "k8s_contexts": "kubernetes_dump",
     "docker_contexts": "docker_contexts",
 } | dict.fromkeys(("log_tail", "log_search", "log_merge", "log_shapes", "log_summary"), "scan")  # fmt: skip

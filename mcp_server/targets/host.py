@@ -12,11 +12,11 @@ from mcp_server.core.errors import CouldNotLook
 from mcp_server.core.reader import Limits
 from mcp_server.core.settings import ReadSettings
 
-_MODULES = {"filesystems": "filesystems", "processes": "processes", "sockets": "sockets"}
+_MODULES = {"filesystems": "filesystems", "processes": "processes", "sockets": "sockets", "holders": "holders"}
 
 
 def look(call: Any, limits: Limits, policy: ReadSettings) -> Any:
-    """Answer ReadHost, ReadFilesystems, ReadProcesses or ReadSockets. Raises CouldNotLook and Cancelled."""
+    """Answer ReadHost, ReadFilesystems, ReadProcesses, ReadSockets or ReadHolders. Raises CouldNotLook and Cancelled."""
     limits.check()
     try:
         if call.kind == "host":

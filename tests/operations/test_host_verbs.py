@@ -16,7 +16,7 @@ import pytest
 from mcp_server.core.clock import now
 from mcp_server.core.errors import BadInput, CouldNotLook, NotApplicable
 from tests.gate_world import World, result
-from tests.real_parts import need, wait_until
+from tests.real_parts import wait_until
 
 # the shipped operations verify by the health of the whole host, which no test can promise
 OWN = {
@@ -154,7 +154,6 @@ def logs(world: World) -> Path:
 
 
 def test_rotated_files_are_cleared_with_a_record_of_what_was_found_out(world: World) -> None:
-    need("lsof")
     folder = logs(world)
     plan = world.plan("clear_quick", folder=str(folder))
     assert [item[0] for item in plan.steps[0].before["files"]] == ["shop.log-20261101", "shop.log.1", "shop.log.2.gz"]  # type: ignore[union-attr,index]
@@ -172,7 +171,6 @@ def test_rotated_files_are_cleared_with_a_record_of_what_was_found_out(world: Wo
 
 
 def test_a_rotated_file_that_somebody_has_open_is_left_alone(world: World) -> None:
-    need("lsof")
     folder = logs(world)
     with open(folder / "shop.log.1"):
         plan = world.plan("clear_quick", folder=str(folder))
@@ -181,7 +179,6 @@ def test_a_rotated_file_that_somebody_has_open_is_left_alone(world: World) -> No
 
 
 def test_a_file_that_came_meanwhile_moves_the_world(world: World) -> None:
-    need("lsof")
     folder = logs(world)
     proposal = world.approved("clear_quick", folder=str(folder))
     (folder / "shop.log.3").write_bytes(b"new")
@@ -193,8 +190,12 @@ def test_a_file_that_came_meanwhile_moves_the_world(world: World) -> None:
 
 def test_who_cannot_see_what_is_open_removes_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = logs(world)
-    monkeypatch.setattr("mcp_server.targets.command.find_program", lambda *_, **__: None)
-    with pytest.raises(CouldNotLook, match="lsof is not installed"):
+
+    def refused(pid: int) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr("mcp_server.targets.holders.open_files", refused)
+    with pytest.raises(CouldNotLook, match="cannot be seen"):
         world.plan("clear_quick", folder=str(folder))
 
 

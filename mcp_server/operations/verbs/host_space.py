@@ -18,6 +18,7 @@ from mcp_server.core.errors import BadInput, CouldNotLook, NotApplicable
 from mcp_server.core.outcome import Statement
 from mcp_server.core.parameters import Parameters
 from mcp_server.core.reader import Reader
+from mcp_server.core.state_calls import ReadHolders
 from mcp_server.core.text import amount, bytes_text, one_line
 from mcp_server.core.writer import Before, Undo, VerbUnit, World
 from mcp_server.operations.verbs.host_files import inside
@@ -73,17 +74,13 @@ def before(reader: Reader, arguments: ClearArguments, world: World) -> Before:
 
 
 def _open(reader: Reader, files: list[FileStat], evidence: list[str]) -> set[str]:
-    """Those that some process has open. Where that cannot be seen, nothing is removed."""
-    used: set[str] = set()
-    for start in range(0, len(files), 40):
-        names = [item.path for item in files[start : start + 40]]
-        seen = reader.run(["lsof", "-w", "-n", "-P", "-F", "n", *names])
-        evidence.append(seen.evidence)
-        told = {line[1:] for line in seen.value.out.splitlines() if line.startswith("n")}
-        if seen.value.exit not in (0, 1):
-            raise CouldNotLook("open files", "failed", f"lsof ended with status {seen.value.exit}")
-        used |= told & set(names)
-    return used
+    """Those that some process has open. Where that cannot be seen of every process, nothing is removed."""
+    seen = reader.look(ReadHolders(paths=tuple(item.path for item in files)))
+    evidence.append(seen.evidence)
+    if seen.value.hidden:
+        what = amount(seen.value.hidden, "process", "processes")
+        raise CouldNotLook("open files", "denied", f"what {what} have open cannot be seen", "run it with more rights")
+    return set(seen.value.held)
 
 
 def _record(
@@ -148,7 +145,7 @@ def no_way_back(arguments: ClearArguments, was: Before) -> Undo:
 VERBS = (
     VerbUnit(
         kind="host", name="clear_files", takes=("consumer", "folder", "older_than_days"), arguments=ClearArguments,
-        settle=settle, commands=("lsof",),
+        settle=settle,
         describe=lambda arguments: Statement(
             text="remove the files of {consumer} in {folder} that are listed below, older than {days} days, and no others",
             values={"consumer": arguments.consumer, "folder": arguments.folder, "days": arguments.older_than_days},
