@@ -195,7 +195,8 @@ def _change(
     kind: str, at: datetime, text: str, values: dict[str, Value], component: str, clues: tuple[str, ...], evidence: str,
     reference: str = "",
 ) -> Change:  # fmt: skip
-    words = ("certificate", "ssl", "tls", *(("expired", "certificate_expired") if kind == "expire" else ()))
+    names = (clue.removeprefix("word:") for clue in clues if clue.startswith("word:"))
+    words = ("certificate", "ssl", "tls", *(("expired", "certificate_expired") if kind == "expire" else ()), *names)
     return Change(
         source="certificates", kind=kind, classes=("configuration",), at=at, doubt_ms=1_000, stamp=stamp(at),
         component=component, reference=reference, clues=clues, words=words,

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 
 from mcp_server.core.change import Change, ChangeClass, Window
 from mcp_server.core.clock import from_epoch, parse_moment
+from mcp_server.core.clues import words_in
 from mcp_server.core.declare import ChangeSource, Scope
 from mcp_server.core.errors import CouldNotLook, NotApplicable
 from mcp_server.core.outcome import Statement, Value
@@ -142,6 +143,6 @@ def _change(reader: Reader, path: str, line: Line, at: datetime, evidence: str) 
     return Change(
         source="feed", kind=line.kind, classes=line.classes or _CLASSES.get(line.kind.lower(), ("other",)), at=at,
         doubt_ms=1_000, stamp=str(line.at)[:100], component=line.component, reference=line.reference,
-        clues=tuple(dict.fromkeys(line.clues)),
+        clues=tuple(dict.fromkeys(line.clues)), words=words_in((line.summary,)),
         summary=Statement(text=text, values=values, evidence=(evidence,), at=at),
     )  # fmt: skip

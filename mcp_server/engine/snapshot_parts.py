@@ -30,6 +30,7 @@ OWNERS = "owners of listening sockets"
 _PASSING = re.compile(r"(?:user|user-runtime-dir|session|run|systemd-(?:coredump|hibernate|suspend)).*@.*|run-.*|session-.*")
 """Units of logins and of single commands: they come and go."""
 _PASSING_MOUNTS = ("/run/user/", "/run/credentials/", "/run/docker/", "/var/lib/docker/", "/var/lib/kubelet/", "/run/netns/")
+_ENGINES = ("/run/containerd/containerd.sock", "/run/crio/crio.sock", "/run/podman/podman.sock")
 _EPHEMERAL = 32_768
 """From this UDP port on it is a client that waits for an answer."""
 _INFO = re.compile(r"(?P<name>.+?)-(?P<version>[^-]+?)(?:-py\d[\d.]*)?\.(?:dist|egg)-info")
@@ -201,7 +202,11 @@ def _certificates(reader: Reader, scope: Scope) -> Pairs:
 
 def _images(reader: Reader, scope: Scope) -> Pairs:
     if not any(_exists(reader, path) for path in ("/var/run/docker.sock", "/run/docker.sock")):
-        reader.empty("images: no container engine is here")
+        other = next((path for path in _ENGINES if _exists(reader, path)), None)
+        if other is None:
+            reader.empty("images: no container engine is here")
+        else:
+            reader.blind("images", f"the engine behind {other} is not asked, only docker is", "crictl images, or podman images")
         return
     with reader.part("images"):
         for told in _objects(reader, "docker", "image", "ls", "--no-trunc", "--format={{json .}}"):

@@ -14,7 +14,10 @@ from mcp_server.core.calls import Certificate, HttpAnswer
 from mcp_server.core.change import Window
 from mcp_server.core.errors import CouldNotLook
 from mcp_server.core.settings import ReadSettings
+from mcp_server.diagnostics.network.http_check import TLS_EXPIRED
 from mcp_server.engine.places import Local
+from mcp_server.engine.ranking import rank
+from mcp_server.engine.ranking_data import symptom_of
 from mcp_server.engine.session import Session
 from tests.certificates import issue
 from tests.changes.world import World, collect, spots
@@ -164,3 +167,23 @@ def test_a_real_endpoint(session: Session, past: Window, endpoint: str) -> None:
     place: Any = Local(ReadSettings())
     changes, _ = collect(session, place, "certificates", past, urls=(endpoint,))
     assert [item.kind for item in changes if item.component == endpoint] == ["expire"]
+
+
+def test_the_end_of_a_certificate_explains_the_finding_about_it(session: Session, world: World, past: Window) -> None:
+    end = (world.moment - 3 * HOUR).replace(microsecond=0)
+    url = "https://shop.example.org/"
+    presented = Certificate(
+        subject="CN=shop", issuer="CN=ca", not_before=end - 90 * DAY, not_after=end, names=("shop.example.org",),
+        verified=False, problem="certificate has expired",
+    )  # fmt: skip
+    world.answers["http"] = HttpAnswer(status=200, took_ms=1, certificate=presented)
+    (change,) = collect(session, world, "certificates", past, urls=(url,))[0]
+    finding = TLS_EXPIRED.found("E9", component=url, clues=("port:443", "word:shop.example.org"), at=end, url=url, end="then")
+    herring = change.model_copy(
+        update={
+            "source": "git", "kind": "commit", "classes": ("code",), "component": "/srv/shop",
+            "clues": ("path:/srv/shop/a.py",), "words": ("x",), "at": end - timedelta(minutes=2),
+        }
+    )  # fmt: skip
+    ranking = rank([herring, change], end + timedelta(minutes=1), symptoms=[symptom_of(finding)])
+    assert ranking.named == "1"

@@ -198,6 +198,8 @@ def test_a_host_without_things_has_none_of_them(session: Session, tmp_path: Path
     assert {"units: systemd does not run here", "images: no container engine is here", "kernel: it loads no modules"} <= set(
         coverage.empty
     )
+    host.file("/run/containerd/containerd.sock", "")
+    assert "images (the engine behind /run/containerd/containerd.sock is not asked" in spots(seen(session, host)[1])
     (host.root / "var/lib/dpkg/status").unlink()
     assert "no package database that is known here" in spots(seen(session, host)[1])
 
