@@ -2,22 +2,21 @@
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import UTC
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from mcp_server.core.clock import When, stamp
+from mcp_server.core.declare import Facts
 from mcp_server.core.errors import BadInput
-from mcp_server.core.log_calls import LogLevel, LogPart, LogRecord, LogSeen, LogShape
-from mcp_server.core.outcome import Statement
+from mcp_server.core.log_calls import Degree, LogLevel, LogPart, LogRecord, LogSeen
+from mcp_server.core.outcome import Statement, Value
 from mcp_server.core.parameters import Parameters
 from mcp_server.core.reader import Reader
 from mcp_server.core.text import amount, bytes_text
 from mcp_server.logs.cursor import open_cursor
-from mcp_server.logs.pages import CURSOR_KEY, cost, shortened
+from mcp_server.logs.pages import CURSOR_KEY
 from mcp_server.logs.tail import Zone
-from mcp_server.logs.trimming import condense
 
 Source = Annotated[str, Field(min_length=1, max_length=4_096, pattern=r"^(-|(/|(journal|container|previous)($|:))[^\x00]*)$")]
 """A log as a parameter."""
@@ -82,6 +81,39 @@ class LogParameters(Parameters):
         }  # fmt: skip
 
 
+class LogFacts(Facts):
+    """What every answer about logs rests on."""
+
+    seen: LogSeen
+    evidence: str
+
+
+class PageFacts(LogFacts):
+    """A page of records; `cursor` goes on, `rotated` says why a cursor that was given leads nowhere."""
+
+    cursor: str | None = None
+    rotated: str | None = None
+
+
+class ShapeFacts(LogFacts):
+    """An analysis of many records, and how far it went."""
+
+    records: int
+    degree: Degree = "full"
+    why: str = ""
+
+    def told(self, text: str, **values: Value) -> Statement:
+        """How many records were analysed and how; `text` goes on after their number."""
+        known: dict[str, Value] = {
+            "records": self.records,
+            "where": looked_at(self.seen.parts),
+            "degree": self.degree,
+            "why": self.why,
+        }
+        end = " ({where}); analysis: {degree}" + (" ({why})" if self.why else "")
+        return Statement(text="{records} records" + text + end, values=known | values, evidence=(self.evidence,))
+
+
 def note(reader: Reader, seen: LogSeen, rotated: str | None = None) -> None:
     """Say what was empty, in part, and not seen at all."""
     for doubt in seen.doubts:
@@ -132,12 +164,13 @@ def zones(parts: Sequence[LogPart], evidence: str) -> Iterator[Statement]:
             yield Statement(text="{log}: {what}", values={"log": part.name, "what": part.text}, evidence=(evidence,))
 
 
-def not_opened(seen: LogSeen, params: LogParameters, evidence: str) -> Iterator[Statement]:
-    """What of rotated sets was left closed, and why that is no gap."""
-    if seen.outside:
+def sources(facts: LogFacts) -> Iterator[Statement]:
+    """What stands for which source, and what of rotated sets was left closed, which is no gap."""
+    yield from listed(facts.seen.parts, facts.evidence)
+    if facts.seen.outside:
         yield Statement(
-            text="{count} rotated files lie outside the window and were not opened", values={"count": len(seen.outside)},
-            evidence=(evidence,),
+            text="{count} rotated files lie outside the window and were not opened", values={"count": len(facts.seen.outside)},
+            evidence=(facts.evidence,),
         )  # fmt: skip
 
 
@@ -154,57 +187,3 @@ def looked_at(parts: Iterable[LogPart]) -> str:
     """`3 files, 1.2 GiB`."""
     parts = list(parts)
     return f"{amount(len(parts), 'log')}, {bytes_text(sum(part.read for part in parts))} read"
-
-
-# --- shapes ---------------------------------------------------------------------------------------------------------
-
-_WIDTHS = (2_000, 1_200, 800, 500, 350, 260, 200, 150, 110)
-
-
-def when(item: LogShape) -> str:
-    """`2026-11-20T10:31:07.412Z to …` or an empty text."""
-    if item.first is None:
-        return ""
-    return stamp(item.first) + (f" to {stamp(item.last)}" if item.last and item.last > item.first else "")
-
-
-def doubt_ms(item: LogShape, parts: Sequence[LogPart]) -> int:
-    """How far off the first time of a shape may be: of several zones that its logs may be in, the worst."""
-    from mcp_server.logs.time import doubt_of
-    from mcp_server.logs.zones import iana
-
-    if item.first is None:
-        return 0
-    zones = {part.zone for part in parts if part.zone} or {"UTC"}  # UTC shows no hour twice
-    return max(doubt_of(item.example, iana(zone) or UTC) for zone in zones)
-
-
-def lead(item: LogShape) -> str:
-    """`×12 error 2026-…Z to …Z [nginx.upstream_refused]`."""
-    parts = [f"×{item.count:,}", item.level or "", when(item), f"[{item.known}]" if item.known else ""]
-    return " ".join(part for part in parts if part)
-
-
-def as_quotes(items: Sequence[LogShape], budget: int) -> tuple[list[LogShape], list[str]]:
-    """As many items as fit, each as wide as all can be; and their quotes."""
-    for width in _WIDTHS:
-        quotes = [quote(item, width) for item in items]
-        if sum(map(cost, quotes)) <= budget:
-            return list(items), quotes
-    shown: list[LogShape] = []
-    quotes = []
-    for item in items:
-        text = quote(item, _WIDTHS[-1])
-        if cost(text) > budget:
-            if shown:
-                break
-            text = shortened(text, max(budget, 60))  # one at least
-        budget -= cost(text)
-        shown.append(item)
-        quotes.append(text)
-    return shown, quotes
-
-
-def quote(item: LogShape, width: int) -> str:
-    """Its counts and times on one line, its example below."""
-    return f"{lead(item)}\n{shortened(condense(item.example, width), width + 40)}"

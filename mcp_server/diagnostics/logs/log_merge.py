@@ -4,20 +4,20 @@ from collections.abc import Iterator
 
 from pydantic import Field
 
-from mcp_server.core.declare import Diagnostic, Facts
-from mcp_server.core.log_calls import LogRecord, LogSeen, MergeLogs
+from mcp_server.core.declare import Diagnostic
+from mcp_server.core.log_calls import LogRecord, MergeLogs
 from mcp_server.core.outcome import Finding, Statement
 from mcp_server.core.reader import Reader
 from mcp_server.logs.asking import (
     SOURCES,
     Cursor,
     LogParameters,
+    PageFacts,
     Sources,
     goes_on,
-    listed,
-    not_opened,
     note,
     room,
+    sources,
     span,
     told,
 )  # fmt: skip
@@ -31,14 +31,10 @@ class Params(LogParameters):
     cursor: Cursor | None = Field(None, description="From an earlier answer: go on after its last record")
 
 
-class MergeFacts(Facts):
+class MergeFacts(PageFacts):
     """Records of all sources, oldest first; `late` ones stand where their own source has them."""
 
     records: tuple[LogRecord, ...]
-    cursor: str | None = None
-    rotated: str | None = None
-    seen: LogSeen
-    evidence: str
 
 
 DIAGNOSTIC = Diagnostic(
@@ -87,6 +83,5 @@ def show(facts: MergeFacts, params: Params) -> Iterator[Statement]:
             text="{count} records are stamped earlier than one before them in the same log; they stand where the log has them",
             values={"count": late},
         )
-    yield from listed(facts.seen.parts, facts.evidence)
-    yield from not_opened(facts.seen, params, facts.evidence)
+    yield from sources(facts)
     yield from goes_on(facts.cursor)

@@ -5,23 +5,20 @@ from collections.abc import Iterator
 from pydantic import Field, model_validator
 
 from mcp_server.core.clock import When, stamp
-from mcp_server.core.declare import Diagnostic, Facts
-from mcp_server.core.log_calls import Degree, LogSeen, LogShape, LogShapes
+from mcp_server.core.declare import Diagnostic
+from mcp_server.core.log_calls import LogShape, LogShapes
 from mcp_server.core.outcome import Finding, FindingType, Severity, Statement
 from mcp_server.core.reader import Reader
 from mcp_server.logs.asking import (
     SOURCES,
     LogParameters,
+    ShapeFacts,
     Sources,
-    as_quotes,
-    doubt_ms,
-    listed,
-    looked_at,
-    not_opened,
     note,
     room,
-    when,
+    sources,
 )  # fmt: skip
+from mcp_server.logs.shape_quotes import as_quotes, doubt_ms, when
 
 _TOLD = 8
 
@@ -45,18 +42,13 @@ class Params(LogParameters):
         return self
 
 
-class PatternFacts(Facts):
+class PatternFacts(ShapeFacts):
     """Shapes, the most frequent first; with a baseline those that differ, the surest first."""
 
-    records: int
     distinct: int
     beyond: int = 0
     shapes: tuple[LogShape, ...]
     baseline_records: int | None = None
-    degree: Degree = "full"
-    why: str = ""
-    seen: LogSeen
-    evidence: str
 
 
 NEW_ERRORS = FindingType(
@@ -132,14 +124,7 @@ def judge(facts: PatternFacts, params: Params) -> Iterator[Finding]:
 
 def show(facts: PatternFacts, params: Params) -> Iterator[Statement]:
     """What was read, then the shapes, by kind."""
-    yield Statement(
-        text="{records} records of {distinct} shapes ({where}); analysis: {degree}" + (" ({why})" if facts.why else ""),
-        values={
-            "records": facts.records, "distinct": facts.distinct, "where": looked_at(facts.seen.parts),
-            "degree": facts.degree, "why": facts.why,
-        },
-        evidence=(facts.evidence,),
-    )  # fmt: skip
+    yield facts.told(" of {distinct} shapes", distinct=facts.distinct)
     if facts.beyond:
         yield Statement(text="{count} records of further shapes are only counted", values={"count": facts.beyond})
     left = room(params, facts.seen) - 300 * sum(1 for _ in judge(facts, params))
@@ -153,5 +138,4 @@ def show(facts: PatternFacts, params: Params) -> Iterator[Statement]:
             text="{shown} of {count} shapes" + (f" {kind} against the baseline" if kind else ", the most frequent first"),
             values={"shown": len(shown), "count": len(items)}, quotes=tuple(quotes), evidence=(facts.evidence,),
         )  # fmt: skip
-    yield from listed(facts.seen.parts, facts.evidence)
-    yield from not_opened(facts.seen, params, facts.evidence)
+    yield from sources(facts)

@@ -6,22 +6,22 @@ from typing import Annotated
 from pydantic import Field, model_validator
 
 from mcp_server.core.clock import Moment
-from mcp_server.core.declare import Diagnostic, Facts
+from mcp_server.core.declare import Diagnostic
 from mcp_server.core.errors import BadInput
-from mcp_server.core.log_calls import LogRecord, LogSeen, SearchLog
+from mcp_server.core.log_calls import LogRecord, SearchLog
 from mcp_server.core.outcome import Finding, Statement
 from mcp_server.core.reader import Reader
 from mcp_server.logs.asking import (
     SOURCES,
     Cursor,
     LogParameters,
+    PageFacts,
     Sources,
     goes_on,
-    listed,
     looked_at,
-    not_opened,
     note,
     room,
+    sources,
     told,
 )  # fmt: skip
 
@@ -52,7 +52,7 @@ class Params(LogParameters):
         return self
 
 
-class SearchFacts(Facts):
+class SearchFacts(PageFacts):
     """Counts of matching lines in all that was read, in all and per pattern; the matches that fit, oldest first."""
 
     count: int
@@ -60,10 +60,6 @@ class SearchFacts(Facts):
     first: Moment | None = None
     last: Moment | None = None
     matches: tuple[LogRecord, ...]
-    cursor: str | None = None
-    rotated: str | None = None
-    seen: LogSeen
-    evidence: str
 
 
 DIAGNOSTIC = Diagnostic(
@@ -113,8 +109,7 @@ def show(facts: SearchFacts, params: Params) -> Iterator[Statement]:
     if len(params.patterns) > 1:
         for pattern, count in zip(params.patterns, facts.counts, strict=False):
             yield Statement(text="{count} × {pattern}", values={"count": count, "pattern": pattern})
-    yield from listed(facts.seen.parts, facts.evidence)
-    yield from not_opened(facts.seen, params, facts.evidence)
+    yield from sources(facts)
     if facts.matches and facts.cursor:
         yield Statement(text="{shown} of them are shown", values={"shown": len(facts.matches)})
     yield from goes_on(facts.cursor)

@@ -5,22 +5,20 @@ from collections.abc import Iterator, Sequence
 from pydantic import Field
 
 from mcp_server.core.clock import stamp
-from mcp_server.core.declare import Diagnostic, Facts
-from mcp_server.core.log_calls import Degree, LogSeen, LogShape, LogSummary
+from mcp_server.core.declare import Diagnostic
+from mcp_server.core.log_calls import LogShape, LogSummary
 from mcp_server.core.outcome import Finding, FindingType, Statement
 from mcp_server.core.reader import Reader
 from mcp_server.logs.asking import (
     SOURCES,
     LogParameters,
+    ShapeFacts,
     Sources,
-    as_quotes,
-    doubt_ms,
-    listed,
-    looked_at,
-    not_opened,
     note,
     room,
+    sources,
 )  # fmt: skip
+from mcp_server.logs.shape_quotes import as_quotes, doubt_ms
 
 
 class Params(LogParameters):
@@ -29,18 +27,13 @@ class Params(LogParameters):
     sources: Sources = Field(description=SOURCES)
 
 
-class SummaryFacts(Facts):
+class SummaryFacts(ShapeFacts):
     """What stands out: in trouble, rare, usual; of each the most telling first. `levels` counts records by level."""
 
-    records: int
     levels: dict[str, int] = {}
     items: tuple[LogShape, ...]
     whole: bool = False
     left_out: tuple[str, ...] = ()
-    degree: Degree = "full"
-    why: str = ""
-    seen: LogSeen
-    evidence: str
 
 
 ERRORS = FindingType(
@@ -99,15 +92,8 @@ def judge(facts: SummaryFacts, params: Params) -> Iterator[Finding]:
 
 def show(facts: SummaryFacts, params: Params) -> Iterator[Statement]:
     """What was read, then what stands out: newest episode first, in each what came first."""
-    yield Statement(
-        text="{records} records" + (" since {since}" if facts.seen.since else "") + " ({where}); analysis: {degree}"
-        + (" ({why})" if facts.why else ""),
-        values={
-            "records": facts.records, "where": looked_at(facts.seen.parts), "degree": facts.degree, "why": facts.why,
-            "since": stamp(facts.seen.since) if facts.seen.since else None,
-        },
-        evidence=(facts.evidence,),
-    )  # fmt: skip
+    since = facts.seen.since
+    yield facts.told(" since {since}", since=stamp(since)) if since else facts.told("")
     left = room(params, facts.seen) - sum(map(len, facts.left_out))
     if facts.whole:
         yield Statement(text="all of them", quotes=tuple(item.example for item in facts.items), evidence=(facts.evidence,))
@@ -122,8 +108,7 @@ def show(facts: SummaryFacts, params: Params) -> Iterator[Statement]:
                 )  # fmt: skip
     for sentence in facts.left_out:
         yield Statement(text="not among them: {what}", values={"what": sentence})
-    yield from listed(facts.seen.parts, facts.evidence)
-    yield from not_opened(facts.seen, params, facts.evidence)
+    yield from sources(facts)
 
 
 def _sections(items: Sequence[LogShape], room_: int) -> Iterator[tuple[str, list[LogShape], int]]:

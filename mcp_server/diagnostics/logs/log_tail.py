@@ -5,11 +5,11 @@ from collections.abc import Iterator
 from pydantic import Field
 
 from mcp_server.core.clock import Moment
-from mcp_server.core.declare import Diagnostic, Facts
-from mcp_server.core.log_calls import LogSeen, TailLog
+from mcp_server.core.declare import Diagnostic
+from mcp_server.core.log_calls import TailLog
 from mcp_server.core.outcome import Finding, Statement
 from mcp_server.core.reader import Reader
-from mcp_server.logs.asking import SOURCES, Cursor, LogParameters, Source, goes_on, note, room, zones
+from mcp_server.logs.asking import SOURCES, Cursor, LogParameters, PageFacts, Source, goes_on, note, room, zones
 
 
 class Params(LogParameters):
@@ -22,17 +22,13 @@ class Params(LogParameters):
     cursor: Cursor | None = Field(None, description="From an earlier answer: go on further back from there")
 
 
-class TailFacts(Facts):
+class TailFacts(PageFacts):
     """Records, oldest first. `cursor` is None when nothing lies before them, `rotated` says why a cursor leads nowhere."""
 
     records: tuple[str, ...]
     first: Moment | None = None
     last: Moment | None = None
     cut_records: int = 0
-    cursor: str | None = None
-    rotated: str | None = None
-    seen: LogSeen
-    evidence: str
 
 
 DIAGNOSTIC = Diagnostic(
