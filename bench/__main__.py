@@ -140,6 +140,14 @@ def ranking(state: str) -> Iterator[Row]:
     yield Row(f"  seed {seed}: python -m bench.ranking {seed}", "", "", "", "")
 
 
+def changes(state: str) -> Iterator[Row]:
+    """What a long history costs `what_changed`: a journal, dpkg's log, a repository."""
+    from bench.changes import rows
+
+    for what, figure, promise in rows():
+        yield Row(what[:74], figure, "", "", promise)
+
+
 def topology(state: str) -> Iterator[Row]:
     """The dependency map of 10,000 components and 50,000 edges; there is no peer to compare with."""
     from bench.topology import figures

@@ -1,6 +1,6 @@
 """Which commits and tags reached the checkouts concerned, and which commits left them again?"""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from pathlib import PurePosixPath
 
@@ -45,7 +45,10 @@ def collect(reader: Reader, window: Window, scope: Scope) -> Iterator[Change]:
             if history.top not in tops:
                 tops.add(history.top)
                 _cover(reader, history)
-                yield from (_change(reader, history, commit, seen.evidence) for commit in history.commits)
+                diffs: dict[str, list[Commit]] = {}
+                for commit in history.commits:
+                    diffs.setdefault(commit.digest, []).append(commit)
+                yield from (_change(reader, history, commit, diffs, seen.evidence) for commit in history.commits)
                 yield from (_tag(history, tag, seen.evidence) for tag in history.tags)
                 # where nothing differs only the message was written anew
                 yield from (_move(history, move, seen.evidence) for move in history.moves if move.files)
@@ -87,7 +90,9 @@ def _cover(reader: Reader, history: History) -> None:
         reader.cut(f"git history of {top}: a shallow clone, older commits are not here", "git fetch --unshallow elsewhere")
 
 
-def _change(reader: Reader, history: History, commit: Commit, evidence: str) -> Change:
+def _change(
+    reader: Reader, history: History, commit: Commit, diffs: Mapping[str, Sequence[Commit]], evidence: str
+) -> Change:  # fmt: skip
     at, doubt_ms = commit.arrived or commit.committed, RESOLUTION_MS
     future = max(at, commit.committed) > reader.now + AHEAD
     text = "commit {commit} reached {checkout} ({branch}, files: {files}): {subject}"
@@ -102,7 +107,8 @@ def _change(reader: Reader, history: History, commit: Commit, evidence: str) -> 
         "files": len(commit.files), "subject": commit.subject,
     }  # fmt: skip
     values |= {"dated": commit.stamp or commit.committed.isoformat()} if future else {}
-    undone = next((other for other in history.commits if other is not commit and commit.takes_back(other)), None)
+    reverse = "-".join(reversed(commit.digest.split("-", 1)))
+    undone = next((other for other in diffs.get(reverse, ()) if other is not commit and commit.takes_back(other)), None)
     if undone is not None and undone.committed <= commit.committed:
         text += "; it takes back commit {undone} exactly"
         values |= {"undone": undone.sha[:12]}

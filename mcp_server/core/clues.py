@@ -6,6 +6,7 @@ Everything here is a table or a bounded pattern: conservative, because a wrong t
 import re
 from collections.abc import Iterable, Iterator
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from pathlib import PurePosixPath
 
 from mcp_server.core.change import ChangeClass
@@ -30,6 +31,7 @@ _SUFFIXES: dict[ChangeClass, str] = {
 }
 
 
+@lru_cache(maxsize=4_096)
 def class_of(path: str) -> ChangeClass:
     """What kind of thing changes when this file changes, by its name and folders alone."""
     parts = PurePosixPath(path.lower())
@@ -54,6 +56,7 @@ def classes_of(paths: Iterable[str]) -> tuple[ChangeClass, ...]:
     return tuple(kind for kind in found if kind != "other") or ("other",)
 
 
+@lru_cache(maxsize=4_096)
 def is_dependency_list(path: str) -> bool:
     """Whether this file names the packages that something needs."""
     name = PurePosixPath(path.lower()).name

@@ -5,9 +5,10 @@ and with what arrived in it, not with the length of the history.
 """
 
 import os
+import re
 import stat
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from mcp_server.core.errors import CouldNotLook
@@ -15,12 +16,14 @@ from mcp_server.core.git_calls import Commit, HeadMove, History, ReadHistory, Ta
 from mcp_server.core.reader import Limits
 from mcp_server.core.settings import ReadSettings
 from mcp_server.core.text import amount, one_line
+from mcp_server.targets.git_early import Early, Read, Walk
 from mcp_server.targets.git_log import LogReader
 from mcp_server.targets.git_reflog import Graph, Move, arrivals, departures, parse, reachable
 from mcp_server.targets.git_run import Runner
 from mcp_server.targets.git_tags import tags_of
 from mcp_server.targets.opening import Gate, check_form, explain, failed, moment, open_checked, shown
 
+_SHA = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _SMALL_BYTES = 1_048_576
 _REFLOG_BYTES = 2_097_152
 _DEPARTURES, _FILES = 20, 200
@@ -141,16 +144,31 @@ class _Reading:
         commits: tuple[Commit, ...] = ()
         tags: tuple[Tag, ...] = ()
         if head is not None:
-            moves = self._moves()
-            arrived = self._arrived(head, moves)
-            commits = self._read(self._chosen(head, arrived), arrived, edge)
-            tags = tags_of(self._git, self._place.common, self._gate, self._call.since, self._call.until)
+            early = Early(self._call, head, self._walk, self._git, edge, self._limits.max_bytes)
+            try:
+                moves = self._moves()
+                arrived = self._arrived(head, moves)
+                tags = tags_of(self._git, self._place.common, self._gate, self._call.since, self._call.until)
+                read = early.result()
+                commits = self._read(self._chosen(read, arrived), arrived, edge, read)
+            except BaseException:
+                early.stop()
+                raise
         return History(
             top=shown(self._place.top), head=head, branch=None if branch is None else shown(branch), shallow=bool(edge),
             commits=commits, tags=tags, moves=self._left(), reflog_problem=self._problem, cut="; ".join(self._cut) or None,
         )  # fmt: skip
 
     def _head(self) -> str | None:
+        """The commit checked out: where its file says so plainly without asking git."""
+        try:
+            name = _small(os.path.join(self._place.git_dir, "HEAD"), self._gate)
+            if name.startswith("ref: refs/heads/"):
+                name = _small(os.path.join(self._place.common, name.removeprefix("ref: ")), self._gate)
+            if _SHA.fullmatch(name):
+                return name
+        except CouldNotLook:  # packed, or kept in another form
+            pass
         lines = list(self._git.stream(("rev-parse", "--quiet", "--verify", "HEAD"), accept=(0, 1)))
         return lines[0].decode() if lines else None
 
@@ -170,15 +188,7 @@ class _Reading:
         """When commits arrived, for those that arrived since the window began."""
         if not moves:
             return {}
-        ends = dict.fromkeys(sha for move in moves for sha in (move.old, move.new) if sha is not None)
-        known = self._known(tuple(ends))
-        gone = len(ends.keys() - known.keys())
-        if gone:
-            self._problem = f"{amount(gone, 'earlier position')} of HEAD no longer exist: what arrived with them is unknown"
-        followed = [move for move in moves if move.new in known and (move.old is None or move.old in known)]
-        tips = dict.fromkeys((head, *known))
-        base = [line.decode() for line in self._git.stream(("merge-base", "--octopus", *tips), accept=(0, 1))]
-        graph = self._commits(f"--max-count={_REGION}", *tips, *(f"^{sha}" for sha in base))
+        graph, followed = self._forward(head, moves) or self._region(head, moves)
         if len(graph) >= _REGION:
             self._problem = f"more than {amount(_REGION, 'commit')} moved: when some of them arrived is unknown"
         arrived = arrivals(followed, graph, self._git.in_time)
@@ -190,6 +200,30 @@ class _Reading:
                 arrived = dict.fromkeys(begun, move.at) | arrived
         here = reachable(head, graph) | (self._committed.keys() - graph.keys())
         return {sha: at for sha, at in arrived.items() if sha in here}
+
+    def _forward(self, head: str, moves: list[Move]) -> tuple[Graph, list[Move]] | None:
+        """What the moves brought, where HEAD only went forward, as it nearly always does; None where it is not certain."""
+        first = moves[0].old
+        ends = dict.fromkeys(sha for move in moves for sha in (move.old, move.new) if sha is not None and sha != first)
+        if first is None or not ends or any(move.old is None for move in moves):
+            return None
+        graph = self._commits("--ignore-missing", f"--max-count={_REGION}", *ends, head, f"^{first}")
+        # were it missing, nothing would stand on it and everything would be listed
+        stands = any(first in parents for parents in graph.values())
+        whole = len(graph) < _REGION and stands and head in graph and all(sha in graph for sha in ends)
+        return (graph, moves) if whole else None
+
+    def _region(self, head: str, moves: list[Move]) -> tuple[Graph, list[Move]]:
+        """The commits between all positions of HEAD, and the moves between positions that still exist."""
+        ends = dict.fromkeys(sha for move in moves for sha in (move.old, move.new) if sha is not None)
+        known = self._known(tuple(ends))
+        gone = len(ends.keys() - known.keys())
+        if gone:
+            self._problem = f"{amount(gone, 'earlier position')} of HEAD no longer exist: what arrived with them is unknown"
+        followed = [move for move in moves if move.new in known and (move.old is None or move.old in known)]
+        tips = dict.fromkeys((head, *known))
+        base = [line.decode() for line in self._git.stream(("merge-base", "--octopus", *tips), accept=(0, 1))]
+        return self._commits(f"--max-count={_REGION}", *tips, *(f"^{sha}" for sha in base)), followed
 
     def _left(self) -> tuple[HeadMove, ...]:
         """Moves that left commits behind, the newest of them, each with the files that differ since."""
@@ -209,21 +243,24 @@ class _Reading:
 
     def _commits(self, *argv: str) -> Graph:
         """Parents of the commits that rev-list names; their times are remembered."""
+        graph, times = self._walk(*argv)
+        self._committed |= times
+        return graph
+
+    def _walk(self, *argv: str) -> Walk:
         graph: Graph = {}
+        times: dict[str, datetime] = {}
         for line in self._git.lines("rev-list", "--timestamp", "--parents", *argv, "--"):
             seconds, sha, *parents = line.decode().split(" ")
             graph[sha] = tuple(parents)
-            self._committed[sha] = moment(float(seconds))
-        return graph
+            times[sha] = moment(float(seconds))
+        return graph, times
 
-    def _chosen(self, head: str, arrived: dict[str, datetime]) -> list[str]:
+    def _chosen(self, read: Read, arrived: dict[str, datetime]) -> list[str]:
         """Commits that were made or arrived inside the window, newest first, as many as asked for."""
         since, until, limit = self._call.since, self._call.until, self._call.limit
-        made = self._commits(
-            f"--max-age={int(since.timestamp())}", f"--min-age={int((until + timedelta(seconds=1)).timestamp())}",
-            f"--max-count={limit + 1}", head,
-        )  # fmt: skip
-        inside = [sha for sha in made if since <= self._committed[sha] <= until]
+        self._committed |= read.times
+        inside = [sha for sha in read.made if since <= self._committed[sha] <= until]
         chosen = list(
             dict.fromkeys((*inside, *(sha for sha, at in arrived.items() if since.replace(microsecond=0) <= at <= until)))
         )
@@ -232,11 +269,17 @@ class _Reading:
             self._cut.append(f"only the newest {amount(limit, 'commit')}; ask for a shorter window or a higher limit")
         return chosen[:limit]
 
-    def _read(self, chosen: list[str], arrived: dict[str, datetime], edge: frozenset[str]) -> tuple[Commit, ...]:
-        if not chosen:
-            return ()
-        reader = LogReader(arrived, edge, self._limits.max_bytes)
-        commits = tuple(reader.commits(self._git.stream((*reader.arguments(), *chosen, "--"))))
-        if reader.left_out:
+    def _read(self, chosen: list[str], arrived: dict[str, datetime], edge: frozenset[str], read: Read) -> tuple[Commit, ...]:
+        """The chosen commits: those read already, and what only arrived in the window."""
+        found, missing = dict(read.commits), [sha for sha in chosen if sha not in read.commits]
+        left_out = read.left_out
+        if missing:
+            reader = LogReader({}, edge, max(0, self._limits.max_bytes - read.kept))
+            found |= {item.sha: item for item in reader.commits(self._git.stream((*reader.arguments(), *missing, "--")))}
+            left_out = left_out or reader.left_out
+        if left_out:
             self._cut.append(f"file names or lines beyond {amount(self._limits.max_bytes, 'character')} were left out")
-        return commits
+        return tuple(
+            found[sha].model_copy(update={"arrived": arrived[sha]}) if sha in arrived else found[sha]
+            for sha in chosen if sha in found
+        )  # fmt: skip

@@ -39,7 +39,7 @@ class LogReader:
         self._arrived, self._shallow, self._budget = arrived, shallow, budget
         # a commit's message or content cannot contain what it could not foresee
         self._mark = secrets.token_hex(16).encode()
-        self._kept = 0
+        self.kept = 0
         self.left_out = False
 
     def arguments(self) -> tuple[str, ...]:
@@ -83,11 +83,11 @@ class LogReader:
         if len(place) >= most:
             self.left_out = self.left_out or most == _FILES
             return
-        if self._kept >= self._budget:
+        if self.kept >= self._budget:
             self.left_out = True
             return
         text = raw[: 4 * chars].decode("utf8", "replace")[:chars].rstrip("\r")
-        self._kept += len(text) + 1
+        self.kept += len(text) + 1
         place.append(text)
 
     def _closed(self, found: _Open) -> Commit:

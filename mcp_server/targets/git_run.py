@@ -10,6 +10,7 @@ import select
 import shutil
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -56,6 +57,8 @@ class Runner:
         if program is None or shutil.which("env") is None:
             raise CouldNotLook(what, "missing", "program git is not installed", "install the package that provides git")
         self._git, self._what, self._limits, self._left = _library(), what, limits, limits.until()
+        self.stopped = threading.Event()
+        """Set when nobody waits any more for what still runs."""
         settings = [text for name, value in _OPTIONS.items() for text in ("-c", f"{name}={value}")]
         path = os.environ.get("PATH", os.defpath)
         # env -i, because GitPython adds to our own environment (GIT_DIR, GIT_TRACE2 …) where nothing may come from
@@ -132,7 +135,7 @@ class Runner:
 
     def in_time(self) -> None:
         """Raises Cancelled or CouldNotLook when there is no time left."""
-        if self._limits.cancel.is_set():
+        if self._limits.cancel.is_set() or self.stopped.is_set():
             raise Cancelled("cancelled; git was ended")
         if self._left() <= 0:
             detail = f"git gave no complete answer within {self._limits.timeout_s:g} s; it was ended"
