@@ -42,7 +42,7 @@ def main() -> None:
     began = time.perf_counter()
     print(f"{'figure':<44}{'ours':>14}{'peer':>14}{'ratio':>9}  promise")
     with tempfile.TemporaryDirectory(prefix="bench-") as state:
-        for part in (starts, calls, listing, triage, redaction, ranking, timeline, logs):
+        for part in (starts, calls, listing, triage, redaction, ranking, changes, timeline, logs):
             for row in part(state):
                 print(f"{row.what:<44}{row.ours:>14}{row.peer:>14}{row.ratio:>9}  {row.promise}", flush=True)
     print(f"peer: a one-tool server of the same SDK, unless the line says otherwise · {time.perf_counter() - began:.0f} s")

@@ -186,7 +186,8 @@ def _repository() -> Iterator[tuple[str, str, str]]:
         since = until - DAY
         call = ReadHistory(path=str(top), since=since, until=until)
         plain = (
-            "nice", "-n", str(NICE), "git", "-C", str(top), "log", f"--since=@{int(since.timestamp())}", "--raw", "--patch", "--unified=0",
+            "nice", "-n", str(NICE), "git", "-C",
+            str(top), "log", f"--since=@{int(since.timestamp())}", "--raw", "--patch", "--unified=0",
             "--format=%H%x00%P%x00%an%x00%at%x00%ct%x00%cI%x00%s", "--no-renames", "--diff-merges=first-parent",
         )  # fmt: skip
         session = _session(Path(name))
