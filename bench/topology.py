@@ -11,6 +11,7 @@ from collections.abc import Callable
 from mcp_server.core.edge import Component, Edge
 from mcp_server.engine.topology import Graph, joined
 from mcp_server.engine.topology_drawing import chosen, mermaid, svg
+from mcp_server.engine.topology_waits import inversions
 
 COMPONENTS, EDGES = 10_000, 50_000
 
@@ -29,7 +30,7 @@ def edges(components: int = COMPONENTS, count: int = EDGES, seed: int = 1) -> li
     return [
         Edge(
             source="bench", dependent=things[one], dependency=things[other], relation="connects", observed=one % 3 > 0,
-            confidence=0.9, evidence=(f"E{one % 100}",),
+            confidence=0.9, evidence=(f"E{one % 100}",), timeout_ms=one % 7 * 1000 if one % 3 == 0 else None,
         )
         for one, other in sorted(pairs)
     ]  # fmt: skip
@@ -55,6 +56,7 @@ def figures() -> list[tuple[str, float, str]]:
     timed("shared dependencies", graph.shared, lambda found: f"{len(found)}")  # type: ignore[arg-type]
     timed("circles", graph.cycles, lambda found: f"{len(found)}")  # type: ignore[arg-type]
     timed("layers", graph.layers)
+    timed("callers that give up first", lambda: inversions(graph), lambda found: f"{len(found)}")  # type: ignore[arg-type]
     drawn = chosen(graph, hub)[0]
     timed("SVG of what is drawn", lambda: svg(drawn, hub), lambda text: f"{len(str(text)):,} B")
     timed("Mermaid of what is drawn", lambda: mermaid(drawn, hub), lambda text: f"{len(str(text)):,} B")

@@ -11,6 +11,7 @@ from mcp_server.core.outcome import Coverage, Finding, FindingType
 from mcp_server.core.settings import ServiceSettings
 from mcp_server.core.text import one_line
 from mcp_server.engine.dependencies import Mapped
+from mcp_server.engine.probing import Probe
 from mcp_server.engine.topology import Graph, Reached, resolve_component
 
 State = Literal["up", "down", "troubled", "unknown"]
@@ -27,6 +28,8 @@ class Health(Noun):
     code: str | None = None
     connections: int | None = None
     evidence: tuple[str, ...] = ()
+    took_ms: float | None = None
+    """How long its answer to a cheap check took."""
 
 
 class Touched(Noun):
@@ -68,12 +71,28 @@ def find_component(graph: Graph, text: str, services: Mapping[str, ServiceSettin
     )
 
 
-def blast(mapped: Mapped, centre: Component, depth: int, findings: Sequence[Finding], nobody: FindingType) -> Blast:
-    """Pure: from the map, the incident's findings, and the type of finding for a port without a listener."""
+def unseen(found: Blast) -> list[Component]:
+    """What the look for the map says nothing of, the nearest first: there a cheap check may tell."""
+    around = sorted((*found.can_hurt, *found.hurt), key=lambda item: item.distance)
+    states = {found.centre: found.health.state} | {item.component: item.health.state for item in around}
+    return [item for item, state in states.items() if state == "unknown"]
+
+
+def blast(
+    mapped: Mapped, centre: Component, depth: int, findings: Sequence[Finding], nobody: FindingType,
+    probes: Mapping[str, Probe] | None = None,
+) -> Blast:  # fmt: skip
+    """Pure: from the map, the incident's findings, the type of finding for a port without a listener, and what cheap checks
+    saw just now."""
     graph, made = mapped.graph, dict[str, Finding]()
 
     def health(component: Component) -> Health:
-        return _health(mapped, component, findings, nobody, made)
+        seen = _health(mapped, component, findings, nobody, made)
+        asked = (probes or {}).get(component.key)
+        if asked is None or seen.state in ("troubled", "down"):
+            return seen
+        cited = tuple(dict.fromkeys((*asked.evidence, *seen.evidence)))[:4]
+        return Health(state=asked.state, why=asked.why, connections=seen.connections, evidence=cited, took_ms=asked.took_ms)
 
     def touched(item: Reached) -> Touched:
         return Touched(

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from mcp_server.core.calls import Process, Processes, Socket, Sockets
+from mcp_server.core.calls import Completed, Connected, Process, Processes, Socket, Sockets
 from mcp_server.core.errors import BadInput, CouldNotLook
 from mcp_server.core.outcome import Outcome
 from mcp_server.core.settings import load_settings
-from mcp_server.engine import dependencies
+from mcp_server.engine import dependencies, probing
 from mcp_server.engine.session import Asking, Session
 from mcp_server.incident.record import open_incident
 from mcp_server.surface.render import render
@@ -39,6 +39,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     )  # fmt: skip
     listening(made, 80, 8000)
     monkeypatch.setattr(dependencies, "resolve", lambda *_: made)
+    monkeypatch.setattr(probing, "resolve", lambda *_: made)
     return made
 
 
@@ -172,3 +173,33 @@ def test_mermaid_is_marked_data_and_whole_in_the_data(session: Session, world: W
     assert "    │ flowchart LR" in render(outcome)
     with pytest.raises(BadInput, match="`format` is `png`"):
         ask(session, "dependency_map", format="png")
+
+
+def test_cheap_checks_tell_what_was_not_seen_and_what_cannot_be_asked_stays_unknown(session: Session, world: World) -> None:
+    def connect(call: Any) -> Any:
+        if call.address == "db.internal:5432":
+            return CouldNotLook(call.address, "unreachable", "db.internal port 5432 refuses connections: nothing listens there")
+        return Connected(took_ms=3.2)
+
+    world.answers["connect"] = connect
+    outcome = ask(session, "blast_radius", component="shop")
+    below = reached(outcome, "can_hurt")
+    assert below["external:db.internal:5432"] == (1, "down")
+    assert "it refuses connections" in render(outcome)
+    assert below["host:db.internal"][1] == "unknown", "the name could not be asked for"
+    assert outcome.verdict == "unknown"
+    assert "not looked at: getent ahosts db.internal" in render(outcome)
+    world.answers["connect"] = Connected(took_ms=3.2)
+    world.answers["command"] = Completed(exit=0, out="10.0.0.9 STREAM db.internal\n")
+    below = reached(ask(session, "blast_radius", component="shop"), "can_hurt")
+    assert below["external:db.internal:5432"] == (1, "up")
+    assert below["host:db.internal"][1] == "up"
+    assert reached(ask(session, "blast_radius", component="shop", check=False), "can_hurt")["host:db.internal"][1] == "unknown"
+
+
+def test_callers_that_give_up_first_are_told_with_their_chain(session: Session, world: World) -> None:
+    world.file("/srv/shop/.env", "FRONT_URL=http://localhost:80/api\nFRONT_TIMEOUT=2\n")
+    outcome = ask(session, "dependency_map")
+    assert isinstance(outcome.data, dict)
+    assert outcome.data["gives_up_first"] == ["service:shop 2 s → port:80 5 s → port:8000"]
+    assert "gives up first: waits 2 s for what may take 5 s" in render(outcome)

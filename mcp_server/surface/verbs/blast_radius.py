@@ -37,14 +37,16 @@ class Params(Parameters):
     target: str | None = Field(None, max_length=300, description=f"{SPELLED}; default: the incident's, else local")
     incident: str | None = Field(None, max_length=40, description="Incident it belongs to (INC-n); default: the only open one")
     depth: int = Field(10, ge=1, le=50, description="Edges followed in each direction")
+    check: bool = Field(True, description="Ask cheap checks now: connect and close, unit state, name, HEAD of a declared url")
     limit: int = Field(20, ge=1, le=200, description="Components listed in each direction; the rest is counted")
 
 
 def run(session: Session, params: Params, asking: Asking) -> Outcome:
     """Map the place now, then read it from one component."""
     from mcp_server.engine.dependencies import dependencies
+    from mcp_server.engine.probing import Probed, probe
     from mcp_server.incident.answers import answers
-    from mcp_server.incident.blast import NOBODY, blast, find_component
+    from mcp_server.incident.blast import NOBODY, blast, find_component, unseen
 
     asking.incident, notice = current(session.ledger, params.incident)
     incident = find(session.ledger, asking.incident) if asking.incident else None
@@ -54,10 +56,16 @@ def run(session: Session, params: Params, asking: Asking) -> Outcome:
         mapped = dependencies(session, target, asking)
         centre = find_component(mapped.graph, params.component, session.settings.services)
         known = answers(session.ledger, incident, session.catalog.diagnostics).findings() if incident else ()
-        found = blast(mapped, centre, params.depth, known, session.catalog.finding_types()[NOBODY])
+        nobody, asked = session.catalog.finding_types()[NOBODY], Probed()
+        found = blast(mapped, centre, params.depth, known, nobody)
+        if params.check:
+            asked = probe(session, target, unseen(found), session.settings.services, asking)
+            found = blast(mapped, centre, params.depth, known, nobody, asked.answers)
+        coverage = mapped.coverage.model_copy(update={"blind": tuple(dict.fromkeys((*mapped.coverage.blind, *asked.blind)))})
+        next_call = (Suggestion(tool="dependency_map", arguments={"component": params.component}),)
         return Told(
-            statements=tuple(_said(found, params.limit)), findings=found.findings, coverage=mapped.coverage,
-            evidence=mapped.evidence, next=(Suggestion(tool="dependency_map", arguments={"component": params.component}),),
+            statements=tuple(_said(found, params.limit)), findings=found.findings, coverage=coverage,
+            evidence=(*mapped.evidence, *asked.evidence), next=next_call,
             data={
                 "centre": centre.key, "health": found.health.model_dump(mode="json"),
                 "hurt": [item.model_dump(mode="json") for item in found.hurt[:KEPT]], "hurt_count": len(found.hurt),
@@ -108,7 +116,10 @@ def _now(health: "Health") -> tuple[str, dict[str, Value]]:
     """How it is, as a text with places for values."""
     code = " ({code})" if health.code else ""
     open_now = ", {connections} open connections" if health.connections else ""
+    open_now += " after {took_ms} ms" if health.took_ms is not None else ""
     values: dict[str, Value] = {"code": health.code} if code else {}
-    if open_now:
+    if health.connections:
         values["connections"] = health.connections
+    if health.took_ms is not None:
+        values["took_ms"] = round(health.took_ms)
     return (f"{health.state}: {health.why}{code}{open_now}" if health.state != "unknown" else "health unknown"), values

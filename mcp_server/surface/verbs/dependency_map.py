@@ -3,7 +3,7 @@
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -21,6 +21,7 @@ from mcp_server.surface.verb import Verb
 
 if TYPE_CHECKING:
     from mcp_server.engine.topology import Graph
+    from mcp_server.engine.topology_waits import Inversion
 
 VERB = Verb(
     summary="Who stands on whom: sockets, units, nginx, configuration, names and declarations as one map",
@@ -47,6 +48,7 @@ def run(session: Session, params: Params, asking: Asking) -> Outcome:
     """Ask every source of edges now, join them, and give the map the form asked for."""
     from mcp_server.engine.dependencies import dependencies
     from mcp_server.engine.topology_drawing import chosen, drawn_edges, mermaid, svg
+    from mcp_server.engine.topology_waits import inversions
     from mcp_server.incident.blast import find_component
 
     asking.incident, notice = current(session.ledger, params.incident)
@@ -59,8 +61,10 @@ def run(session: Session, params: Params, asking: Asking) -> Outcome:
         if params.component is not None:
             centre = find_component(graph, params.component, session.settings.services)
             graph = graph.around(centre, params.depth)
-        said = [_summary(graph, mapped.evidence), *_remarks(graph)]
+        impatient = inversions(graph)
+        said = [_summary(graph, mapped.evidence), *_remarks(graph), *_waits(impatient)]
         data = _data(graph, centre)
+        data["gives_up_first"] = [item.told() for item in impatient[:50]]
         if params.format == "text":
             said += _edges(graph, params.limit)
         else:
@@ -97,6 +101,18 @@ def _remarks(graph: "Graph") -> Iterator[Statement]:
     for group in graph.cycles()[:5]:
         names = ", ".join(item.key for item in group[:6]) + (" …" if len(group) > 6 else "")
         yield Statement(text="stand on each other: {names}", values={"names": names})
+
+
+def _waits(impatient: "Sequence[Inversion]") -> Iterator[Statement]:
+    """Callers that give up before what they call, the widest gap first."""
+    for item in impatient[:5]:
+        proofs = tuple(dict.fromkeys(name for edge in item.chain for name in edge.evidence))
+        yield Statement(
+            text="gives up first: waits {wait_s} s for what may take {takes_s} s: {chain}", evidence=proofs[:6],
+            values={"wait_s": item.wait_ms / 1000, "takes_s": item.takes_ms / 1000, "chain": item.told()},
+        )  # fmt: skip
+    if len(impatient) > 5:
+        yield Statement(text="{count} more callers that give up first are in the data", values={"count": len(impatient) - 5})
 
 
 def _edges(graph: "Graph", limit: int) -> Iterator[Statement]:
