@@ -30,14 +30,15 @@ ONSET_DOUBT = timedelta(seconds=1)
 def rank(
     changes: Sequence[Change | Candidate], onset: datetime, *, symptoms: Sequence[Symptom] = (),
     observations: Sequence[Series] | None = None, edges: Sequence[Edge] | None = None, history: Sequence[Past] | None = None,
-    onset_doubt: timedelta = ONSET_DOUBT, unseen: Iterable[str] = (),
+    onset_doubt: timedelta = ONSET_DOUBT, unseen: Iterable[str] = (), earlier: Sequence[Change | Candidate] = (),
 ) -> Ranking:  # fmt: skip
     """Every change with its score and reasons, the most probable first; those that came after the onset last.
 
-    `unseen` names what the caller could not look at; it stands in the answer beside what was missing here.
+    `unseen` names what the caller could not look at; it stands in the answer beside what was missing here. `earlier` are
+    changes of a day, a week or a month before: they are not ranked, and tell what recurs.
     """
     candidates = candidates_of(changes)
-    known = context(candidates, edges or (), symptoms)
+    known = context(candidates, edges or (), symptoms, candidates_of(earlier))
     observed = Observations(observations, known.callees) if observations else None
     clues = [clue_part(change, symptoms) for change in candidates]
     said = [str(part.values["value"]) if part and part.name == "clue" else "" for part in clues]
@@ -125,6 +126,6 @@ def rank_json(data: Mapping[str, object]) -> dict[str, object]:
     series = asked.all_series()
     ranking = rank(
         asked.changes, asked.onset, symptoms=asked.all_symptoms(), observations=series, edges=asked.edges,
-        history=asked.history, onset_doubt=asked.doubt(series), unseen=asked.unseen,
+        history=asked.history, earlier=asked.earlier, onset_doubt=asked.doubt(series), unseen=asked.unseen,
     )  # fmt: skip
     return {**ranking.model_dump(mode="json"), "sentence": ranking.conclusion.told(str)}

@@ -75,6 +75,7 @@ class Asked(Noun):
     observations: tuple[Observation, ...] = Field((), max_length=MOST_POINTS)
     edges: tuple[Annotated[Edge, BeforeValidator(_edge)], ...] = ()
     history: tuple[Past, ...] = ()
+    earlier: tuple[Candidate, ...] = Field((), max_length=10_000)
     unseen: tuple[str, ...] = ()
 
     def all_series(self) -> tuple[Series, ...]:
@@ -134,9 +135,11 @@ def asked_of(data: Mapping[str, object]) -> Asked:
     if not isinstance(data, Mapping):
         raise BadInput(f"the input is a {type(data).__name__}; it should be an object with `onset` and `changes`")
     given = dict(data)
-    changes = given.get("changes")
-    if isinstance(changes, list):  # an id nobody gave is the place in the list
-        given["changes"] = [
+    for field in ("changes", "earlier"):
+        changes = given.get(field)
+        if not isinstance(changes, list):
+            continue
+        given[field] = [  # an id nobody gave is the place in the list
             {"id": index, **item} | {"id": str(item.get("id", index))} if isinstance(item, Mapping) else item
             for index, item in enumerate(changes)
         ]
@@ -151,8 +154,8 @@ def asked_of(data: Mapping[str, object]) -> Asked:
 
 
 _FORMS: dict[str, type[Noun]] = {
-    "changes": Candidate, "symptoms": Symptom, "edges": Edge, "history": Past, "row": Row, "series": JsonSeries,
-    "observations": Row,
+    "changes": Candidate, "earlier": Candidate, "symptoms": Symptom, "edges": Edge, "history": Past, "row": Row,
+    "series": JsonSeries, "observations": Row,
 }  # fmt: skip
 
 

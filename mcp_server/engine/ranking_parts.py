@@ -73,7 +73,9 @@ class Context:
     """Components that need a failing one."""
 
 
-def context(candidates: Sequence[Candidate], edges: Sequence[Edge], symptoms: Sequence[Symptom]) -> Context:
+def context(
+    candidates: Sequence[Candidate], edges: Sequence[Edge], symptoms: Sequence[Symptom], earlier: Sequence[Candidate] = ()
+) -> Context:
     """The dependency map as seen from what fails. Cycles are survived."""
     callees: dict[str, list[str]] = {}
     callers: dict[str, list[str]] = {}
@@ -83,8 +85,9 @@ def context(candidates: Sequence[Candidate], edges: Sequence[Edge], symptoms: Se
     failing = tuple(dict.fromkeys(item.component for item in symptoms if item.component))
     alike: dict[tuple[str, ...], list[datetime]] = {}
     undoing: dict[str, list[Candidate]] = {}
-    for item in sorted(candidates, key=lambda item: item.at):
+    for item in sorted((*candidates, *earlier), key=lambda item: item.at):
         alike.setdefault(_same(item), []).append(item.at)
+    for item in sorted(candidates, key=lambda item: item.at):
         if item.kind == "downgrade" or item.text.startswith("Revert "):
             undoing.setdefault(item.component, []).append(item)
     last = [item.last for item in symptoms if item.last]

@@ -16,6 +16,8 @@ from mcp_server.core.declare import ChangeUnit, Scope
 from mcp_server.core.errors import Cancelled, CouldNotLook, NotApplicable
 from mcp_server.core.outcome import BlindSpot, Coverage, Outcome, Statement, Value, verdict_of
 from mcp_server.core.settings import ServiceSettings
+from mcp_server.engine.echoes import NOTHING, Echo, look_back
+from mcp_server.engine.echoes import told as echoes_told
 from mcp_server.engine.folding import bursts, merge
 from mcp_server.engine.places import Place, can_ask, resolve
 from mcp_server.engine.ranking import rank, reasons
@@ -92,9 +94,11 @@ def what_changed(
         coverage = coverage.model_copy(update={"blind": (*coverage.blind, spot)})
     verdict = verdict_of((), coverage)
     told = bursts(merge(change for item in seen for change in item.changes))
+    echoes = _look_back(session, place, units, window, scope, told, onset, asking) if onset else ()
     ranking = rank(
-        told, onset or window.until, symptoms=symptoms, history=history, unseen=[spot.what for spot in coverage.blind]
-    )
+        told, onset or window.until, symptoms=symptoms, history=history, unseen=[spot.what for spot in coverage.blind],
+        earlier=[change for echo in echoes for change in echo.changes],
+    )  # fmt: skip
     changes, scores = ordered(told, ranking, onset or window.until, place.now())
     evidence = tuple(dict.fromkeys(name for item in seen for name in item.evidence))
     shown = changes[:limit]
@@ -107,6 +111,9 @@ def what_changed(
     statements = tuple(_said(change, scores[index], onset, place.now()) for index, change in enumerate(shown))
     if symptoms and changes:
         statements = (_concluded(ranking, told, evidence), *statements)
+    statements = (*statements, *echoes_told(echoes, changes))
+    if echoes and not any(echo.changes or echo.blind for echo in echoes):
+        coverage = coverage.model_copy(update={"empty": (*coverage.empty, NOTHING)})
     outcome = Outcome(
         name="what_changed", target=place.address, verdict=verdict, at=at,
         took_ms=round((time.monotonic() - started) * 1000, 1), incident=asking.incident,
@@ -116,9 +123,30 @@ def what_changed(
             "changes": [change.model_dump(mode="json") for change in changes[:KEPT]],
             "ranking": [item.model_dump(mode="json", exclude={"index", "id"}) for item in scores[:KEPT]],
             "named": next((n for n, item in enumerate(scores[:KEPT]) if ranking.named == item.id), None),
+            "echoes": [
+                {"period": echo.period, "changes": [item.model_dump(mode="json") for item in echo.changes[:KEPT]]}
+                for echo in echoes
+            ],
         },
     )  # fmt: skip
     return record(session, outcome, call)
+
+
+def _look_back(
+    session: Session, place: Place, units: Sequence[ChangeUnit], window: Window, scope: Scope, told: Sequence[Change],
+    onset: datetime, asking: Asking,
+) -> tuple[Echo, ...]:  # fmt: skip
+    """The hours a day, a week and a month before the onset, of the sources that saw something near to it."""
+
+    def ask(sources: frozenset[str], then: Window) -> list[Echo]:
+        asked = [unit for unit in units if unit.name in sources]
+        seen = together(
+            [(unit.name, partial(_ask, session, place, unit, then, scope, asking)) for unit in asked], asking,
+            parallel=session.settings.limits.parallel, what="sources of change asked for an earlier hour",
+        )  # fmt: skip
+        return [Echo("", then, item.changes, (*item.coverage.blind, *item.coverage.cut)) for item in seen]
+
+    return look_back(onset, window, told, ask)
 
 
 def _ask(session: Session, place: Place, unit: ChangeUnit, window: Window, scope: Scope, asking: Asking) -> _Seen:

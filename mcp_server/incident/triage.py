@@ -124,8 +124,9 @@ def _changes(
     window = Window(since=onset - CHANGES_BEFORE, until=max(resolve(doing.target, session.settings.read).now(), onset))
     symptoms = [symptom_of(finding) for outcome in outcomes for finding in outcome.findings]
     return what_changed(
-        session, doing.target, window, scope_of(declared, doing.service, (), ()), onset, asking, limit=KEPT, symptoms=symptoms
-    )
+        session, doing.target, window, scope_of(declared, doing.service, (), ()), onset, asking, limit=KEPT, symptoms=symptoms,
+        history=past_causes(session.ledger, doing.incident),
+    )  # fmt: skip
 
 
 def _findings(diagnosis: Diagnosis) -> tuple[Finding, ...]:

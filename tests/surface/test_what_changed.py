@@ -36,7 +36,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     kept: dict[str, Any] = {}
 
     def ask(
-        session: Any, target: str, window: Any, scope: Any, onset: Any, asking: Any, *, limit: int, symptoms: Any
+        session: Any, target: str, window: Any, scope: Any, onset: Any, asking: Any, *, limit: int, symptoms: Any, history: Any
     ) -> Outcome:
         kept.update(target=target, window=window, scope=scope, onset=onset, incident=asking.incident, limit=limit)
         return Outcome(name="what_changed", target=target, verdict="ok", at=now())

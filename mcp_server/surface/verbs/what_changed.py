@@ -48,7 +48,7 @@ def run(session: Session, params: Params, asking: Asking) -> Outcome:
     from mcp_server.engine.ranking_data import symptom_of
     from mcp_server.engine.what_changed import scope_of
     from mcp_server.engine.what_changed import what_changed as ask
-    from mcp_server.incident.answers import answers
+    from mcp_server.incident.answers import answers, past_causes
 
     asking.incident, notice = current(session.ledger, params.incident)
     incident = find(session.ledger, asking.incident) if asking.incident else None
@@ -65,5 +65,6 @@ def run(session: Session, params: Params, asking: Asking) -> Outcome:
     found = answers(session.ledger, incident, session.catalog.diagnostics).findings() if incident else ()
     symptoms = tuple(symptom_of(finding) for finding in found)
     window = Window(since=since, until=until)
-    outcome = ask(session, target, window, scope, onset, asking, limit=params.limit, symptoms=symptoms)
+    history = past_causes(session.ledger, incident) if incident else ()
+    outcome = ask(session, target, window, scope, onset, asking, limit=params.limit, symptoms=symptoms, history=history)
     return outcome.model_copy(update={"notice": notice}) if notice else outcome
