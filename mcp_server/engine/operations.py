@@ -127,9 +127,12 @@ def _wrong(operation: Operation, catalog: Catalog) -> Iterator[tuple[tuple[str |
 
 def _no_doubles(path: Path, node: Any) -> None:
     """YAML takes the last of two equal keys without a word; here that is a mistake."""
-    pending = [node]
+    pending, known = [node], set[int]()
     while pending:
         item = pending.pop()
+        if id(item) in known:  # an alias, perhaps of something that it lies in
+            continue
+        known.add(id(item))
         if getattr(item, "id", "") == "mapping":
             seen: set[str] = set()
             for key, value in item.value:

@@ -23,6 +23,7 @@ _MONITORING = re.compile(
     r"munin.*|monit|check.?mk.*|uptime-kuma|graphite.*|carbon-.*|cadvisor"
 )
 _MCP = re.compile(r"mcp|mcp[-_.].*|.*[-_.]mcp|.*[-_]mcp[-_].*|modelcontextprotocol.*|veteran.*")
+_MCP_WORD = re.compile(r"(?:^|[/@_.-])mcp(?:[/_.-]|$)", re.I)
 _CLIENTS = re.compile(r"claude|claude-code|codex|cursor|code-server")
 _FILES = (".mcp.json", "claude_desktop_config.json", "allowed_signers")
 _FOLDERS = (".claude", ".cursor", "etc/prometheus", "etc/alertmanager", "etc/grafana", "etc/datadog-agent", "etc/veteran")
@@ -98,6 +99,9 @@ def _pid(clue: str, pid: int, known: Mapping[int, Process], mine: frozenset[int]
         return
     if process.ppid == 2 or (not process.argv and process.ppid == 0):
         yield Protected(clue, "a part of the kernel", own=True)
+    if any(_MCP_WORD.search(word) for word in process.argv[:6]):
+        yield Protected(clue, "an MCP server")
+        return
     words = [process.name, *(word.rpartition("/")[2] for word in process.argv[:4] if not word.startswith("-"))]
     for word in words:
         for item in _named(clue, word):

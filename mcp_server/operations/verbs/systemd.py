@@ -17,7 +17,9 @@ from mcp_server.core.writer import Before, Undo, VerbUnit, World
 
 _KINDS = ("service", "socket", "timer", "target", "mount", "path", "slice", "scope", "swap", "automount", "device")
 _UNIT = re.compile(rf"[A-Za-z0-9][A-Za-z0-9:_.@\\-]{{0,199}}\.(?:{'|'.join(_KINDS)})", re.ASCII)
-_MORE = "Names,UnitFileState,NeedDaemonReload,CanReload,RefuseManualStart,RefuseManualStop"
+_MORE = "Names,UnitFileState,NeedDaemonReload,CanReload,ExecStart,RequiredBy,BoundBy,ConsistsOf"
+_ALONG = ("RequiredBy", "BoundBy", "ConsistsOf")
+"""Units that systemd stops or restarts together with this one."""
 RESTARTS, RECENT_S = 3, 600
 """A unit that was restarted so often and only just started again counts as crashing: its process number says nothing."""
 
@@ -77,9 +79,20 @@ def before(reader: Reader, arguments: UnitArguments, world: World) -> Before:
     }  # fmt: skip
     if not crashing:
         state |= {"state": unit.state, "result": unit.result, "main_pid": unit.main_pid}
-    touches = [f"unit:{name}" for name in sorted(names)]
+    along = {name for key in _ALONG for name in more.get(key, "").split()} - names
+    touches = [f"unit:{name}" for name in (*sorted(names), *sorted(along)[:50])]
+    touches += [f"program:{name}" for name in _programs(more.get("ExecStart", ""))]
     touches += [f"pid:{unit.main_pid}"] if unit.main_pid and not crashing else []
     return Before(state=state, touches=tuple(touches), evidence=(evidence,))
+
+
+def _programs(started: str) -> list[str]:
+    """What it runs, also while it does not: the program, and what an interpreter is told to run."""
+    words = re.findall(r"path=(\S+)", started)
+    for line in re.findall(r"argv\[\]=(.*?) ; ", started):
+        words += [word for word in line.split()[:6] if not word.startswith("-")]
+    names = (word.rstrip("/").rpartition("/")[2] for word in words)
+    return sorted({name for name in names if re.fullmatch(r"[A-Za-z][A-Za-z0-9_.+-]{1,60}", name)})
 
 
 def _running(arguments: UnitArguments, was: Before) -> dict[str, JsonValue]:
