@@ -138,6 +138,15 @@ stop_s = 5
         finally:
             gate.close()
 
+    def approve_digest(self, plan: str, digest: str, route: Route = "terminal", **more: Any) -> Approval:
+        """A yes to this digest of this plan, whatever it is."""
+        gate = Gate(self.settings, write=True)
+        try:
+            fields = {"at": now(), "expires": now() + timedelta(minutes=10)} | more
+            return gate.approve(Approval(plan=plan, digest=digest, approver="ada", route=route, **fields))
+        finally:
+            gate.close()
+
     def approved(self, operation: str = "restart_service", told: str = "", **parameters: Any) -> Proposal:
         """Planned, proposed, approved."""
         proposal = self.propose(self.plan(operation, told, **parameters))

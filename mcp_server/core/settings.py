@@ -187,7 +187,7 @@ class ApprovalSettings(_Section):
     standing: str | None = Field(
         None, max_length=4_096, pattern=r"^/", description="folder of standing approvals (*.yaml with *.yaml.sig)"
     )
-    dialog_s: int = Field(240, ge=10, le=3_600, description="seconds that a dialog in the client stays open")
+    dialog_s: int = Field(240, ge=1, le=3_600, description="seconds that a dialog in the client stays open")
 
 
 class Settings(_Section):

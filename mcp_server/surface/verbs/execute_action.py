@@ -107,7 +107,7 @@ def _carried_out(session: Session, plan: str, asking: Asking) -> list[dict[str, 
 def _refusal(plan: str, text: str, end: dict[str, Any], *, asked: bool = False) -> str:
     what = "; ".join(one_line(item, 200) for item in _list(end, "moved")[:8])
     moved = f" What moved: {what}." if what else ""
-    if asked or text.startswith(("nobody has approved", "needed:")):
+    if asked or any(words in text for words in ("nobody has approved", "needed:", "the approval of", "was approved as it was")):
         text += f". A person approves at a terminal: scripts/incident_response/approve.py {plan}"
     return f"not carried out, nothing was changed: {text}.{moved}".replace("..", ".")
 
