@@ -33,8 +33,11 @@ class Gate:
         self.folder = Path(settings.gate_dir)
         self._settings = settings.gate
         if write:
-            self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            (self.folder / "running").mkdir(exist_ok=True, mode=0o700)
+            try:
+                self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+                (self.folder / "running").mkdir(exist_ok=True, mode=0o700)
+            except OSError as error:
+                raise _not_writable(self.folder, error) from None
             self.ledger = Ledger(self.folder, mark="G", plain_file=True)
             return
         if not (self.folder / "ledger.sqlite3").is_file():
@@ -199,7 +202,10 @@ class Gate:
         """
         with ExitStack() as held:
             for name in names:
-                file = held.enter_context((self.folder / "running" / f"{name}.lock").open("w"))
+                try:
+                    file = held.enter_context((self.folder / "running" / f"{name}.lock").open("w"))
+                except OSError as error:
+                    raise _not_writable(self.folder, error) from None
                 try:
                     fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 except BlockingIOError:
@@ -220,6 +226,10 @@ class Gate:
         except OSError:
             return False
         return False
+
+
+def _not_writable(folder: Path, error: OSError) -> Broken:
+    return Broken(f"the gate's folder {folder} cannot be written: {error.strerror}", "run it as the account that owns it")
 
 
 def _fold(claim: Entry, later: Sequence[Entry], *, alive: bool) -> Execution:
