@@ -11,6 +11,7 @@ import json
 import os
 import re
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -25,8 +26,8 @@ ANSWER_S = 240.0
 """How long the person may take where the approver names no other time; then it is as if nobody had been there."""
 APPROVER_S = 60.0
 """How long the approver process may take to plan, and to record."""
-AT_ONCE, AT_MOST = 4, 30
-"""Questions that are open, and questions in the life of a server: nobody is worn down into a yes."""
+AT_ONCE, AN_HOUR = 4, 30
+"""Questions that may be open, and that may be asked within an hour: nobody is worn down into a yes."""
 
 _ASKS = re.compile(r"veteran/plan (P[1-9][0-9]{0,11})")
 _OURS = b"veteran-ask-"
@@ -64,7 +65,7 @@ class Dialogs:
         self._to_server, self._to_client = to_server, to_client
         self._turn = threading.Lock()
         self._open: dict[str, _Question] = {}
-        self._asked = 0
+        self._asked: list[float] = []
         self.marks = {FROM_SERVER: b"veteran/plan", FROM_CLIENT: _OURS}
         self.looks: dict[int, Look] = {FROM_SERVER: self._from_server, FROM_CLIENT: self._from_client}
 
@@ -84,14 +85,8 @@ class Dialogs:
 
     def _ask(self, question: _Question) -> None:
         """Have the plan made and written out, then ask."""
-        with self._turn:
-            self._asked += 1
-            busy = len(self._open) >= AT_ONCE or self._asked > AT_MOST
-            if not busy:
-                self._open[question.number] = question
-        if busy:
-            more = f"{AT_MOST} were asked already" if self._asked > AT_MOST else f"{len(self._open)} are open"
-            return self._refuse(question, f"No further approval dialog: {more}. A person can use approve.py in a terminal.")
+        if why := self._busy(question):
+            return self._refuse(question, f"No further approval dialog: {why}. A person can use approve.py in a terminal.")
         helper = question.helper = Helper("mcp_server.approver", question.plan)
         shown = helper.line(APPROVER_S)
         message = shown.get("message")
@@ -111,6 +106,19 @@ class Dialogs:
         else:
             self._send(self._to_client, id=question.number, method="elicitation/create", params=ask)
         return None
+
+    def _busy(self, question: _Question) -> str:
+        """Empty, and the question is open; or why it may not be asked."""
+        moment = time.monotonic()
+        with self._turn:
+            self._asked = [at for at in self._asked if moment - at < 3_600]
+            if len(self._open) >= AT_ONCE:
+                return f"{AT_ONCE} are open"
+            if len(self._asked) >= AN_HOUR:
+                return f"{AN_HOUR} were asked within an hour"
+            self._asked.append(moment)
+            self._open[question.number] = question
+        return ""
 
     def _late(self, number: str) -> None:
         question = self._close(number)
