@@ -242,6 +242,10 @@ WORDS = st.sampled_from(
         "\x1b[0m",
         "LS0tLS1CRUdJTi",
         "Secret",
+        "CUI//SP-CTI",
+        "SECRET//NOFORN",
+        "(S//NF)",
+        "\n\n",
         "(",
         ")",
     ]
@@ -255,6 +259,7 @@ def test_texts_made_of_telling_pieces_are_stable(text: str) -> None:
 
 
 HOSTILE = [
+    "CUI//SP-CTI ", "SECRET//", "SECRET//SI/",
     "a", "password", "eyJ-", "eyJ.", "-----BEGIN ", 'password="', "https://a:", "-u a:", "x=", "LS0tLS1CRUdJTi ",
     "LS0tLS1CRUdJTi",
     "-----BEGIN PRIVATE KEY-----\n", "-----END PRIVATE KEY-----\n", "kind: Secret\n", " kind: Secret\ndata:\n",
