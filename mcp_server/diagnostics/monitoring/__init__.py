@@ -1,0 +1,1 @@
+"""Questions about what watches: is it awake, and does it see?"""

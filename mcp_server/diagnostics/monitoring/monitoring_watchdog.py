@@ -1,0 +1,238 @@
+"""Is the monitoring itself awake: does it answer, scrape, evaluate its rules and hand alerts on?
+
+It asks Prometheus and Alertmanager over HTTP and stands on neither: when they are silent, that is the finding. This is the
+watch over the watcher (rule 20); a page about the monitoring goes to whoever runs it, not to the service's team.
+"""
+
+import json
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+from pydantic import Field
+
+from mcp_server.core.calls import Http
+from mcp_server.core.clock import Moment, parse_moment
+from mcp_server.core.declare import Diagnostic, Facts
+from mcp_server.core.errors import CouldNotLook
+from mcp_server.core.outcome import Finding, FindingType, Statement
+from mcp_server.core.parameters import Parameters
+from mcp_server.core.reader import Reader
+
+_BODY = 1_048_576
+
+
+class Params(Parameters):
+    """Where the monitoring answers."""
+
+    prometheus: str | None = Field(
+        None, max_length=500, pattern=r"^https?://", description="Its address: http://127.0.0.1:9090"
+    )
+    alertmanager: str | None = Field(
+        None, max_length=500, pattern=r"^https?://", description="Its address: http://127.0.0.1:9093"
+    )
+    stale_s: int = Field(300, ge=5, le=86_400, description="Seconds after which a scrape or evaluation is stale")
+
+
+class Target(Facts):
+    """Something that is scraped."""
+
+    job: str
+    address: str
+    health: str
+    error: str = ""
+    scraped: Moment | None = None
+
+
+class Rules(Facts):
+    """A group of rules."""
+
+    name: str
+    broken: tuple[str, ...] = ()
+    evaluated: Moment | None = None
+
+
+class WatchdogFacts(Facts):
+    """What the monitoring says of itself. None: not asked; `silent` holds those that were asked and gave no answer."""
+
+    now: Moment
+    targets: tuple[Target, ...] | None = None
+    rules: tuple[Rules, ...] | None = None
+    alertmanagers: tuple[str, ...] | None = Field(None, description="where Prometheus sends its alerts")
+    firing: tuple[str, ...] | None = Field(None, description="alerts that Prometheus says fire now")
+    received: tuple[str, ...] | None = Field(None, description="alerts that Alertmanager holds")
+    silent: dict[str, str] = {}
+    evidence: dict[str, str] = {}
+
+
+SILENT = FindingType(
+    code="silent",
+    text="{part} at {url} gives no answer",
+    severity="critical",
+    meaning="Nothing is watched and nobody is paged: no alert is no news.",
+    advice="Watch the service by hand until it is back; page whoever runs the monitoring.",
+)
+TARGET_DOWN = FindingType(
+    code="target_down",
+    text="{count} of {all} targets are not scraped: {names}",
+    meaning="What is not scraped raises no alert; its graphs end here.",
+    advice="Ask the target itself; a wrong port, name or certificate is as common as a dead one.",
+)
+STALE = FindingType(
+    code="stale",
+    text="{what} was last looked at {age} s ago",
+    meaning="The monitoring runs and does not work: what it shows is old.",
+    advice="Look at its processor, memory and disk; a full disk stops it in silence.",
+)
+RULE_BROKEN = FindingType(
+    code="rule_broken",
+    text="{count} rules cannot be evaluated: {names}",
+    severity="critical",
+    meaning="These alerts can never fire.",
+    advice="Read their error; a renamed metric is the usual cause.",
+)
+NOT_SENT = FindingType(
+    code="not_sent",
+    text="alerts fire and reach no Alertmanager: {names}",
+    severity="critical",
+    meaning="The trouble is known and nobody is told.",
+    advice="Compare the alertmanagers of the configuration with where Alertmanager listens.",
+)
+
+DIAGNOSTIC = Diagnostic(
+    question="Is the monitoring awake: does it answer, scrape, evaluate its rules and hand alerts on?",
+    area="monitoring",
+    facts=WatchdogFacts,
+    tool=False,
+    timeout_s=30,
+    examples=({"prometheus": "http://127.0.0.1:9090", "alertmanager": "http://127.0.0.1:9093"},),
+    next=("service_status", "disk_space"),
+)
+
+
+def collect(reader: Reader, params: Params) -> WatchdogFacts:
+    """Ask each part that is named; silence is a fact, everything else that fails is a blind spot."""
+    facts = WatchdogFacts(now=reader.now)
+    if params.prometheus is None and params.alertmanager is None:
+        reader.blind("monitoring", "no address was named", "name prometheus=… and alertmanager=…")
+        return facts
+    if params.prometheus:
+        base = params.prometheus.rstrip("/")
+        if (data := _asked(reader, facts, "prometheus targets", f"{base}/api/v1/targets?state=active")) is not None:
+            facts.targets = tuple(_target(item) for item in data["activeTargets"])
+        if (data := _asked(reader, facts, "prometheus rules", f"{base}/api/v1/rules")) is not None:
+            facts.rules = tuple(_rules(item) for item in data["groups"])
+        if (data := _asked(reader, facts, "prometheus alertmanagers", f"{base}/api/v1/alertmanagers")) is not None:
+            facts.alertmanagers = tuple(str(item["url"]) for item in data["activeAlertmanagers"])
+        if (data := _asked(reader, facts, "prometheus alerts", f"{base}/api/v1/alerts")) is not None:
+            facts.firing = tuple(
+                str(item["labels"].get("alertname", "?")) for item in data["alerts"] if item["state"] == "firing"
+            )
+    if params.alertmanager:
+        address = f"{params.alertmanager.rstrip('/')}/api/v2/alerts"
+        if (data := _asked(reader, facts, "alertmanager", address, wrapped=False)) is not None:
+            facts.received = tuple(str(item["labels"].get("alertname", "?")) for item in data)
+    return facts
+
+
+def _asked(reader: Reader, facts: WatchdogFacts, part: str, url: str, *, wrapped: bool = True) -> Any:
+    """The answer as data; None when there was none. One silent address is asked no further."""
+    whole = part.split(maxsplit=1)[0]
+    if whole in facts.silent:
+        return None
+    try:
+        seen = reader.look(Http(url=url, body_limit=_BODY, timeout_s=5))
+    except CouldNotLook as failure:
+        if failure.reason in ("unreachable", "timed_out") and failure.evidence:
+            facts.silent[whole] = url
+            facts.evidence[whole] = failure.evidence
+            return None
+        reader.blind(part, f"{failure.reason}: {failure.detail}", failure.remedy)
+        return None
+    facts.evidence[part] = seen.evidence
+    if seen.value.status != 200 or seen.value.cut:
+        reason = f"it answers {seen.value.status}" if seen.value.status != 200 else f"too long an answer: {seen.value.cut}"
+        reader.blind(part, reason, "ask it by hand; an access rule or a proxy may stand before it")
+        return None
+    try:
+        data = json.loads(seen.value.body)
+        return data["data"] if wrapped else data
+    except (ValueError, KeyError, TypeError):
+        reader.blind(part, "damaged: its answer is not what Prometheus and Alertmanager say", "is this the right address?")
+        return None
+
+
+def _target(item: Any) -> Target:
+    return Target(
+        job=str(item["labels"].get("job", "?")), address=str(item.get("scrapeUrl", "?")), health=str(item["health"]),
+        error=str(item.get("lastError", "")), scraped=_moment(item.get("lastScrape")),
+    )  # fmt: skip
+
+
+def _rules(item: Any) -> Rules:
+    broken = tuple(str(rule["name"]) for rule in item["rules"] if rule.get("health") == "err")
+    return Rules(name=str(item["name"]), broken=broken, evaluated=_moment(item.get("lastEvaluation")))
+
+
+def _moment(text: Any) -> Any:
+    """A stamp of theirs; None for the year 1, which means never."""
+    if not isinstance(text, str) or text.startswith("0001-"):
+        return None
+    head, _, rest = text.partition(".")
+    zone = rest.lstrip("0123456789") or "Z"
+    try:
+        return parse_moment(f"{head}{zone}" if rest else text)
+    except ValueError:
+        return None
+
+
+def judge(facts: WatchdogFacts, params: Params) -> Iterator[Finding]:
+    """Silence first, then blind targets, broken rules, stale looks, alerts that reach nobody."""
+    for part, url in facts.silent.items():
+        yield SILENT.found(facts.evidence[part], component=part, clues=(f"word:{part}",), part=part, url=url)
+    limit = timedelta(seconds=params.stale_s)
+    if facts.targets is not None:
+        cited = facts.evidence["prometheus targets"]
+        down = [item for item in facts.targets if item.health != "up"]
+        if down:
+            names = ", ".join(f"{item.job} {item.address}" for item in down[:6])
+            quotes = tuple(f"{item.address}: {item.error}" for item in down[:6] if item.error)
+            yield TARGET_DOWN.found(
+                cited, component="prometheus", quotes=quotes, count=len(down), all=len(facts.targets), names=names
+            )
+        late = [item for item in facts.targets if item.health == "up" and item.scraped and facts.now - item.scraped > limit]
+        if late:
+            yield _stale(f"target {late[0].address}", facts.now, late[0].scraped, cited)
+    if facts.rules is not None:
+        cited = facts.evidence["prometheus rules"]
+        if broken := [name for group in facts.rules for name in group.broken]:
+            yield RULE_BROKEN.found(cited, component="prometheus", count=len(broken), names=", ".join(broken[:8]))
+        old = [item for item in facts.rules if item.evaluated and facts.now - item.evaluated > limit]
+        if old:
+            yield _stale(f"rule group {old[0].name}", facts.now, old[0].evaluated, cited)
+    if facts.firing and facts.alertmanagers == ():
+        cites = (facts.evidence["prometheus alerts"], facts.evidence["prometheus alertmanagers"])
+        yield NOT_SENT.found(*cites, component="prometheus", names=", ".join(sorted(set(facts.firing))[:8]))
+    elif facts.firing and facts.received is not None and (lost := sorted(set(facts.firing) - set(facts.received))):
+        cites = (facts.evidence["prometheus alerts"], facts.evidence["alertmanager"])
+        yield NOT_SENT.found(*cites, component="alertmanager", names=", ".join(lost[:8]))
+
+
+def _stale(what: str, now: Any, last: Any, evidence: str) -> Finding:
+    return STALE.found(evidence, component="prometheus", what=what, age=round((now - last).total_seconds()))
+
+
+def show(facts: WatchdogFacts, params: Params) -> Iterator[Statement]:
+    """What it sees, in numbers."""
+    if facts.targets is not None:
+        up = sum(item.health == "up" for item in facts.targets)
+        yield Statement(
+            text="Prometheus scrapes {up} of {all} targets", values={"up": up, "all": len(facts.targets)},
+            evidence=(facts.evidence["prometheus targets"],),
+        )  # fmt: skip
+    if facts.firing:
+        yield Statement(
+            text="{count} alerts fire now: {names}",
+            values={"count": len(facts.firing), "names": ", ".join(sorted(set(facts.firing))[:12])},
+            evidence=(facts.evidence["prometheus alerts"],),
+        )

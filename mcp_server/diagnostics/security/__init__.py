@@ -1,0 +1,1 @@
+"""Questions that a break-in would answer."""
