@@ -1,7 +1,8 @@
 """Ways to look into logs: the question travels to the bytes, only its answer comes back, is redacted and kept.
 
 A source is the path of a log file (its rotated predecessors belong to it) or a journal: `journal`, `journal:UNIT`,
-`journal:kernel`, `journal:/FOLDER`, `journal:/FILE.journal`, `journal:/FOLDER:UNIT`.
+`journal:kernel`, `journal:/FOLDER`, `journal:/FILE.journal`, `journal:/FOLDER:UNIT`; `journal@-1:UNIT` is one boot of it. At
+a docker or kubernetes place: the output of containers (`core/output.py`).
 """
 
 from typing import Any, Literal

@@ -1,7 +1,8 @@
 """journald through `journalctl -o json`: entries of a window as lines of text with exact times, newest kept when cut.
 
 Addresses: `journal` (everything), `journal:UNIT`, `journal:kernel`, `journal:/FOLDER` or `journal:/FILE.journal` for
-journals from elsewhere, with `:UNIT` behind them where wanted.
+journals from elsewhere, with `:UNIT` behind them where wanted. `journal@-1…` is one boot: 0 the last, -1 the one before, or
+its id.
 """
 
 import json
@@ -20,7 +21,10 @@ from mcp_server.targets import command
 
 MAX_BYTES = 50_331_648
 """What is read of journalctl's answer; some 100,000 entries."""
-_ADDRESS = re.compile(r"journal(?::(?P<path>/[^:]*))?(?::(?P<unit>[A-Za-z0-9@_.\\*?][A-Za-z0-9@_.\\:*?-]{0,254}))?", re.ASCII)
+_ADDRESS = re.compile(
+    r"journal(?:@(?P<boot>0|[+-]?[1-9]\d{0,4}|[0-9a-f]{32}))?(?::(?P<path>/[^:]*))?"
+    r"(?::(?P<unit>[A-Za-z0-9@_.\\*?][A-Za-z0-9@_.\\:*?-]{0,254}))?", re.ASCII,
+)  # fmt: skip
 _FIELDS = "MESSAGE,PRIORITY,_HOSTNAME,SYSLOG_IDENTIFIER,_COMM,_PID,SYSLOG_PID,_SYSTEMD_UNIT"
 _NOBODY = "add the account to group systemd-journal (or adm)"
 _HIDDEN = re.compile(r"not seeing messages from other users|insufficient permissions|Permission denied", re.I)
@@ -33,18 +37,18 @@ class JournalText(Entries):
 
 def is_journal(address: str) -> bool:
     """Whether a source's name means the journal and not a file."""
-    return address == "journal" or address.startswith("journal:")
+    return address == "journal" or address.startswith(("journal:", "journal@"))
 
 
-def parse(address: str) -> tuple[str | None, str | None]:
-    """Path and unit of an address. Raises BadInput."""
+def parse(address: str) -> tuple[str | None, str | None, str | None]:
+    """Path, unit and boot of an address. Raises BadInput."""
     match = _ADDRESS.fullmatch(address)
     if match is None:
         raise BadInput(
             f"`{one_line(address, 80)}` is no journal; use journal, journal:UNIT, journal:kernel, journal:/FOLDER, "
-            "journal:/FILE.journal or journal:/FOLDER:UNIT"
+            "journal:/FILE.journal or journal:/FOLDER:UNIT; journal@0, journal@-1 or journal@BOOT_ID for one boot"
         )
-    return match["path"], match["unit"]
+    return match["path"], match["unit"], match["boot"]
 
 
 def read(
@@ -73,11 +77,12 @@ def read(
 def _argv(
     address: str, since: int | None, until: int | None, priority: str | None, count: int | None, cursor: str | None
 ) -> tuple[str, ...]:
-    path, unit = parse(address)
+    path, unit, boot = parse(address)
     argv = ["journalctl", "-o", "json", "-a", "-r", "--no-pager", f"--output-fields={_FIELDS}"]
     if path:
         argv += [f"--file={path}" if path.endswith((".journal", ".journal~")) else f"--directory={path}"]
-    argv += ["-m"] if not path else []
+    # journals of several hosts have no common order of boots: journalctl refuses to merge and count them
+    argv += [f"--boot={boot}"] if boot else ["-m"] if not path else []
     argv += [f"--since={when(since)}"] if since is not None else []
     argv += [f"--until={when(until)}"] if until is not None else []
     argv += [f"--priority={priority}"] if priority else []

@@ -134,3 +134,27 @@ def test_roots_hold_for_journals_too(tmp_path: Path) -> None:
 def test_odd_addresses_are_refused(address: str) -> None:
     with pytest.raises(BadInput):
         journal.parse(address)
+
+
+def test_one_boot_of_journals_from_elsewhere(tmp_path: Path) -> None:
+    write(tmp_path, [(0, 6, "first boot")], "a.journal")
+    write(tmp_path, [(10_000_000, 3, "second boot")], "b.journal")
+    for address, said in (("journal@0", "second boot"), ("journal@-1", "first boot")):
+        assert read(f"{address}:{tmp_path}:shop").read_at(0, 999).decode().endswith(f"{said}\n")
+    with pytest.raises(CouldNotLook):
+        read(f"journal@-7:{tmp_path}")
+    with pytest.raises(BadInput, match="journal@BOOT_ID"):
+        read("journal@yesterday")
+
+
+def test_the_journal_of_another_host_tells_the_cause(tmp_path: Path) -> None:
+    """A folder of journal files, copied from a host that is gone."""
+    trouble = "OSError: [Errno 28] No space left on device: '/srv/shop/upload'"
+    entries = [(i * 1_000_000, 6, f"GET /{i} 200") for i in range(600)]
+    entries += [(600_000_000 + i * 1_000_000, 3, trouble) for i in range(5)]
+    write(tmp_path, entries)
+    with asking(tmp_path / "s") as ask:
+        outcome = ask("log_summary", sources=[f"journal:{tmp_path}:shop"])
+    told = [quote for item in outcome.statements for quote in item.quotes]
+    assert any("No space left on device" in quote and "×5" in quote for quote in told), told
+    assert outcome.verdict == "ok"
