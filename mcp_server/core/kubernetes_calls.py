@@ -121,6 +121,7 @@ class ClusterSeen(Noun):
     namespace: str | None = None
     refused: tuple[str, ...] = Field((), description="`list pods`: what the account may not do there")
     rule: str = Field("", description="RBAC rule that would allow it, to be pasted")
+    unsure: tuple[str, ...] = Field((), description="what the cluster did not say in time")
 
 
 class ReadCluster(Call[ClusterSeen]):

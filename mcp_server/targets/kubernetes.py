@@ -89,15 +89,21 @@ class KubernetesPlace:
                 )[0]
             return None
 
-        with ThreadPoolExecutor(8) as pool:
-            lacking = [item for item, allowed in zip(wanted, pool.map(may, wanted), strict=True) if allowed is False]
+        with ThreadPoolExecutor(4) as pool:  # each has a connection of its own to open
+            answers = list(zip(wanted, pool.map(may, wanted), strict=True))
+        lacking = [item for item, allowed in answers if allowed is False]
+        roles = (
+            rule([item for item in lacking if item.spaced], self.namespace or ""),
+            rule([item for item in lacking if not item.spaced], ""),
+        )
         return ClusterSeen(
             version=one_line(version.get("gitVersion") or "", 60),
             server=one_line(self.server.url, 200),
             context=self.server.context,
             namespace=self.namespace,
             refused=tuple(f"list {item.name}" for item in lacking),
-            rule=rule(lacking, self.namespace or "") if lacking else "",
+            rule="; ".join(dict.fromkeys(role for role in roles if role)),
+            unsure=tuple(f"list {item.name}" for item, allowed in answers if allowed is None),
         )
 
     def _diagnosis(self, call: DiagnoseCluster, limits: Limits) -> DiagnosisSeen:

@@ -64,6 +64,8 @@ def _doubt(space: str, found: Sequence[tuple[Resource, CouldNotLook]]) -> LogDou
 
 def rule(resources: Sequence[Resource], space: str) -> str:
     """One RBAC rule set that allows to list these, to be pasted."""
+    if not resources:
+        return ""
     groups: dict[str, list[str]] = {}
     for resource in resources:
         groups.setdefault(resource.group, []).append(resource.name)

@@ -168,6 +168,7 @@ class Wire:
             self._drop()
             if most == MAX_ANSWER:
                 raise CouldNotLook(what, "cut", f"the answer is larger than {bytes_text(most)}")
+        response.close()  # it is read to its end: the connection is free for the next
         return response.status, b"".join(pieces)
 
     def _decoded(self, status: int, body: bytes, what: str, path: str) -> Any:
