@@ -75,7 +75,10 @@ class ObjectsSeen(Noun):
 
 
 class ReadObjects(Call[ObjectsSeen]):
-    """Objects of one resource, such as `deployments` or `deployments.apps`; of all namespaces where none is named."""
+    """Objects of one resource, such as `deployments` or `deployments.apps`.
+
+    Of the place's namespace where none is named, of all with `*`.
+    """
 
     kind: Literal["k8s_objects"] = "k8s_objects"
     resource: str
@@ -84,6 +87,7 @@ class ReadObjects(Call[ObjectsSeen]):
     labels: str = Field("", description="label selector as kubectl takes it")
     fields: str = Field("", description="field selector as kubectl takes it")
     managed: bool = Field(False, description="keep managedFields: who changed which fields when")
+    requests_only: bool = Field(False, description="of pods only the node and the resources that containers request")
     limit: int = Field(1_000, ge=1, le=20_000)
 
     def title(self) -> str:

@@ -7,6 +7,7 @@ wants it, and stores nothing.
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any, TypeVar
 from weakref import finalize
 
@@ -121,6 +122,8 @@ class KubernetesPlace:
         from mcp_server.targets.kubernetes_resources import listed, resource_of
 
         resource, space = resource_of(call.resource), call.namespace or self.namespace
+        space = None if space == "*" else space
+        reduce = _requests if call.requests_only else partial(slim, managed=call.managed)
         query: dict[str, Any] = {}
         if call.labels:
             query["labelSelector"] = call.labels
@@ -133,7 +136,7 @@ class KubernetesPlace:
         cut = None
         try:
             found = listed(self.wire, resource, space, limits, most=call.limit, **query)
-            items.extend(slim(item, managed=call.managed) for item in found)
+            items.extend(reduce(item) for item in found)
         except CouldNotLook as failure:
             if failure.reason != "cut":
                 raise
@@ -145,3 +148,15 @@ class KubernetesPlace:
         attributes |= {"namespace": call.namespace or self.namespace or ""}
         allowed, reason = self.wire.review({key: value for key, value in attributes.items() if value}, limits, call.title())
         return Access(allowed=allowed, reason=reason)
+
+
+def _requests(pod: Mapping[str, Any]) -> dict[str, Any]:
+    """What a pod takes of its node: thousands of them fit one answer."""
+    from mcp_server.cluster.objects import name_of, parts, space_of, words
+
+    asked = [
+        {"resources": {"requests": (item.get("resources") or {}).get("requests") or {}}}
+        for item in parts(pod, "spec.containers")
+    ]
+    meta = {"name": name_of(pod), "namespace": space_of(pod)}
+    return {"kind": "Pod", "metadata": meta, "spec": {"nodeName": words(pod, "spec.nodeName"), "containers": asked}}

@@ -187,7 +187,7 @@ def scaler(cluster: Cluster) -> None:
     cluster.patch(path, {"spec": {"scaleTargetRef": {"name": "workers"}}})
     beta = "/apis/autoscaling/v2beta2/namespaces/shop/horizontalpodautoscalers/worker"
     cluster.until(lambda: any(
-        item.get("reason") == "FailedGetScale" for item in cluster.call("GET", beta)["status"].get("conditions", [])
+        item.get("reason") == "FailedGetScale" for item in cluster.call("GET", beta)["status"].get("conditions") or []
     ), "FailedGetScale", 60)  # fmt: skip
 
 

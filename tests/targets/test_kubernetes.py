@@ -135,15 +135,22 @@ def test_a_whole_cluster_is_diagnosed_live(kubernetes: Cluster, monkeypatch: pyt
     space = kubernetes.namespace()
     spec = {"nodeSelector": {"disk": "ssd"}, "containers": [container("app", "reg.io/app:1", 80)]}
     kubernetes.create(deployment("api", spec, space=space))
-    kubernetes.until(lambda: [
-        event for event in kubernetes.call("GET", f"/api/v1/namespaces/{space}/events")["items"] if event["reason"] == "FailedScheduling"
-    ], "FailedScheduling")  # fmt: skip
+    kubernetes.until(
+        lambda: [
+            event
+            for event in kubernetes.call("GET", f"/api/v1/namespaces/{space}/events")["items"]
+            if event["reason"] == "FailedScheduling"
+        ],
+        "FailedScheduling",
+    )
     seen = place(kubernetes, monkeypatch).look(DiagnoseCluster(), Limits(20))
     assert any(cause.namespace == space and cause.component == f"Deployment {space}/api" for cause in seen.causes)
     assert seen.pods >= 1
 
 
-def test_a_pod_without_a_node_wrote_nothing_and_an_unknown_workload_is_refused(kubernetes: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_pod_without_a_node_wrote_nothing_and_an_unknown_workload_is_refused(
+    kubernetes: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
     space = kubernetes.namespace()
     kubernetes.create(pod("quiet", space))
     here = place(kubernetes, monkeypatch, address=f"k8s://test/{space}/pod/quiet")
@@ -160,10 +167,16 @@ def test_contexts_are_listed_and_an_unknown_one_is_refused_with_their_names(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first, second = tmp_path / "one", tmp_path / "two"
-    first.write_text(json.dumps({
-        "current-context": "prod", "contexts": [{"name": "prod", "context": {"cluster": "c", "user": "u", "namespace": "shop"}}],
-        "clusters": [{"name": "c", "cluster": {"server": "https://10.0.0.1:6443"}}], "users": [{"name": "u", "user": {"token": "t0p"}}],
-    }))  # fmt: skip
+    first.write_text(
+        json.dumps(
+            {
+                "current-context": "prod",
+                "contexts": [{"name": "prod", "context": {"cluster": "c", "user": "u", "namespace": "shop"}}],
+                "clusters": [{"name": "c", "cluster": {"server": "https://10.0.0.1:6443"}}],
+                "users": [{"name": "u", "user": {"token": "t0p"}}],
+            }
+        )
+    )
     second.write_text("- no: mapping")
     monkeypatch.setenv("KUBECONFIG", f"{first}:{second}:{tmp_path / 'absent'}")
     found, current, failed = contexts()
