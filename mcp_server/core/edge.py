@@ -16,7 +16,9 @@ from mcp_server.core.noun import Noun
 from mcp_server.core.reader import Reader
 from mcp_server.core.settings import ServiceSettings
 
-ComponentKind = Literal["process", "unit", "port", "file", "host", "external", "service", "container", "network", "volume"]
+ComponentKind = Literal[
+    "process", "unit", "port", "file", "host", "external", "service", "container", "network", "volume", "workload"
+]
 Relation = Literal[
     "connects",  # an open connection was seen
     "listens",  # a port or socket file is served by a process
@@ -139,6 +141,7 @@ def component_of(text: str, services: Mapping[str, object]) -> Component | None:
     kinds: dict[str, ComponentKind] = {
         "process": "process", "unit": "unit", "port": "port", "file": "file", "host": "host", "external": "external",
         "service": "service", "path": "file", "container": "container", "network": "network", "volume": "volume",
+        "workload": "workload",
     }  # fmt: skip
     if text in services:
         return Component(kind="service", name=text)

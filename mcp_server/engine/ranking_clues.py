@@ -28,6 +28,7 @@ WEIGHT = {
     "filesystem": 20,
     "word": 50,
     "container": 80,
+    "workload": 80,
     "image": 90,
 }
 _INSIDE, _AROUND, _COMPONENT = 35, 10, 15

@@ -17,6 +17,7 @@ _MARGIN, _LABEL = 28, 34
 _COLOURS: Mapping[str, str] = {
     "service": "#dbe7ff", "process": "#def3df", "port": "#fff3c9", "unit": "#ece3fa", "file": "#eeeeee", "host": "#f3e6dc",
     "external": "#ffdfd8", "container": "#d8f0f0", "network": "#e8ecd4", "volume": "#e6e0d4",
+    "workload": "#d8f0f0",
 }  # fmt: skip
 _PLAIN = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789 ._:/@-")
 

@@ -149,4 +149,4 @@ def clues_of(component: Component) -> set[str]:
         return {f"pid:{component.name.rpartition('[')[2].rstrip(']')}"}
     if component.kind == "file":
         return {f"path:{component.name}"}
-    return {component.key} if component.kind in ("port", "unit", "container") else set()
+    return {component.key} if component.kind in ("port", "unit", "container", "workload") else set()

@@ -123,7 +123,8 @@ EXTRA = {
 }
 """Resources of groups that some clusters have."""
 
-KNOWN = {item.name: item for item in (*SPACED, *WIDE, LEASES)}
+REVISIONS = Resource("controllerrevisions", "ControllerRevision", ("apps/v1",))
+KNOWN = {item.name: item for item in (*SPACED, *WIDE, LEASES, REVISIONS)}
 SHORT = {
     "deploy": "deployments",
     "deployment": "deployments",

@@ -90,7 +90,10 @@ SYSTEM: list[Manifest] = [
             "selector": {"matchLabels": {"k8s-app": "kube-proxy"}},
             "template": {
                 "metadata": {"labels": {"k8s-app": "kube-proxy"}},
-                "spec": {"containers": [{"name": "kube-proxy", "image": "kube-proxy:1.20"}]},
+                "spec": {
+                    "containers": [{"name": "kube-proxy", "image": "kube-proxy:1.20"}],
+                    "tolerations": [{"operator": "Exists"}],
+                },
             },
         },
     },

@@ -75,6 +75,9 @@ def settle(cluster: Cluster, space: str, skip: Callable[[dict[str, Any]], bool] 
         return all(item["status"].get("observedGeneration") == item["metadata"]["generation"]
                    and item["status"].get("readyReplicas", 0) == item["spec"]["replicas"] for item in found) and all(
             pod["status"].get("phase") == "Running" for pod in cluster.pods(space)
+        ) and all(
+            item["status"]["numberReady"] == item["status"]["desiredNumberScheduled"] > 0
+            for item in cluster.call("GET", f"/apis/apps/v1/namespaces/{space}/daemonsets")["items"]
         )  # fmt: skip
 
     cluster.until(done, f"the pods of {space} are ready", 40)

@@ -17,6 +17,10 @@ CASES: dict[str, dict[str, Any]] = {
     case["code"] + (f"-{case['variant']}" if "variant" in case else ""): case
     for path in sorted(FOLDER.glob("*.yaml")) for case in yaml.safe_load(path.read_text(encoding="utf8"))
 }  # fmt: skip
+ROOTS = {"rollout_stuck": "image_not_found"}
+"""What is behind a recorded trouble that is itself a consequence."""
+ALSO = {"job_deadline": {"stuck_terminating"}}
+"""What else is true of a recording: without a kubelet nobody confirms that a pod has ended."""
 REAL = sorted(path.name.removesuffix(".json.gz") for path in RECORDED.glob("*.json.gz"))
 """Recorded on the real control plane; the others are of the documented shape."""
 
@@ -33,10 +37,11 @@ def test_a_healthy_namespace_is_silent() -> None:
 @pytest.mark.parametrize("name", [name for name in REAL if name != "healthy"])
 def test_recorded_on_the_real_control_plane(name: str) -> None:
     causes = diagnose(cluster_of(name))
-    found = [item for item in causes if item.code == name]
-    assert found, told(causes)
-    assert causes[0].code == name, told(causes)
-    check(found[0])
+    assert causes, "silent"
+    assert causes[0].code == ROOTS.get(name, name), told(causes)
+    assert {item.code for item in causes[1:]} <= {name, *ALSO.get(name, ())}, told(causes)
+    assert causes[0].code == name or any(line.endswith(f": {name}") for line in causes[0].explains), told(causes)
+    check(causes[0])
 
 
 @pytest.mark.parametrize("name", CASES)

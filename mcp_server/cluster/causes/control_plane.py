@@ -81,7 +81,7 @@ def find(cluster: Cluster) -> Iterator[Cause]:
                 part=name,
             )
     yield from _proxy(cluster)
-    for kind in ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet"):
+    for kind in ("Deployment", "StatefulSet", "DaemonSet"):
         for obj in cluster.all(kind):
             yield from _generation(cluster, obj)
     for obj in cluster.all("APIService"):
@@ -128,18 +128,13 @@ def _proxy(cluster: Cluster) -> Iterator[Cause]:
 
 
 def _generation(cluster: Cluster, obj: Object) -> Iterator[Cause]:
+    """Only where it is known when the specification was last changed: a snapshot may fall between the change and its uptake."""
     wanted, seen = number(obj, "metadata.generation"), number(obj, "status.observedGeneration")
-    if wanted is None or (seen is not None and seen >= wanted):
-        return
     changed = max((told for item in parts(obj, "metadata.managedFields") if (told := moment(item, "time"))), default=None)
-    age = cluster.age(changed or moment(obj, "metadata.creationTimestamp"))
-    if age is not None and age > _LATE_S and (seen is not None or cluster.now is not None):
-        yield CONTROLLERS.on(
-            obj,
-            "status.observedGeneration",
-            "high" if changed else "medium",
-            generation=wanted,
-            observed=seen,
-            minutes=int(age // 60),
-            touches=map(key_of, cluster.pods_of(key_of(obj))),
-        )
+    age = cluster.age(changed)
+    if wanted is None or (seen is not None and seen >= wanted) or age is None or age < _LATE_S:
+        return
+    yield CONTROLLERS.on(
+        obj, "status.observedGeneration", "high", generation=wanted, observed=seen, minutes=int(age // 60),
+        touches=map(key_of, cluster.pods_of(key_of(obj))),
+    )  # fmt: skip

@@ -43,7 +43,7 @@ NAMED = CauseType(
     code="service_named_port_missing",
     text="port {port} leads to the port named {target}, which no container of {workload} has (there are: {declared})",
     confirm="compare targetPort with ports[].name of the containers",
-    meaning=_MEANING, explains=_UP,
+    meaning=_MEANING, explains=(*_UP, "endpoints_not_written"),
 )  # fmt: skip
 PROTOCOL = CauseType(
     code="service_protocol_mismatch",

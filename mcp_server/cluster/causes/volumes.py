@@ -229,7 +229,7 @@ def _claim(cluster: Cluster, claim: Object) -> Iterator[Cause]:
                 CLASS, "spec.storageClassName", name=str(asked), known=", ".join(cluster.names("StorageClass")[:8]) or "none"
             )
         yield from _fits(cluster, claim, fitting, cause, str(asked))
-    elif failed and failed.reason == "ProvisioningFailed":
+    elif failed and failed.reason == "ProvisioningFailed" and "no volume plugin matched" not in said:
         yield cause(PROVISION, "spec.storageClassName", name=str(asked or "(default)"), why=said)
     else:
         yield from _static(cluster, claim, cause, asked, default, events)
