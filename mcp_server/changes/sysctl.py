@@ -21,7 +21,7 @@ CHANGE_SOURCE = ChangeSource(
 )
 
 EDITED = ("/etc/sysctl.d", "/run/sysctl.d", "/usr/local/lib/sysctl.d", MAIN)
-KEYS, SHOWN, SINGLE = 200, 20, 3
+KEYS, SHOWN, SINGLE = 200, 20, 1
 _WHY = "set by hand or by a program at some time since the boot, or the file was never applied"
 _KEPT = ("secret", "stable_secret")
 

@@ -16,6 +16,8 @@ CHECKOUT_BEFORE, CHECKOUT_AFTER = timedelta(seconds=60), timedelta(seconds=2)
 """A checkout writes its files shortly before git notes the commit; a later write is somebody else's."""
 SAME_BOOT = timedelta(seconds=120)
 """The time of a boot is counted back from now by some, and a clock may have been set since."""
+STARTING, STARTED = timedelta(seconds=2), timedelta(seconds=60)
+"""A unit's process is forked shortly before the unit is said to be started, or a while after the stop of a restart."""
 INSTALLERS = ("packages", "snaps")
 RUN_GAP, RUN_BEFORE, RUN_AFTER = timedelta(seconds=60), timedelta(seconds=2), timedelta(seconds=30)
 """An installer unpacks first and notes it, then lets the packages configure themselves."""
@@ -29,7 +31,7 @@ def merge(changes: Iterable[Change]) -> list[Change]:
     """Without doubles: what two sources saw of one thing is told once, by the one that knows more, which then cites both.
 
     A file written by the checkout of a commit is that commit; one that a source of its own kind knows is that source's; a
-    boot is one boot whoever saw it.
+    boot is one boot whoever saw it; a process that its unit started is that start, which then knows its port.
     """
     unique = {(item.source, item.kind, item.component, item.reference, item.at): item for item in changes}
     known = list(unique.values())
@@ -37,7 +39,7 @@ def merge(changes: Iterable[Change]) -> list[Change]:
     boots: list[int] = []
     for index, change in enumerate(known):
         for clue in change.clues if change.source != "files" else ():
-            if clue.startswith("path:"):
+            if clue.startswith("path:") or (change.source == "systemd" and change.kind in ("start", "restart")):
                 by_clue.setdefault(clue, []).append(index)
         if change.kind == "boot":
             boots.append(index)
@@ -47,12 +49,17 @@ def merge(changes: Iterable[Change]) -> list[Change]:
         homes: Iterable[int] = by_clue.get(f"path:{change.component}", ()) if change.source == "files" else ()
         if change.kind == "boot":
             homes = boots[: boots.index(index)]
+        elif change.source == "processes" and change.kind == "start":
+            homes = [home for clue in change.clues if clue.startswith("unit:") for home in by_clue.get(clue, ())]
         for home in homes:
             if home not in folded and _same_thing(change, known[home]):
                 summary = known[home].summary
                 cited = tuple(dict.fromkeys((*summary.evidence, *change.summary.evidence)))
-                # its clues are not taken over: a file names every port it holds, the commit's lines those that changed
-                known[home] = known[home].model_copy(update={"summary": summary.model_copy(update={"evidence": cited})})
+                update: dict[str, object] = {"summary": summary.model_copy(update={"evidence": cited})}
+                if change.source == "processes":
+                    # a file's clues are not taken over: it names every port it holds, a commit's lines those that changed
+                    update["clues"] = tuple(dict.fromkeys((*known[home].clues, *change.clues)))[:BURST_CLUES]
+                known[home] = known[home].model_copy(update=update)
                 folded.add(index)
                 break
     return [change for index, change in enumerate(known) if index not in folded]
@@ -61,6 +68,8 @@ def merge(changes: Iterable[Change]) -> list[Change]:
 def _same_thing(change: Change, other: Change) -> bool:
     if change.kind == "boot":
         return abs(other.at - change.at) <= SAME_BOOT
+    if change.source == "processes":
+        return other.kind in ("start", "restart") and -STARTING <= change.at - other.at <= STARTED
     if other.source == "git":
         return other.at - CHECKOUT_BEFORE <= change.at <= other.at + CHECKOUT_AFTER
     return other.at == change.at

@@ -43,9 +43,13 @@ def test_nothing_happened(session: Session, host: World, window: Window) -> None
     assert changes == []
     assert not coverage.blind
     assert not coverage.cut
-    assert coverage.empty == (
+    assert set(coverage.empty) == {
         "systemd: nothing happened to any unit in the window", "systemd: no unit file was edited in the window",
-    )  # fmt: skip
+    }  # fmt: skip
+    assert coverage.looked[0] == "journal"
+    assert not any("systemctl" in item for item in coverage.looked), (
+        "where the journal tells all, no unit is asked for its state"
+    )
 
 
 @pytest.mark.real
@@ -68,14 +72,14 @@ def test_a_real_journal(session: Session, host: World, window: Window, tmp_path:
     )
     assert not coverage.blind
     assert not coverage.cut
-    told = [(item.kind, item.component) for item in changes if item.kind != "run"]
+    told = [(item.kind, item.component) for item in changes if item.kind not in ("run", "runs")]
     assert told == [("restart", "shop.service"), ("fail", "shop.service")]
-    restart, fail = (item for item in changes if item.kind != "run")
+    restart, fail = (item for item in changes if item.kind not in ("run", "runs"))
     assert restart.at == window.until - timedelta(minutes=119)
     assert restart.clues == ("unit:shop.service",)
     assert restart.classes == ("runtime",)
     assert fail.summary.told(str) == "unit shop.service failed (signal), its process ended with killed 9"
-    runs = [item for item in changes if item.kind == "run"]
+    runs = [item for item in changes if item.kind in ("run", "runs")]
     assert [item.component for item in runs[:-1]] == [f"job{i}.service" for i in range(19, 31)], "the nearest before the onset"
     assert runs[-1].summary.values["jobs"] == 28
     assert "unit:job39.service" in runs[-1].clues
@@ -210,7 +214,9 @@ UNITS = {
     "job.timer": "[Timer]\nOnActiveSec=100ms\nAccuracySec=1ms\n",
 }
 ASK = """
-import sys
+import os, sys
+if sys.argv[1] == "/tmp/nobody":
+    os.setgroups([]); os.setgid(65534); os.setuid(65534)
 from datetime import timedelta
 from pathlib import Path
 from mcp_server.core.change import Window
@@ -269,3 +275,18 @@ def test_a_real_systemd(box: Box) -> None:
     ]
     in_order = [item.at for item in ours if item.component == "app.service"][:5]
     assert in_order == sorted(in_order)
+
+
+@pytest.mark.real
+def test_a_real_systemd_asked_by_somebody_who_may_not_read_the_journal(box: Box) -> None:
+    from mcp_server.core.change import Change
+    from mcp_server.core.outcome import Coverage
+
+    box.run("systemctl", "start", "app")
+    run = box.run(sys.executable, "-c", ASK, "/tmp/nobody", "systemd", check=False)
+    assert run.returncode == 0, run.stderr
+    found = [Change.model_validate_json(line) for line in run.stdout.splitlines() if line]
+    assert "app.service" in {item.component for item in found if item.kind == "start"}
+    assert spots(Coverage.model_validate_json(run.stderr.splitlines()[-1])) == (
+        "journal (denied: permission denied; add the account to group systemd-journal (or adm))"
+    )

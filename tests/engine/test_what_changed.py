@@ -13,7 +13,7 @@ from mcp_server.core.calls import Found, Which
 from mcp_server.core.change import Change, Window
 from mcp_server.core.clock import now, parse_moment, stamp
 from mcp_server.core.declare import ChangeSource, ChangeUnit, Scope
-from mcp_server.core.errors import BadInput, Cancelled, CouldNotLook
+from mcp_server.core.errors import BadInput, Broken, Cancelled, CouldNotLook
 from mcp_server.core.outcome import Outcome, Statement
 from mcp_server.core.reader import Reader
 from mcp_server.core.settings import ServiceSettings, load_settings
@@ -130,6 +130,15 @@ def test_one_boot_is_one_change_whoever_saw_it() -> None:
     assert [(item.source, item.summary.evidence) for item in told] == [("boots", ("E1", "E2")), ("boots", ("E1",))]
 
 
+def test_a_process_that_its_unit_started_is_that_start_and_lends_it_its_port() -> None:
+    start = change("systemd", -60, kind="restart", path="shop.service", clues=("unit:shop.service",))
+    process = change("processes", -55, kind="start", path="gunicorn", clues=("pid:7", "port:8000", "unit:shop.service"))
+    later = change("processes", 300, kind="start", path="gunicorn", clues=("pid:9", "unit:shop.service"))
+    folded, kept = merge([start, process.model_copy(update={"reference": "7"}), later])
+    assert folded.clues == ("unit:shop.service", "pid:7", "port:8000")
+    assert kept == later
+
+
 def test_a_long_row_is_told_as_one_and_loses_no_clue() -> None:
     row = [change("packages", -100 + i, kind="upgrade", path=f"p{i}", clues=(f"package:p{i}",)) for i in range(BURST)]
     alone = change("packages", -10, kind="upgrade", path="late")
@@ -223,3 +232,25 @@ def test_an_unknown_target_is_refused(session: Session, monkeypatch: pytest.Monk
     window = Window(since=ONSET - timedelta(hours=1), until=ONSET)
     with pytest.raises(BadInput, match="`target` is `mars`"):
         what_changed(session, "mars", window, Scope(), None, Asking())
+
+
+@pytest.mark.real
+def test_the_journal_named_in_the_settings_is_the_one_that_is_read(tmp_path: Path) -> None:
+    from tests.journal_files import entry, write
+
+    end = now()
+    folder = write(tmp_path / "journal", [
+        entry(end - timedelta(hours=9), "before"),
+        entry(end - timedelta(minutes=9), "Started", _PID=1, MESSAGE_ID="39f53479d3a045ac8e11786248231fbf", UNIT="shop.service"),
+    ])  # fmt: skip
+    named = {"VETERAN_STATE_DIR": str(tmp_path / "state"), "HOME": str(tmp_path), "VETERAN_LOGS_JOURNAL": str(folder)}
+    session = Session(load_settings(named), program="test")
+    outcome = what_changed(session, "local", Window(since=end - timedelta(hours=2), until=end), Scope(), None, Asking())
+    session.close()
+    assert "unit shop.service was started" in [item.told(str) for item in outcome.statements]
+    assert f"journal in {folder}" in outcome.coverage.looked
+
+
+def test_a_relative_folder_of_journals_is_refused_with_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(Broken, match=r"logs\.journal.*an absolute path"):
+        load_settings({"HOME": str(tmp_path), "VETERAN_LOGS_JOURNAL": "journal"})

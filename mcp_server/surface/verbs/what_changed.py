@@ -1,4 +1,4 @@
-"""`what_changed`: commits, packages, files and processes over one window, the most probable cause first."""
+"""`what_changed`: commits, packages, files, units and all other changes over one window, the most probable cause first."""
 
 from datetime import timedelta
 from typing import Annotated
@@ -17,7 +17,7 @@ from mcp_server.incident.record import current, find
 from mcp_server.surface.verb import Verb
 
 VERB = Verb(
-    summary="What changed before the onset: commits, packages, files and processes on one clock, ranked with reasons",
+    summary="What changed before the onset: commits, packages, files, units, boots, logins, jobs on one clock, ranked with reasons",
     group="diagnose",
     examples=({}, {"service": "shop", "since": "2h"}, {"folders": ["/srv/shop"], "onset": "2026-11-20T10:31:07Z"}),
 )
