@@ -236,16 +236,18 @@ def test_an_unknown_target_is_refused(session: Session, monkeypatch: pytest.Monk
 
 @pytest.mark.real
 def test_the_journal_named_in_the_settings_is_the_one_that_is_read(tmp_path: Path) -> None:
+    from mcp_server.core.unit_events import STARTED
     from tests.journal_files import entry, write
 
     end = now()
     folder = write(tmp_path / "journal", [
         entry(end - timedelta(hours=9), "before"),
-        entry(end - timedelta(minutes=9), "Started", _PID=1, MESSAGE_ID="39f53479d3a045ac8e11786248231fbf", UNIT="shop.service"),
+        entry(end - timedelta(minutes=9), "Started", _PID=1, MESSAGE_ID=STARTED, UNIT="shop.service"),
     ])  # fmt: skip
     named = {"VETERAN_STATE_DIR": str(tmp_path / "state"), "HOME": str(tmp_path), "VETERAN_LOGS_JOURNAL": str(folder)}
     session = Session(load_settings(named), program="test")
-    outcome = what_changed(session, "local", Window(since=end - timedelta(hours=2), until=end), Scope(), None, Asking())
+    window = Window(since=end - timedelta(hours=2), until=end)
+    outcome = what_changed(session, "local", window, Scope(), None, Asking(), limit=200)
     session.close()
     assert "unit shop.service was started" in [item.told(str) for item in outcome.statements]
     assert f"journal in {folder}" in outcome.coverage.looked

@@ -17,7 +17,7 @@ from mcp_server.incident.record import current, find
 from mcp_server.surface.verb import Verb
 
 VERB = Verb(
-    summary="What changed before the onset: commits, packages, files, units, boots, logins, jobs on one clock, ranked with reasons",
+    summary="What changed before the onset: commits, packages, files, units, boots, jobs on one clock, ranked with reasons",
     group="diagnose",
     examples=({}, {"service": "shop", "since": "2h"}, {"folders": ["/srv/shop"], "onset": "2026-11-20T10:31:07Z"}),
 )
