@@ -28,6 +28,7 @@ _NAMES_ONE = re.compile(
     r"|^\s*(?:bind|server|default-server)\s.{0,500}?\s(?:crt|ca-file)\s+(\S{1,1000})",
     re.M | re.I,
 )
+_LISTS = re.compile(r"^\s*bind\s.{0,500}?\scrt-list\s+(\S{1,1000})", re.M)
 _BASE = re.compile(r"^\s*(?:crt-base|data_directory)\s*[=\s]\s*['\"]?(/[^\s'\"]{1,1000})", re.M)
 
 
@@ -110,6 +111,10 @@ def _named(reader: Reader, path: str, folder: str) -> Iterator[str]:
             reader.blind(f"certificate in {path}", "its name holds a variable", "name its folder with folders=…")
             continue
         yield posixpath.normpath(posixpath.join(base, name))
+    for match in _LISTS.finditer(text):
+        listed = reader.look(ReadFile(path=posixpath.join(base, match[1]), length=READ_BYTES)).value.text
+        names = (line.split()[0] for line in listed.splitlines() if line.strip() and not line.lstrip().startswith("#"))
+        yield from (posixpath.normpath(posixpath.join(base, name)) for name in names)
 
 
 def _kept(reader: Reader, path: str, configured: bool) -> Iterator[Kept]:

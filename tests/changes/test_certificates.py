@@ -70,6 +70,21 @@ def test_each_server_names_its_certificate_in_its_own_way(
     assert not coverage.blind
 
 
+def test_haproxy_lists_and_folders_of_certificates(session: Session, world: World, past: Window) -> None:
+    world.file(
+        "/etc/haproxy/haproxy.cfg", "frontend x\n bind *:443 ssl crt-list /etc/haproxy/crt.list\n bind *:444 ssl crt /opt/tls\n"
+    )
+    world.file("/etc/haproxy/crt.list", "# comment\n/opt/a.pem [alpn h2] a.example\nb.pem\n")
+    for path in ("/opt/a.pem", "/etc/haproxy/b.pem", "/opt/tls/c.pem"):
+        world.file(path, issue("x", world.moment - 90 * DAY, world.moment - 2 * HOUR)[0], world.moment - 90 * DAY)
+    changes, coverage = collect(session, world, "certificates", past)
+    assert {item.component for item in changes} == {"/opt/a.pem", "/etc/haproxy/b.pem", "/opt/tls/c.pem"}
+    assert not any("no configuration" in item.summary.text for item in changes)
+    assert not coverage.blind
+    (world.root / "etc/haproxy/crt.list").unlink()
+    assert "certificates named in /etc/haproxy/haproxy.cfg (missing" in spots(collect(session, world, "certificates", past)[1])
+
+
 def test_a_renewal_is_told_when_it_was_put_in_place_and_the_old_end_is_no_news(
     session: Session, world: World, past: Window
 ) -> None:
