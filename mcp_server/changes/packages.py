@@ -13,12 +13,12 @@ from mcp_server.core.errors import CouldNotLook
 from mcp_server.core.outcome import Statement, Value
 from mcp_server.core.reader import Reader
 from mcp_server.core.text import amount, bytes_text
-from mcp_server.logs import apk_log, dpkg_log, pacman_log, rpm_log
+from mcp_server.logs import apk_log, dpkg_log, pacman_log, rpm_log, zypp_log
 from mcp_server.logs.newest import newest_lines
 from mcp_server.logs.package_log import DATABASES, Row, Rows, Zone
 
 CHANGE_SOURCE = ChangeSource(
-    question="Which host packages were installed, upgraded or removed? (dpkg and apt, rpm and dnf, apk, pacman)",
+    question="Which host packages were installed, upgraded or removed? (dpkg and apt, rpm with dnf or zypper, apk, pacman)",
     commands=("rpm",), optional=("rpm",),
 )  # fmt: skip
 
@@ -28,19 +28,18 @@ ANY_ZONE = timedelta(hours=14)
 
 @dataclass(frozen=True)
 class Manager:
-    """A package manager: its log, how to read that, and what to do by hand where there is none."""
+    """A package manager: logs with how to read each, of which the first that is there counts; what to do where none is."""
 
     name: str
-    log: str
-    rows: Rows
+    logs: tuple[tuple[str, Rows], ...]
     by_hand: str
 
 
 MANAGERS = (
-    Manager("dpkg", "/var/log/dpkg.log", dpkg_log.rows, "see /var/lib/dpkg/info/*.list for times"),
-    Manager("rpm", "/var/log/dnf.rpm.log", rpm_log.rows, "rpm -qa --last"),
-    Manager("apk", "/var/log/apk.log", apk_log.rows, "compare the image"),
-    Manager("pacman", "/var/log/pacman.log", pacman_log.rows, "less /var/log/pacman.log"),
+    Manager("dpkg", (("/var/log/dpkg.log", dpkg_log.rows),), "see /var/lib/dpkg/info/*.list for times"),
+    Manager("rpm", (("/var/log/dnf.rpm.log", rpm_log.rows), ("/var/log/zypp/history", zypp_log.rows)), "rpm -qa --last"),
+    Manager("apk", (("/var/log/apk.log", apk_log.rows),), "compare the image"),
+    Manager("pacman", (("/var/log/pacman.log", pacman_log.rows),), "less /var/log/pacman.log"),
 )
 _SHOWN = {
     "install": "{package} {new} was installed", "upgrade": "{package} was upgraded from {old} to {new}",
@@ -103,21 +102,31 @@ def _zone(reader: Reader) -> Zone:
 
 def _read(reader: Reader, manager: Manager, database: str, window: Window, zone: Zone) -> list[tuple[Row, str]]:
     """Rows of the manager's log and, where the window needs it, of the one before; with the evidence of each."""
-    folder, _, name = manager.log.rpartition("/")
+    for log, rows in manager.logs:
+        there = _rotated(reader, log)
+        if log in there or f"{log}.1" in there:
+            return _read_log(reader, log, rows, there, window, zone)
+    return _without_log(reader, manager, database, window)
+
+
+def _rotated(reader: Reader, log: str) -> set[str]:
+    """The log and what it was rotated to, as far as it is there."""
+    folder, _, name = log.rpartition("/")
     try:
-        listed = reader.look(ListFolder(path=folder, pattern=f"{name}*")).value.entries
+        return {entry.path for entry in reader.look(ListFolder(path=folder, pattern=f"{name}*")).value.entries}
     except CouldNotLook as failure:
         if failure.reason != "missing":
             raise
-        listed = ()
-    there = {entry.path for entry in listed}
-    logs = [path for path in (manager.log, f"{manager.log}.1") if path in there]
-    if not logs:
-        return _without_log(reader, manager, database, window)
+        return set()
+
+
+def _read_log(reader: Reader, log: str, rows: Rows, there: set[str], window: Window, zone: Zone) -> list[tuple[Row, str]]:
     found: list[tuple[Row, str]] = []
-    for path in logs:
-        rows, whole = _rows_of(reader, path, manager.rows, zone, window)
-        found = [*rows, *found]
+    for path in (log, f"{log}.1"):
+        if path not in there:
+            continue
+        read, whole = _rows_of(reader, path, rows, zone, window)
+        found = [*read, *found]
         if _reaches(found, window):
             return found
         if not whole:
@@ -125,7 +134,7 @@ def _read(reader: Reader, manager: Manager, database: str, window: Window, zone:
             return found
     older = sorted(path for path in there if path.endswith((".gz", ".xz", ".zst", ".2")))[:1]
     remedy = f"zcat {older[0]}" if older else "there is no older log"
-    reader.blind(f"packages before the beginning of {manager.log}", f"what was read begins at {_begin(found)}", remedy)
+    reader.blind(f"packages before the beginning of {log}", f"what was read begins at {_begin(found)}", remedy)
     return found
 
 
@@ -165,7 +174,7 @@ def _without_log(reader: Reader, manager: Manager, database: str, window: Window
     if max(seen.modified, seen.changed) < window.since:
         return []
     if manager.name != "rpm":
-        raise CouldNotLook(manager.log, "missing", f"{manager.name} is here but its log is not", manager.by_hand)
+        raise CouldNotLook(manager.logs[0][0], "missing", f"{manager.name} is here but its log is not", manager.by_hand)
     listed = reader.run(("rpm", "-qa", "--last"))
     rows = list(rpm_log.installed([line for line in listed.value.out.splitlines() if line.strip()]))
     if listed.value.exit or listed.value.cut or None in rows:

@@ -158,6 +158,13 @@ warning: /etc/nginx/nginx.conf created as /etc/nginx/nginx.conf.rpmnew
 2026-11-20T11:30:00+0100 SUBDEBUG Downgrade: curl-7.76.1-26.el9.x86_64
 2026-11-20T11:30:01+0100 SUBDEBUG Downgraded: curl-7.76.1-31.el9.x86_64
 """
+ZYPP = """# 2026-10-01 08:00:00 output of a script
+2026-10-01 08:00:00|install|glibc|2.38-1|x86_64||repo|abc|
+2026-11-20 10:00:01|command|root@web1|'zypper' 'in' 'nginx'|
+2026-11-20 10:00:02|install|nginx|1.21.5-3.1|x86_64|root@web1|repo|def|
+2026-11-20 10:00:03|remove |tcpdump|4.99-1|x86_64|root@web1|
+2026-11-20 10:00:04|radd|repo|https://repo.example/|
+"""
 RPM_LAST = """nginx-core-1.24.0-4.el9.x86_64                Fri Nov 20 10:00:03 2026
 tzdata-2026a-1.el9.noarch                     Thu Oct  1 08:00:00 2026
 """
@@ -183,6 +190,8 @@ OTHERS = {
     "rpm": ("/var/lib/rpm/rpmdb.sqlite", "/var/log/dnf.rpm.log", DNF, [
         ("upgrade", "openssl-libs", "1:3.0.7-27.el9", "1:3.2.2-6.el9"), ("install", "nginx-core", "?", "2:1.24.0-4.el9"),
         ("remove", "tcpdump", "14:4.99.0-9.el9", "?"), ("downgrade", "curl", "7.76.1-31.el9", "7.76.1-26.el9")]),
+    "zypp": ("/usr/lib/sysimage/rpm/rpmdb.sqlite", "/var/log/zypp/history", ZYPP, [
+        ("install", "nginx", "?", "1.21.5-3.1"), ("remove", "tcpdump", "4.99-1", "?")]),
     "pacman": ("/var/lib/pacman/local", "/var/log/pacman.log", PACMAN, [
         ("upgrade", "openssl", "3.3.2-1", "3.4.0-1"), ("install", "nginx", "?", "1.26.2-1"),
         ("remove", "nginx-mainline", "1.27.1-1", "?"), ("downgrade", "curl", "8.10.1-1", "8.9.1-1")]),
@@ -190,6 +199,9 @@ OTHERS = {
         ("install", "nginx", "?", "1.28.0-r3"), ("upgrade", "openssl", "3.5.4-r0", "3.5.5-r0"),
         ("remove", "tcpdump", "4.99.5-r1", "?")]),
 }  # fmt: skip
+
+
+MANAGER = {"zypp": "rpm"}
 
 
 @pytest.mark.parametrize("name", OTHERS)
@@ -204,12 +216,12 @@ def test_every_manager_tells_what_it_did(session: Session, world: World, name: s
     assert not coverage.cut
     first = datetime(2026, 11, 20, 10, 0, 2, tzinfo=UTC)
     assert changes[0].at == first
-    command = {"rpm": None, "pacman": "pacman -S nginx", "apk": "apk add nginx"}[name]
+    command = {"rpm": None, "pacman": "pacman -S nginx", "apk": "apk add nginx", "zypp": "zypper in nginx"}[name]
     assert changes[0].summary.values.get("command") == command
     quiet = Window(since=datetime(2026, 11, 20, 10, 45, tzinfo=UTC), until=WINDOW.until)
     changes, coverage = collect(session, world, "packages", quiet)
     assert (changes, coverage.blind) == ([], ())
-    assert f"{name} did nothing" in coverage.empty[0]
+    assert f"{MANAGER.get(name, name)} did nothing" in coverage.empty[0]
 
 
 @pytest.mark.parametrize("name", OTHERS)
@@ -229,7 +241,7 @@ def test_a_forbidden_or_young_log_of_any_manager_is_a_blind_spot(session: Sessio
     world.file(log, text.split("\n", 2)[2])
     assert f"packages before the beginning of {log}" in spots(collect(session, world, "packages", WINDOW)[1])
     world.refuse[log] = CouldNotLook(log, "denied", "permission denied", "add group adm")
-    assert f"packages of {name} (denied: permission denied; add group adm)" in spots(
+    assert f"packages of {MANAGER.get(name, name)} (denied: permission denied; add group adm)" in spots(
         collect(session, world, "packages", WINDOW)[1]
     )
 
