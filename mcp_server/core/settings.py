@@ -266,9 +266,23 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         if isinstance(named := values.get(key), str) and named.strip():  # anything else is refused below, with a sentence
             values[key] = str(Path(named).expanduser().absolute())
     try:
-        return Settings(**values, sources=sources)
+        settings = Settings(**values, sources=sources)
     except ValidationError as error:
         raise Broken(_sentence(error, sources), "mend the value and start again") from None
+    _out_of_reach(settings, path)
+    return settings
+
+
+def _out_of_reach(settings: Settings, path: Path | None) -> None:
+    """What decides about changes must not lie where the locked server can write. Raises Broken."""
+    state = os.path.realpath(settings.state_dir)
+    named = (
+        ("the settings file", str(path) if path else None), ("gate.operations", settings.gate.operations),
+        ("approvals.allowed_signers", settings.approvals.allowed_signers), ("approvals.standing", settings.approvals.standing),
+    )  # fmt: skip
+    for what, where in named:
+        if where is not None and os.path.commonpath((state, os.path.realpath(where))) == state:
+            raise Broken(f"{what} ({one_line(where)}) lies below state_dir, where the server writes", "keep it elsewhere")
 
 
 def _default_state(env: Mapping[str, str]) -> str:

@@ -110,11 +110,16 @@ class Gate:
         body = authority.model_dump(mode="json", exclude={"id"})
         return authority.model_copy(update={"id": f"Y{self.ledger.append('authority.given', body).seq}"})
 
-    def authorised(self, names: Sequence[str], at: datetime | None = None) -> bool:
-        """Whether two different people have, by signature, allowed each of these names, and both words are still valid."""
+    def authorised(
+        self, names: Sequence[str], genuine: Callable[[Authority], bool], at: datetime | None = None
+    ) -> bool:  # fmt: skip
+        """Whether two different people have, by signature, allowed each of these names, and both words are still valid.
+
+        `genuine` says of each whether its proof holds: what stands here could have been written by the same account.
+        """
         at = at or now()
         given = [Authority.model_validate(entry.body) for entry in self.ledger.entries(kind="authority.given")]
-        valid = [item for item in given if item.at <= at < item.expires and item.route == "signature"]
+        valid = [item for item in given if item.at <= at < item.expires and item.route == "signature" and genuine(item)]
         return bool(names) and all(len({item.approver for item in valid if name in item.names}) >= 2 for name in names)
 
     # --- executions ------------------------------------------------------------------------------------------------

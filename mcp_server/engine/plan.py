@@ -30,6 +30,7 @@ from mcp_server.engine.protection import Protected, protected
 from mcp_server.engine.reader import EvidenceReader
 from mcp_server.engine.run import Question, ask_all
 from mcp_server.engine.session import Asking, Session
+from mcp_server.engine.signing import genuine_authority
 from mcp_server.engine.taking_back import TAKE_BACK, taking_back
 
 _PROTECTIONS = ("dev", "staging", "production")
@@ -194,10 +195,11 @@ def _guarded(
         if item.own:
             raise BadInput(f"`{one_line(item.name, 80)}` is protected: {item.why}; nobody can allow that here")
     names = [item.name for item in found]
-    if names and not (gate and gate.authorised(names)):
+    if names and not (gate and gate.authorised(names, lambda word: genuine_authority(session.settings, word))):
         raise BadInput(
             f"`{one_line(names[0], 80)}` is protected: {found[0].why}",
-            f"two different people must allow it by signature, by name: {', '.join(one_line(name, 80) for name in names[:5])}",
+            f"two different people must allow it by signature, by name: {', '.join(one_line(name, 80) for name in names[:5])}; "
+            "scripts/incident_response/approve.py --help says how",
         )
     return found
 

@@ -21,7 +21,17 @@ from mcp_server.core.settings import Settings, load_settings
 from mcp_server.core.text import one_line, visible
 from mcp_server.engine.approvals import account, counting, give, how_to_approve, may_be_approved, missing
 from mcp_server.engine.approving import Approving
-from mcp_server.engine.signing import MOST_BYTES, read_signed, sign_command, text_of
+from mcp_server.engine.gate_store import Gate
+from mcp_server.engine.signing import (
+    MOST_BYTES,
+    allow_command,
+    authority_text,
+    genuine_authority,
+    read_authority,
+    read_signed,
+    sign_command,
+    text_of,
+)
 
 TYPED = 6
 """Characters of the digest that are typed."""
@@ -55,9 +65,14 @@ def _parser(name: str) -> argparse.ArgumentParser:
     out = _Parser(
         prog=name, description=__doc__.partition("\n")[0], allow_abbrev=False,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog=f"{_SIGNING}  " + sign_command("P12").replace("\n", "\n  ") + f"\n\n{_EXITS}",
+        epilog=f"{_SIGNING}  " + sign_command("P12").replace("\n", "\n  ")
+        + "\n\na protected target, by two people:\n  " + allow_command(["unit:NAME"]).replace("\n", "\n  ") + f"\n\n{_EXITS}",
     )  # fmt: skip
-    out.add_argument("plan", metavar="PLAN", help="P<n>, as plan_action shows it")
+    out.add_argument("plan", metavar="PLAN", nargs="?", help="P<n>, as plan_action shows it")
+    out.add_argument(
+        "--allow", metavar="NAME", action="append", default=[],
+        help="instead of a plan: a protected target that may be touched (unit:prometheus.service); two people must sign it",
+    )  # fmt: skip
     how = out.add_mutually_exclusive_group()
     how.add_argument("--text", action="store_true", help="print the text to sign, and nothing else")
     how.add_argument("--signature", metavar="FILE", help="the signed text followed by its signature; - is standard input")
@@ -66,6 +81,10 @@ def _parser(name: str) -> argparse.ArgumentParser:
 
 def _approve(settings: Settings, options: argparse.Namespace) -> int:
     document = None if options.signature is None else _read(options.signature)
+    if bool(options.plan) == bool(options.allow):
+        raise BadInput("either a plan is approved or a protected target is allowed", "See --help")
+    if options.allow:
+        return _allow(settings, options, document)
     if not options.text and document is None and not _is_terminal():
         raise BadInput(
             "this is no terminal, and a person must read the plan and type here",
@@ -95,6 +114,29 @@ def _approve(settings: Settings, options: argparse.Namespace) -> int:
                 at_hand.gate, settings, at_hand.proposal, plan, route="terminal", approver=account(), proof=_terminal()
             )
         _told(at_hand, approval)
+    return 0
+
+
+def _allow(settings: Settings, options: argparse.Namespace, document: str | None) -> int:
+    """One person's signed word that protected targets may be touched; the plan itself still needs two approvers."""
+    until = now() + timedelta(seconds=settings.gate.approval_s)
+    if document is None:
+        if not options.text:
+            raise BadInput("this takes a signature", f"Sign:\n{allow_command(options.allow)}")
+        sys.stdout.write(authority_text(options.allow, until))
+        return 0
+    given = read_authority(settings, document, now())
+    if set(given.names) != set(options.allow):
+        raise BadInput(f"the signed text allows {', '.join(given.names)}, which is not what --allow names")
+    gate = Gate(settings, write=True)
+    try:
+        given = gate.grant(given)
+        both = gate.authorised(given.names, lambda word: genuine_authority(settings, word))
+    finally:
+        gate.close()
+    names = ", ".join(one_line(name, 80) for name in given.names)
+    sys.stdout.write(f"{given.id}: {given.approver} allows {names}, until {stamp(given.expires)}\n")
+    sys.stdout.write("two people have: plan it now\n" if both else "a second person must allow it too\n")
     return 0
 
 

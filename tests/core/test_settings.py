@@ -1,5 +1,6 @@
 """Settings: defaults < file < environment; each value knows its source; a wrong one stops the start with a sentence."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -83,3 +84,24 @@ def test_settings_are_frozen(tmp_path: Path) -> None:
     settings = load_settings(env(tmp_path))
     with pytest.raises(ValueError, match="frozen"):
         settings.limits.look_s = 1
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ('[gate]\noperations = "{state}/operations"', "gate.operations"),
+        ('[approvals]\nallowed_signers = "{state}/../state/signers"', "approvals.allowed_signers"),
+        ('[approvals]\nstanding = "{link}/standing"', "approvals.standing"),
+    ],
+)
+def test_what_decides_about_changes_is_out_of_the_servers_reach(tmp_path: Path, text: str, what: str) -> None:
+    state, link, path = tmp_path / "state", tmp_path / "link", tmp_path / "veteran.toml"
+    state.mkdir()
+    link.symlink_to(state)
+    path.write_text(text.format(state=state, link=link), encoding="utf8")
+    with pytest.raises(Broken, match=f"{re.escape(what)} .* lies below state_dir"):
+        load_settings({"HOME": str(tmp_path), "VETERAN_STATE_DIR": str(state), "VETERAN_CONFIG": str(path)})
+    path = state / "veteran.toml"
+    path.write_text("", encoding="utf8")
+    with pytest.raises(Broken, match=r"the settings file .* lies below state_dir"):
+        load_settings({"HOME": str(tmp_path), "VETERAN_STATE_DIR": str(state), "VETERAN_CONFIG": str(path)})

@@ -51,15 +51,15 @@ def test_what_is_protected_needs_the_word_of_two_different_people(gate: Gate) ->
 
     word("ada", "unit:prometheus.service")
     word("ada", "unit:prometheus.service")
-    assert not gate.authorised(["unit:prometheus.service"]), "the same person twice is one person"
+    assert not gate.authorised(["unit:prometheus.service"], lambda word: True), "the same person twice is one person"
     word("bob", "unit:prometheus.service", route="dialog")
-    assert not gate.authorised(["unit:prometheus.service"]), "a dialog is no signature"
+    assert not gate.authorised(["unit:prometheus.service"], lambda word: True), "a dialog is no signature"
     word("bob", "unit:prometheus.service", minutes=-1)
-    assert not gate.authorised(["unit:prometheus.service"]), "an expired word is none"
+    assert not gate.authorised(["unit:prometheus.service"], lambda word: True), "an expired word is none"
     word("bob", "unit:prometheus.service")
-    assert gate.authorised(["unit:prometheus.service"])
-    assert not gate.authorised(["unit:prometheus.service", "unit:loki.service"])
-    assert not gate.authorised([])
+    assert gate.authorised(["unit:prometheus.service"], lambda word: True)
+    assert not gate.authorised(["unit:prometheus.service", "unit:loki.service"], lambda word: True)
+    assert not gate.authorised([], lambda word: True)
 
 
 def test_a_gate_that_is_not_there_is_a_blind_spot_and_not_an_empty_one(tmp_path: Path) -> None:

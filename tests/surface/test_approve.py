@@ -125,7 +125,7 @@ def test_without_a_terminal_it_says_what_to_do(world: World) -> None:
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (["P999"], "no plan P999"), (["p1"], "`plan` is `p1`"), (["P1\n"], "should be P<number>"), ([], "required"),
+        (["P999"], "no plan P999"), (["p1"], "`plan` is `p1`"), (["P1\n"], "should be P<number>"), ([], "either a plan"),
         (["P1", "--yes"], "--yes"), (["P1", "--text", "--signature", "-"], "not allowed with"),
     ],
 )  # fmt: skip
@@ -304,5 +304,34 @@ def test_policies_that_fit_nothing_say_why(tmp_path: Path, text: str, namespace:
         code, said = carried_out(world, severity="SEV1")
         assert code == 3
         assert words in said
+    finally:
+        world.stop()
+
+
+def test_a_protected_target_is_allowed_by_two_people(tmp_path: Path) -> None:
+    world, keys = signed_world(tmp_path, "production", "alice", "bob")
+    try:
+        names = ["--allow", "unit:prometheus.service", "--allow", "path:/etc/x"]
+        status, out, errors = run(world, *names)
+        assert (status, out) == (64, "")
+        assert "ssh-keygen -Y sign -n veteran-authority" in errors
+        _, text, _ = run(world, *names, "--text")
+        assert text.splitlines()[:3] == ["veteran-authority 1", "allow path:/etc/x", "allow unit:prometheus.service"]
+
+        def give(name: str, text: str, namespace: str = "veteran-authority", allow: list[str] = names) -> tuple[int, str]:
+            document = text + keys.sign(name, text.encode(), namespace).decode()
+            status, out, errors = run(world, *allow, "--signature", "-", text=document)
+            return status, out + errors
+
+        keys.make("mallory")
+        assert "not by a key that may approve" in give("mallory", text)[1]
+        assert "not by a key that may approve" in give("alice", text, "veteran-plan")[1]
+        assert "does not allow anything as it stands" in give("alice", text.replace("allow unit", "allow  unit"))[1]
+        assert "which is not what --allow names" in give("alice", text, allow=["--allow", "unit:loki.service"])[1]
+        assert "a second person must allow it too" in give("alice", text)[1]
+        assert "a second person must allow it too" in give("alice", text)[1], "the same person twice is one person"
+        assert "two people have: plan it now" in give("bob", text)[1]
+        keys.allow("bob")  # and no longer once one of them may not
+        assert "a second person must allow it too" in give("bob", text)[1]
     finally:
         world.stop()
