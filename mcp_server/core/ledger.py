@@ -92,7 +92,7 @@ class Ledger:
                 return
             self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             self._db = sqlite3.connect(self.path, timeout=30, isolation_level=None, check_same_thread=False)
-            for pragma in (f"journal_mode={'DELETE' if plain_file else 'WAL'}", "synchronous=FULL", "temp_store=MEMORY"):
+            for pragma in (f"journal_mode={'TRUNCATE' if plain_file else 'WAL'}", "synchronous=FULL", "temp_store=MEMORY"):
                 self._db.execute(f"PRAGMA {pragma}")
             self._db.executescript("BEGIN IMMEDIATE;" + _SCHEMA + "COMMIT;")
         except (OSError, sqlite3.Error) as error:

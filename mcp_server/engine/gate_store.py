@@ -6,6 +6,7 @@ An execution is the fold of its entries; nothing is stored twice.
 """
 
 import fcntl
+import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -147,9 +148,9 @@ class Gate:
             "plan": proposal.id, "digest": plan.digest, "operation": plan.request.operation,
             "environment": plan.environment.name, "touches": sorted({name for step in plan.steps for name in step.touches}),
             "approvals": [item.id for item in approvals], "steps": len(plan.steps), "times_ms": dict(times_ms),
-            "content": plan.content(),
         }  # fmt: skip
-        entry = self.ledger.append("execution.claimed", body, incident=plan.request.incident, check=once)
+        blob = json.dumps(plan.content(), sort_keys=True).encode()
+        entry = self.ledger.append("execution.claimed", body, incident=plan.request.incident, blob=blob, check=once)
         return _fold(entry, (), alive=True)
 
     def step(self, execution: Execution, number: int, state: StepState, said: str = "", **more: Any) -> None:
@@ -157,8 +158,9 @@ class Gate:
         self.ledger.append("execution.step", {"execution": execution.id, "number": number, "state": state, "said": said} | more)
 
     def state(self, execution: Execution, state: ExecutionState, said: str = "", **more: Any) -> None:
-        """Note the state of the whole."""
-        self.ledger.append("execution.state", {"execution": execution.id, "state": state, "said": said} | more)
+        """Note the state of the whole. That it is being verified says nothing new, and becomes durable with what follows."""
+        body = {"execution": execution.id, "state": state, "said": said} | more
+        self.ledger.append("execution.state", body, durable=state != "verifying")
 
     def _claims(self) -> Iterator[Entry]:
         return self.ledger.entries(kind="execution.claimed")
@@ -179,7 +181,7 @@ class Gate:
         """What the plan of an execution said when it was claimed. Raises BadInput for an id that is none."""
         for entry in self._claims():
             if f"X{entry.seq}" == execution:
-                content: dict[str, Any] = entry.body["content"]
+                content: dict[str, Any] = json.loads(self.ledger.blob(entry.body["sha256"]))
                 return content
         raise BadInput(f"there is no execution `{one_line(execution, 40)}`")
 
