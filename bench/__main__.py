@@ -42,7 +42,7 @@ def main() -> None:
     began = time.perf_counter()
     print(f"{'figure':<44}{'ours':>14}{'peer':>14}{'ratio':>9}  promise")
     with tempfile.TemporaryDirectory(prefix="bench-") as state:
-        for part in (starts, calls, listing, triage, redaction, ranking, changes, timeline, logs):
+        for part in (starts, calls, listing, triage, redaction, ranking, changes, timeline, gate, logs):
             for row in part(state):
                 print(f"{row.what:<44}{row.ours:>14}{row.peer:>14}{row.ratio:>9}  {row.promise}", flush=True)
     print(f"peer: a one-tool server of the same SDK, unless the line says otherwise · {time.perf_counter() - began:.0f} s")
@@ -146,6 +146,14 @@ def changes(state: str) -> Iterator[Row]:
 
     for what, figure, promise in rows():
         yield Row(what[:74], figure, "", "", promise)
+
+
+def gate(state: str) -> Iterator[Row]:
+    """What planning costs beyond its reads, and the gate around an act."""
+    from bench.gate import rows
+
+    for what, figure, promise in rows():
+        yield Row(what[:44], figure, "", "", promise)
 
 
 def topology(state: str) -> Iterator[Row]:
