@@ -1,6 +1,7 @@
 """Incidents of a small web service, written to disk as its own programs would have left them.
 
-A real git repository with its reflog, a dpkg log in a private root, files in /etc, logs in the formats of nginx and gunicorn.
+A real git repository with its reflog, a dpkg log in a private root, files in /etc, logs in the formats of nginx and gunicorn,
+and for half of them a real journal file.
 One change broke the service, or none did; others happened around it and are innocent. Nothing here knows how changes are
 ranked: what breaks, what it writes into the logs and what else happens are taken from how such services fail.
 """
@@ -16,6 +17,7 @@ from typing import Any
 
 from mcp_server.core.clock import now
 from tests.changes.world import World
+from tests.generator.journals import journal, possible
 from tests.generator.stories import GUILTY, INNOCENT, NOISE, Names, Story
 
 ROOT = "/srv/app"
@@ -31,6 +33,8 @@ class Folder:
     guilty: tuple[str, str] | None
     logs: tuple[str, ...] = ()
     changes: int = 0
+    journal: str | None = None
+    """Folder of a real journal file, where this incident has one."""
 
 
 class Host(World):
@@ -95,11 +99,22 @@ class Maker:
             told = doing(at)
             guilty = told if is_guilty else guilty
         logs = self._logs(story)
-        return Folder(self.world, self.onset, story.name, guilty, logs, len(self.events))
+        kept = None
+        if possible() and self.chance.random() < 0.5:
+            deployed = [at for at, doing, _ in self.events if at < self.onset and doing.__name__ == "commit"]
+            kept = str(journal(self.root / "journal", self.onset, self.world.moment, deployed, self.chance))
+            self.world.journals = True
+        return Folder(self.world, self.onset, story.name, guilty, logs, len(self.events), kept)
 
     def _doing(self, story: Story) -> Callable[[datetime], tuple[str, str]]:
         kind, what = story.change[0], story.change[1:]
-        return lambda at: getattr(self, f"_{kind}")(at, *what)
+
+        def doing(at: datetime) -> tuple[str, str]:
+            told: tuple[str, str] = getattr(self, f"_{kind}")(at, *what)
+            return told
+
+        doing.__name__ = kind
+        return doing
 
     # --- what can happen --------------------------------------------------------------------------------------------
 

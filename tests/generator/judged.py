@@ -18,6 +18,8 @@ from mcp_server.incident.record import Incident
 from tests.changes.world import collect
 from tests.generator.incidents import ROOT, Folder
 
+SOURCES, JOURNAL = ("git", "packages", "files"), ("systemd", "sessions", "boots", "kernel_messages")
+
 
 @dataclass
 class Judged:
@@ -71,8 +73,11 @@ def judge(session: Session, folder: Folder) -> Judged:
     """Look and judge, as triage does."""
     window = Window(since=folder.onset - timedelta(hours=24), until=folder.world.moment)
     seen: list[Change] = []
-    for name in ("git", "packages", "files"):
-        found, _ = collect(session, folder.world, name, window, folders=(ROOT,))
+    for name in SOURCES:
+        found, _ = collect(session, folder.world, name, window, folders=(ROOT,), onset=folder.onset)
+        seen += found
+    for name in JOURNAL if folder.journal else ():
+        found, _ = collect(session, folder.world, name, window, onset=folder.onset, journal=folder.journal)
         seen += found
     changes = bursts(merge(seen))
     outcome = _errors(session, folder)
