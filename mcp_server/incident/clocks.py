@@ -24,7 +24,7 @@ _MS = timedelta(milliseconds=1)
 
 def measured(ledger: Ledger, incident: Incident, known: Answers, story: Sequence[Happening]) -> tuple[Skew, ...]:
     """Every clock that something is known of, those that are certainly off first."""
-    found = [*http_dates(ledger, incident), *committers(known), *skews(story)]
+    found = [*http_dates(ledger, incident), *committers(known), *stepped(known), *skews(story)]
     return tuple(sorted(found, key=lambda item: (not item.apart(), item.source, item.against)))
 
 
@@ -94,12 +94,30 @@ def committers(known: Answers) -> Iterator[Skew]:
         )  # fmt: skip
 
 
+def stepped(known: Answers) -> Iterator[Skew]:
+    """Where this machine's clock was set (its journal's two clocks moved apart): what is dated before is off by so much."""
+    for change in known.changes:
+        by = change.summary.values.get("by_s")
+        if change.kind == "clock" and isinstance(by, int | float) and by:
+            ms = round(by * 1000) * (1 if "set back" in change.summary.text else -1)
+            yield Skew(
+                source=f"this machine's clock before {change.at:%b %d %H:%M:%S}Z", against="the same clock afterwards",
+                low_ms=ms - 50, high_ms=ms + 50, pairs=1, evidence=change.summary.evidence[:4], until=change.at,
+                how="the journal's stamps and the time since boot",
+            )  # fmt: skip
+
+
 def band_ms(item: Happening, known: Sequence[Skew]) -> tuple[int, int]:
     """(before, after): how many milliseconds a happening may lie off its stated time, by its own doubt and its clock's."""
-    skew = next((skew for skew in known if skew.apart() and skew.source in (item.lane(), item.source)), None)
-    if skew is None or item.kind == "incident":
+    if item.kind in ("incident", "note", "answer"):
         return item.doubt_ms, item.doubt_ms
-    return item.doubt_ms + max(0, skew.high_ms), item.doubt_ms + max(0, -skew.low_ms)
+    off = [
+        skew
+        for skew in known
+        if skew.apart() and (item.at < skew.until if skew.until else skew.source in (item.lane(), item.source))
+    ]
+    before, after = max((skew.high_ms for skew in off), default=0), max((-skew.low_ms for skew in off), default=0)
+    return item.doubt_ms + max(0, before), item.doubt_ms + max(0, after)
 
 
 def said_of(skew: Skew) -> tuple[str, dict[str, str]]:
@@ -110,7 +128,8 @@ def said_of(skew: Skew) -> tuple[str, dict[str, str]]:
         return f"{{source}} and {{against}} agree within {span_ms(width)}, by {skew.how}", names
     side = "ahead of" if skew.low_ms > 0 else "behind"
     least, most = sorted((abs(skew.low_ms), abs(skew.high_ms)))
-    amount = f"{span_ms(least)} to {span_ms(most)}"
+    ends = dict.fromkeys((span_ms(least), span_ms(most)))
+    amount = " to ".join(ends)
     if most - least >= UNBOUND_MS:
         amount = f"at least {span_ms(least)}"
     return f"{{source}} is {amount} {side} {{against}}, by {skew.how}", names

@@ -121,7 +121,7 @@ def bundle(session: Session, incident: Incident, row: Bring) -> str:
             "asker": asker, "what": spot.what, "reason": spot.reason, "remedy": spot.remedy or "no remedy is known"}))
         for asker, spot in stands.known.blind()[:30]
     ] or ["Everything that was asked was seen."]  # fmt: skip
-    story = in_order(merged(events(incident, stands.known, ledger=session.ledger, logs=log_readers(session))))
+    story = in_order(merged(events(incident, stands.known, ledgers=(session.ledger,), logs=log_readers(session))))
     lines += [
         "",
         f"## Timeline (UTC), the last {min(len(story), LAST_LINES)} of {len(story)} lines",

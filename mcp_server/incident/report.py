@@ -24,7 +24,7 @@ from mcp_server.incident.record import Incident
 from mcp_server.incident.said import change_statement, no_change
 from mcp_server.incident.same import Skew, merged
 from mcp_server.incident.timeline import events
-from mcp_server.incident.timeline_view import log_readers
+from mcp_server.incident.timeline_view import ledgers_of, log_readers
 
 EVIDENCE_ROWS = 300
 
@@ -68,7 +68,8 @@ def build(session: Session, incident: Incident) -> Report:
     """Fold the ledger into a report."""
     stands = standing(session, incident)
     diagnosis, known = stands.diagnosis, stands.known
-    told = events(incident, known, ledger=session.ledger, logs=log_readers(session))
+    with ledgers_of(session) as (ledgers, _):
+        told = events(incident, known, ledgers=ledgers, logs=log_readers(session))
     clocks = measured(session.ledger, incident, known, told)
     story = in_order(merged(told, clocks))
     best = diagnosis.probable

@@ -6,6 +6,9 @@ from dataclasses import replace
 from datetime import timedelta
 from itertools import combinations
 
+from pydantic import Field
+
+from mcp_server.core.clock import Moment
 from mcp_server.core.noun import Noun
 from mcp_server.incident.happening import Happening, Sighting, in_order
 
@@ -28,6 +31,7 @@ class Skew(Noun):
     pairs: int
     how: str
     evidence: tuple[str, ...] = ()
+    until: Moment | None = Field(None, description="only what is dated earlier is concerned: then the clock was set")
 
     def apart(self) -> bool:
         """Whether the two clocks certainly differ, by more than one program may be slower than another to note something."""

@@ -29,25 +29,25 @@ _TIMES = ("happened", "starts_at", "started", "at")
 
 
 def timeline(
-    incident: Incident, known: Answers, *, looks: bool = False, ledger: Ledger | None = None, logs: Collection[str] = ()
+    incident: Incident, known: Answers, *, looks: bool = False, ledgers: Sequence[Ledger] = (), logs: Collection[str] = ()
 ) -> tuple[Happening, ...]:
     """Everything that has a time, oldest first; at the same moment changes come before what they may have caused.
 
     What two sources saw is one happening that cites both. For the parameters see `events`.
     """
-    return in_order(merged(events(incident, known, looks=looks, ledger=ledger, logs=logs)))
+    return in_order(merged(events(incident, known, looks=looks, ledgers=ledgers, logs=logs)))
 
 
 def events(
-    incident: Incident, known: Answers, *, looks: bool = False, ledger: Ledger | None = None, logs: Collection[str] = ()
+    incident: Incident, known: Answers, *, looks: bool = False, ledgers: Sequence[Ledger] = (), logs: Collection[str] = ()
 ) -> tuple[Happening, ...]:
     """Everything that has a time, as each source told it, oldest first.
 
-    `logs` are the diagnostics that read logs: what they date is an onset in a log. With `ledger`, alerts and actions that
-    were recorded are part of it.
+    `logs` are the diagnostics that read logs: what they date is an onset in a log. Alerts and actions are those that
+    `ledgers` hold: ours, and the gate's where there is one.
     """
     happenings = [*_changes(known), *_findings(known, logs), *_record(incident), *(_answers(known) if looks else ())]
-    if ledger is not None:
+    for ledger in ledgers:
         happenings += _entries(ledger, incident)
     return in_order(happenings)
 
@@ -117,24 +117,55 @@ def _record(incident: Incident) -> Iterator[Happening]:
 
 
 def _entries(ledger: Ledger, incident: Incident) -> Iterator[Happening]:
-    """Alerts and actions as other parts of the program recorded them, whatever their exact kind is."""
+    """Alerts and actions as other parts of the program recorded them, whatever their exact kind is. The steps of an
+    execution name it, and belong to the incident that it belongs to."""
+    claimed: set[str] = set()
     for entry in ledger.entries(incident=incident.id):
         family, _, event = entry.kind.partition(".")
+        if entry.kind == "execution.claimed":
+            claimed.add(f"X{entry.seq}")
         if family in _ENTRIES:
             yield _entry(entry, family, event.replace("_", " "), _ENTRIES[family])
+    for kind in ("execution.step", "execution.state") if claimed else ():
+        for entry in ledger.entries(kind=kind):
+            if entry.incident is None and entry.body.get("execution") in claimed:
+                yield _progress(entry)
+
+
+def _progress(entry: Entry) -> Happening:
+    """One step of an execution, or the state of the whole."""
+    body: Mapping[str, Any] = entry.body
+    values: dict[str, Value] = {"execution": str(body["execution"]), "state": str(body.get("state", "")).replace("_", " ")}
+    text = "execution {execution}"
+    if isinstance(body.get("number"), int):
+        text, values = text + ", step {number}", values | {"number": body["number"]}
+    text += ": {state}"
+    if body.get("said"):
+        text, values = text + ", {said}", values | {"said": one_line(body["said"], 160)}
+    label = f"{body['execution']}{' step ' + str(body['number']) if 'number' in values else ''} {values['state']}"
+    said = Statement(text=text, values=values, evidence=(str(body["execution"]),))
+    return Happening(at=parse_moment(entry.at), kind="action", source="execution", statement=said, label=label)
+
+
+_LETTERS = {"plan.proposed": "P", "approval.given": "A", "execution.claimed": "X", "authority.given": "Y"}
 
 
 def _entry(entry: Entry, family: str, event: str, kind: Kind) -> Happening:
     body: Mapping[str, Any] = entry.body
     own = next((body[name] for name in _TIMES if isinstance(body.get(name), str)), "") if kind == "alert" else ""
     at = _moment(own) or parse_moment(entry.at)
+    plan = body.get("plan")
+    if isinstance(plan, Mapping) and isinstance(plan.get("request"), Mapping):
+        request = plan["request"]
+        body = {"title": f"P{entry.seq} {request.get('operation', '')} in {request.get('environment', '')}"}
     title = next((one_line(body[name], 160) for name in _TITLES if isinstance(body.get(name), str | int)), "")
     name = str(body.get("fingerprint") or body.get("dedup_key") or title) if kind == "alert" else ""
     text = f"{family} {event}".strip() + (": {title}" if title else "")
     label = title or "alert" if kind == "alert" else f"{family} {event} {title}".strip()
+    cited = f"{_LETTERS.get(entry.kind, 'L')}{entry.seq}"
     return Happening(
         at=at, kind=kind, source=family, stamp=own if own != stamp(at) else "", label=label,
-        statement=Statement(text=text, values={"title": title} if title else {}, evidence=(f"L{entry.seq}",)),
+        statement=Statement(text=text, values={"title": title} if title else {}, evidence=(cited,)),
         inferred=kind == "alert" and not own, identity=(f"alert {name}",) if name else (),
         severity="critical" if str(body.get("severity", "")).lower() in ("critical", "page", "sev1") else None,
         origin=one_line(body["source"], 60) if kind == "alert" and isinstance(body.get("source"), str) else "",

@@ -15,10 +15,13 @@ from mcp_server.core.clock import now, stamp
 from mcp_server.core.errors import BadInput
 from mcp_server.core.outcome import Outcome, Statement
 from mcp_server.engine.catalog import load_catalog
+from mcp_server.engine.gate_store import Gate
 from mcp_server.engine.session import Asking, Session
+from mcp_server.incident.clocks import band_ms
 from mcp_server.incident.happening import Happening, in_order
 from mcp_server.incident.record import add_note
 from mcp_server.incident.same import merged, skews
+from mcp_server.incident.timeline_view import view
 from mcp_server.surface.render import render
 from mcp_server.surface.tools import inventory
 from tests.incident.story import Story, at, change, finding, session_in
@@ -192,6 +195,36 @@ def test_a_commit_made_after_it_arrived_shows_a_clock_that_is_ahead(tmp_path: Pa
         story.changed(change("c", -60, stamp=stamp(at(120)), doubt_ms=1000))
         text = render(ask(session))
     assert "`a committer's clock` is at least 3.0 min ahead of `the clock of this checkout`" in text
+
+
+def test_a_clock_that_was_set_makes_everything_before_it_doubtful(tmp_path: Path) -> None:
+    with session_in(tmp_path) as session:
+        story = Story(session)
+        step = change("the clock was set back by {by_s} s", -600, values={"by_s": 300.0}, source="boots")
+        story.changed(step.model_copy(update={"kind": "clock"}), change("old", -900), change("new", -60))
+        outcome = ask(session)
+        known = view(session, story.incident)
+    assert "`this machine's clock before Nov 20 10:11:07Z` is 5.0 min ahead of `the same clock afterwards`" in render(outcome)
+    bands = [band_ms(item, known.clocks) for item in known.story if item.source == "git"]
+    assert bands == [(300_050, 0), (0, 0)]
+
+
+def test_the_steps_of_an_execution_belong_to_its_incident(tmp_path: Path) -> None:
+    with session_in(tmp_path) as session:
+        story = Story(session)
+        body = {"plan": "P7", "operation": "restart_service"}
+        gate = Gate(session.settings, write=True)
+        claimed = gate.ledger.append("execution.claimed", body, incident=story.incident.id)
+        for number, state in ((1, "started"), (1, "done")):
+            gate.ledger.append("execution.step", {"execution": f"X{claimed.seq}", "number": number, "state": state, "said": ""})
+        gate.ledger.append("execution.state", {"execution": "X999", "state": "done", "said": "another one"})
+        gate.ledger.append("execution.state", {"execution": f"X{claimed.seq}", "state": "verified", "said": "it listens"})
+        text = render(ask(session, kinds=["action"]))
+        gate.close()
+    assert text.count("action ") == 4
+    assert f"execution `X{claimed.seq}`, step 1: `done`" in text
+    assert "`verified`, `it listens`" in text
+    assert "another one" not in text
 
 
 @pytest.mark.parametrize("form", ["markdown", "html", "svg"])

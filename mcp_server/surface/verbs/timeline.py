@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import Field, StringConstraints
 
 from mcp_server.core.clock import When, now
-from mcp_server.core.outcome import Outcome, Statement
+from mcp_server.core.outcome import Coverage, Outcome, Statement
 from mcp_server.core.parameters import Parameters
 from mcp_server.engine.session import Asking, Session
 from mcp_server.incident.record import Incident, required
@@ -78,7 +78,8 @@ def run(session: Session, params: Params, asking: Asking) -> Outcome:
     if whole.known.changes_outcome is None:
         said.append(Statement(text="changes were not looked for yet; triage or what_changed does"))
     return Outcome(
-        name="timeline", target=incident.target, verdict="ok", at=now(), incident=incident.id, statements=tuple(said),
+        name="timeline", target=incident.target, verdict="unknown" if whole.blind else "ok", at=now(),
+        coverage=Coverage(looked=("ledger",), blind=whole.blind), incident=incident.id, statements=tuple(said),
         data=data, budget=params.budget if params.format == "markdown" else None,
     )  # fmt: skip
 
