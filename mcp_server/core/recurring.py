@@ -58,6 +58,7 @@ def folded(row: Sequence[R], onset: datetime | None) -> list[R]:
 
 def one(row: Sequence[R], onset: datetime | None) -> R:
     """The last time before the onset, else the first after it, with the count and the ends of all."""
+    row = sorted(row, key=lambda item: item.at)  # a clock may have gone back while they were noted
     before = [item for item in row if onset is None or item.at <= onset]
     stands = before[-1] if before else row[0]
     first, last = min(item.first or item.at for item in row), max(item.last or item.at for item in row)

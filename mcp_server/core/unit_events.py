@@ -121,13 +121,14 @@ def _folded(found: Sequence[Happening], onset: datetime | None) -> list[Happenin
 def _episodes(items: Sequence[Happening], onset: datetime | None) -> list[Happening]:
     rows: list[list[Happening]] = []
     for item in items:
-        if rows and item.at - rows[-1][-1].at <= EPISODE:
+        if rows and abs(item.at - rows[-1][-1].at) <= EPISODE:
             rows[-1].append(item)
         else:
             rows.append([item])
     told = [
         replace(
-            row[0], count=len(row), first=row[0].at, last=row[-1].at, why=row[-1].why or row[0].why,
+            row[0], count=len(row), first=min(item.at for item in row), last=max(item.at for item in row),
+            why=row[-1].why or row[0].why,
             status=next((item.status for item in reversed(row) if item.status), ""),
         )
         for row in rows
