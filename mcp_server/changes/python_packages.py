@@ -16,7 +16,7 @@ from mcp_server.core.reader import Reader
 from mcp_server.core.state_calls import TOOL_FOLDERS
 from mcp_server.core.text import one_line
 from mcp_server.logs.newest import whole_text
-from mcp_server.logs.python_locks import Pin, pins, same_version
+from mcp_server.logs.python_locks import INFO, Pin, environment_of, pins, same_version
 
 CHANGE_SOURCE = ChangeSource(
     question="Which Python packages were installed into the environments concerned, and do they fit requirements and locks? "
@@ -28,12 +28,11 @@ READ_RECORDS = 40
 _FOREIGN = ("cargo.lock", "yarn.lock", "gemfile.lock", "composer.lock", "flake.lock")
 _SPARE = re.compile(r"dev|test|doc|lint|ci\b|optional|extra|constraints", re.I)
 """Lists whose packages need not be there in production."""
-_INFO = re.compile(r"(?P<name>.+?)-(?P<version>[^-]+?)(?:-py\d[\d.]*)?\.(?:dist|egg)-info")
 
 
 def collect(reader: Reader, window: Window, scope: Scope) -> Iterator[Change]:
     """Installs by the time of their metadata folder; a removal by the time of the folder it left."""
-    environments = [_environment(python) for python in scope.pythons] or _discovered(reader, scope)
+    environments = [environment_of(python) for python in scope.pythons] or _discovered(reader, scope)
     if not environments:
         reader.empty("no Python environment was named or lies in the folders")
     environments = list(dict.fromkeys(environments))
@@ -50,12 +49,6 @@ def collect(reader: Reader, window: Window, scope: Scope) -> Iterator[Change]:
                     yield change
                 gone += [packages] if _left(window, packages, moments) else []
             yield from _against_locks(reader, window, environment, own, found, moments, gone)
-
-
-def _environment(python: str) -> str:
-    """The environment of an interpreter (`/srv/venv/bin/python3`), or the folder as named."""
-    path = PurePosixPath(python)
-    return str(path.parent.parent if path.parent.name == "bin" and path.name.startswith(("python", "pypy")) else path)
 
 
 def _discovered(reader: Reader, scope: Scope) -> list[str]:
@@ -98,7 +91,7 @@ def _changes(
     seen = reader.look(ListFolder(path=packages.path, pattern="*-info"))
     if seen.value.cut:
         reader.cut(f"packages of {environment}: {seen.value.cut}", "name a smaller environment")
-    found = [(entry, match) for entry in seen.value.entries if (match := _INFO.fullmatch(PurePosixPath(entry.path).name))]
+    found = [(entry, match) for entry in seen.value.entries if (match := INFO.fullmatch(PurePosixPath(entry.path).name))]
     versions |= {canonical(match["name"]): match["version"] for _, match in found}
     installs = [(entry, match, moment) for entry, match in found if (moment := _when(entry, window))]
     for index, (entry, match, (kind, at)) in enumerate(sorted(installs, key=lambda item: item[2][1])):

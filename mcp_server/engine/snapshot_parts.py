@@ -15,6 +15,7 @@ from mcp_server.core.reader import Reader
 from mcp_server.core.state_calls import CERTIFICATE_PLACES, TOOL_FOLDERS, DigestFiles, ReadCertificates
 from mcp_server.core.text import amount
 from mcp_server.logs.package_log import DATABASES
+from mcp_server.logs.python_locks import INFO, environment_of
 
 Pairs = Iterator[tuple[str, str]]
 """(item, state in one line)."""
@@ -33,7 +34,6 @@ _PASSING_MOUNTS = ("/run/user/", "/run/credentials/", "/run/docker/", "/var/lib/
 _ENGINES = ("/run/containerd/containerd.sock", "/run/crio/crio.sock", "/run/podman/podman.sock")
 _EPHEMERAL = 32_768
 """From this UDP port on it is a client that waits for an answer."""
-_INFO = re.compile(r"(?P<name>.+?)-(?P<version>[^-]+?)(?:-py\d[\d.]*)?\.(?:dist|egg)-info")
 _DENIED = re.compile(r"permission denied on key ['\"]?([\w./-]+)")
 
 
@@ -220,14 +220,14 @@ def _pythons(reader: Reader, scope: Scope) -> Pairs:
     if not scope.pythons:
         reader.empty("python packages: no environment was named")
     for python in scope.pythons:
-        root = re.sub(r"/bin/(?:python|pypy)[\d.]*$", "", python)
+        root = environment_of(python)
         with reader.part(f"Python packages of {root}"):
             for version in reader.look(ListFolder(path=f"{root}/lib", pattern="python*")).value.entries:
                 for name in ("site-packages", "dist-packages") if version.type == "folder" else ():
                     if _exists(reader, f"{version.path}/{name}"):
                         seen = reader.look(ListFolder(path=f"{version.path}/{name}", pattern="*-info")).value
                         for entry in seen.entries:
-                            if match := _INFO.fullmatch(entry.path.rsplit("/", 1)[-1]):
+                            if match := INFO.fullmatch(entry.path.rsplit("/", 1)[-1]):
                                 yield f"{root}: {canonical(match['name'])}", match["version"]
 
 

@@ -1,8 +1,9 @@
-"""Lists of Python packages with their exact versions: requirements, freezes, locks of poetry, uv and Pipenv."""
+"""Python packages by name and version: as installed, and as requirements, freezes and locks of poetry, uv, Pipenv want them."""
 
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import PurePosixPath
 from typing import Any, NamedTuple
 
 from mcp_server.core.clues import canonical
@@ -11,6 +12,16 @@ _PINNED = re.compile(
     r"\s*([A-Za-z0-9][A-Za-z0-9._-]{0,100})\s*(?:\[[^\]]{0,200}\])?\s*===?\s*([A-Za-z0-9][A-Za-z0-9.+!_-]{0,80})\s*"
     r"(?:\\|;(.{0,500})|#.{0,500}|--hash=.{0,2000})?"
 )
+
+
+INFO = re.compile(r"(?P<name>.+?)-(?P<version>[^-]+?)(?:-py\d[\d.]*)?\.(?:dist|egg)-info")
+"""Name of the metadata folder that every installed package has."""
+
+
+def environment_of(python: str) -> str:
+    """The environment of an interpreter (`/srv/venv/bin/python3` → `/srv/venv`), or the folder as named."""
+    path = PurePosixPath(python)
+    return str(path.parent.parent if path.parent.name == "bin" and path.name.startswith(("python", "pypy")) else path)
 
 
 class Pin(NamedTuple):
