@@ -33,7 +33,7 @@ def _back(number: int, undo: Statement | None, lost: str) -> str:
 
 
 def _told(statement: Statement, limit: int) -> str:
-    return statement.told(lambda value: one_line(value, limit))
+    return statement.told(lambda value: f"{value:g}" if isinstance(value, float) else one_line(value, limit))
 
 
 def _codes(codes: tuple[str, ...]) -> str:
