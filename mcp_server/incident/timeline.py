@@ -158,6 +158,9 @@ def _entry(entry: Entry, family: str, event: str, kind: Kind) -> Happening:
     if isinstance(plan, Mapping) and isinstance(plan.get("request"), Mapping):
         request = plan["request"]
         body = {"title": f"P{entry.seq} {request.get('operation', '')} in {request.get('environment', '')}"}
+    if entry.kind == "approval.given":
+        by = f"standing approval {body['proof'].partition(' ')[0]}, signed by" if body["route"] == "standing" else "by"
+        body = {"title": f"{plan} {by} {body['approver']} ({body['route']})"}
     title = next((one_line(body[name], 160) for name in _TITLES if isinstance(body.get(name), str | int)), "")
     name = str(body.get("fingerprint") or body.get("dedup_key") or title) if kind == "alert" else ""
     text = f"{family} {event}".strip() + (": {title}" if title else "")

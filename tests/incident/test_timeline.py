@@ -227,6 +227,19 @@ def test_the_steps_of_an_execution_belong_to_its_incident(tmp_path: Path) -> Non
     assert "another one" not in text
 
 
+def test_an_approval_says_by_whom_and_by_which_route(tmp_path: Path) -> None:
+    with session_in(tmp_path) as session:
+        story = Story(session)
+        gate = Gate(session.settings, write=True)
+        for route, proof in (("terminal", "terminal /dev/pts/1"), ("standing", "restart_shop sha256 00")):
+            body = {"plan": "P7", "approver": "alice", "route": route, "proof": proof}
+            gate.ledger.append("approval.given", body, incident=story.incident.id)
+        text = render(ask(session, kinds=["action"]))
+        gate.close()
+    assert "P7 by alice (terminal)" in text
+    assert "P7 standing approval restart_shop, signed by alice (standing)" in text
+
+
 @pytest.mark.parametrize("form", ["markdown", "html", "svg"])
 def test_every_form_holds_hostile_text_in_its_place(tmp_path: Path, form: str) -> None:
     hostile = 'x|y <script>alert(1)</script> "><img src=x> \x1b[31m \u202e `rm` {0.__class__}\n# Heading'
