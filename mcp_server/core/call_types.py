@@ -16,6 +16,7 @@ from mcp_server.core import (
     kubernetes_calls,
     log_calls,
     state_calls,
+    store_calls,
 )
 from mcp_server.core.call import Call
 from mcp_server.core.noun import Noun
@@ -28,6 +29,7 @@ _MODULES = (
     kubernetes_calls,
     log_calls,
     state_calls,
+    store_calls,
 )
 
 _ALL: dict[type[Call[Any]], type[Noun]] = {call: answer for module in _MODULES for call, answer in module.ANSWERS.items()}

@@ -26,7 +26,7 @@ _ANSWERS = {
     "filesystems": "host", "processes": "host", "sockets": "host", "http": "http", "connect": "http", "history": "git",
     "certificates": "certificates", "holders": "host", "digests": "digests", "journal": "journal_entries",
     "k8s_diagnosis": "kubernetes_dump", "k8s_contexts": "kubernetes_dump",
-    "docker_contexts": "docker_contexts",
+    "docker_contexts": "docker_contexts", "postgres": "postgres", "redis": "redis", "resolve": "names",
 } | dict.fromkeys(("log_tail", "log_search", "log_merge", "log_shapes", "log_summary"), "scan")  # fmt: skip
 """Which module of `targets/` answers a call of this kind on the local host; imported when first needed.
 

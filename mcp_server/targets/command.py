@@ -67,7 +67,7 @@ def look(call: Any, limits: Limits, policy: ReadSettings) -> Any:
     if program is None:
         name = one_line(call.argv[0], 80)
         raise CouldNotLook(what, "missing", f"program {name} is not installed", f"install the package that provides {name}")
-    return _run(what, program, call.argv, limits)
+    return run_program(what, program, call.argv, limits)
 
 
 def search_path() -> tuple[str, ...]:
@@ -111,7 +111,8 @@ def _check_files(what: str, argv: tuple[str, ...], policy: ReadSettings) -> None
             )
 
 
-def _run(what: str, program: str, argv: tuple[str, ...], limits: Limits) -> Completed:
+def run_program(what: str, program: str, argv: tuple[str, ...], limits: Limits) -> Completed:
+    """A program of ours to choose, with its output; the caller answers for its being a read."""
     left = limits.until()
     try:
         child = subprocess.Popen(
