@@ -74,7 +74,8 @@ def docker_daemon(folder: Path) -> Iterator[Daemon]:
     argv = [
         "dockerd", f"--host=unix://{folder}/docker.sock", f"--data-root={folder}/root", f"--exec-root={folder}/exec",
         f"--pidfile={folder}/docker.pid", "--storage-driver=overlay2", "--iptables=false", "--ip6tables=false",
-        "--ip-forward=false", "--bridge=none", "--userland-proxy=false", "--shutdown-timeout=3", "--log-level=warn",
+        f"--default-address-pool=base=10.{os.getpid() % 100 + 100}.0.0/16,size=26", "--ip-forward=false", "--bridge=none",
+        "--userland-proxy=false", "--shutdown-timeout=3", "--log-level=warn",
     ]  # fmt: skip
     with (folder / "dockerd.log").open("wb") as log:
         process = subprocess.Popen(argv, stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True)
@@ -86,13 +87,25 @@ def docker_daemon(folder: Path) -> Iterator[Daemon]:
         yield daemon
     finally:
         if daemon is not None:
-            with suppress(Exception):  # the daemon may have been stopped by the test
-                for container in daemon.client.containers.list(all=True):
-                    container.remove(force=True)
+            _clear(daemon.client)
             daemon.client.close()
         stop(process)
         for mount in _mounts(folder):
             subprocess.run(["umount", "-l", mount], check=False, capture_output=True)
+
+
+def _clear(client: Any) -> None:
+    """Remove containers, then networks: a bridge would stay on the host. The test may have stopped the daemon itself."""
+    import docker
+    import requests
+
+    with suppress(requests.RequestException):
+        for container in client.containers.list(all=True, ignore_removed=True):
+            with suppress(docker.errors.APIError):
+                container.remove(force=True)
+        for network in client.networks.list(filters={"type": "custom"}):
+            with suppress(docker.errors.APIError):
+                network.remove()
 
 
 def stop(process: "subprocess.Popen[bytes]") -> None:

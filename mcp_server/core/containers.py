@@ -25,6 +25,8 @@ _ERRORS = (
     (r"cgroup|memory limit", "its limits cannot be set"),
     (r"No such image|pull access denied|manifest unknown", "its image is not there"),
 )
+KEPT = re.compile(r".+-before-[0-9a-f]{12}")
+"""Name of a container that was put aside when another was made from another image: kept, stopped, for the way back."""
 FAR = ("none", "host", "bridge", "default")
 """Networks in which the names of other containers mean nothing."""
 _ADDRESS = re.compile(r"\[.*\]|(?:\d{1,3}\.){3}\d{1,3}")

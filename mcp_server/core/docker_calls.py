@@ -236,9 +236,10 @@ class Images(Noun):
 
 
 class ReadImages(Call[Images]):
-    """The images behind the containers of the place."""
+    """The images behind the containers of the place; and what further `names` mean on the daemon."""
 
     kind: Literal["docker_images"] = "docker_images"
+    names: tuple[str, ...] = Field((), max_length=20)
 
     def title(self) -> str:
         return "docker images"

@@ -229,7 +229,10 @@ class DockerPlace:
         tags = {
             tag: row["Id"] for row in door.json("/images/json", limits, "docker images") for tag in row.get("RepoTags") or ()
         }
-        wanted = {item.image for item in containers}  # a list of containers hides the name once it means another image
+        wanted = {
+            *call.names,
+            *(item.image for item in containers),
+        }  # a list of containers hides the name once it means another image
         return Images(
             images=tuple(image_of(*answer) for answer in answers.values() if answer), missing=tuple(missing),
             tagged={name: tags[full] for name in wanted if (full := _with_tag(name)) in tags},

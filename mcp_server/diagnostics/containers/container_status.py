@@ -8,6 +8,7 @@ from pydantic import Field
 
 from mcp_server.core.clock import Moment, stamp
 from mcp_server.core.containers import (
+    KEPT,
     Reach,
     deaths,
     exit_meaning,
@@ -39,8 +40,10 @@ LINES, LISTED = 4, 30
 
 
 class Params(Parameters):
-    """How far back, and what counts as too often."""
+    """Which of the place's containers, how far back, and what counts as too often."""
 
+    container: str | None = Field(None, max_length=253, description="Only this one of the place's containers, by its name")
+    running: bool = Field(False, description="A container that does not run is a finding, whatever the reason")
     window_s: int = Field(3_600, ge=60, le=604_800, description="Seconds back in which events count")
     restarts: int = Field(3, ge=1, le=1_000, description="Restarts that are a loop when the last one is recent")
     recent_s: int = Field(600, ge=1, le=86_400, description="Seconds since the last start that count as recent")
@@ -167,6 +170,8 @@ def collect(reader: Reader, params: Params) -> ContainerFacts:
         now=reader.now, named=reader.where.part(1) is not None, endpoint=seen.value.endpoint,
         containers=seen.value.containers, others=seen.value.others, containers_evidence=seen.evidence,
     )  # fmt: skip
+    if params.container is not None:
+        _only(facts, params.container)
     if seen.value.cut:
         reader.cut("containers", seen.value.cut)
     if not seen.value.containers:
@@ -176,8 +181,26 @@ def collect(reader: Reader, params: Params) -> ContainerFacts:
         begin = facts.now - timedelta(seconds=params.window_s)
         facts.events = tuple(event for event in happened.value.events if event.at >= begin)
         facts.events_evidence = happened.evidence
+    for item in facts.containers:
+        if item.status == "running" and item.health == "starting":
+            reader.blind(f"health of container {item.name}", "its check has not told anything yet", "ask again in a while")
     _outputs(reader, params, facts)
     return facts
+
+
+def _only(facts: ContainerFacts, name: str) -> None:
+    """One container of the place; the others stay known as its neighbours. Raises CouldNotLook where there is none."""
+    chosen = tuple(item for item in facts.containers if item.name == name)
+    if not chosen:
+        raise CouldNotLook(f"container {name}", "missing", "no such container at this place", "container_status lists them")
+    others = (
+        Neighbour(
+            name=item.name, status=item.status, health=item.health, project=item.project, service=item.service,
+            networks=tuple(network.name for network in item.networks),
+        )
+        for item in facts.containers if item.name != name
+    )  # fmt: skip
+    facts.containers, facts.others, facts.named = chosen, (*others, *facts.others), True
 
 
 def _outputs(reader: Reader, params: Params, facts: ContainerFacts) -> None:
@@ -212,8 +235,12 @@ def _troubled(facts: ContainerFacts, params: Params, item: Container) -> bool:
 
 def _rests(facts: ContainerFacts, params: Params, item: Container) -> bool:
     """Whether it may well be down: a job that is done, or an end long ago that nobody asks about."""
+    if params.running:
+        return False
     if item.status not in ("exited", "created") or item.error:
         return False
+    if KEPT.fullmatch(item.name):
+        return True
     if (item.status == "exited" and item.exit_code == 0 and item.restart_policy in ("no", "")) or _done(item):
         return True
     since = item.finished or item.created
