@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from mcp_server.core.change import Window
 from mcp_server.core.clock import stamp
+from mcp_server.core.errors import CouldNotLook
 from mcp_server.core.journal_calls import MOST, JournalEntry, JournalSeen, ReadJournal
 from mcp_server.core.reader import Reader, Seen
 
@@ -50,7 +51,12 @@ class Journal:
         return entries[0] if entries else None
 
     def _look(self, call: ReadJournal) -> Seen[JournalSeen]:
-        seen = self._reader.look(call)
+        try:
+            seen = self._reader.look(call)
+        except CouldNotLook as failure:
+            if failure.reason == "missing":
+                failure.remedy = "ask on the host itself, or name the folder of its journal in the setting logs.journal"
+            raise
         for doubt in seen.value.doubts:
             self._reader.blind(doubt.what, f"{doubt.reason}: {doubt.detail}", doubt.remedy)
         return seen

@@ -137,7 +137,7 @@ def test_no_journal_a_closed_one_and_a_damaged_one(session: Session, world: Worl
         world.answers["journal"] = CouldNotLook("journal", reason, detail, "name the folder")  # type: ignore[arg-type]
         changes, coverage = collect(session, world, "boots", window)
         assert changes == []
-        assert spots(coverage) == f"journal ({reason}: {detail}; name the folder)"
+        assert spots(coverage).startswith(f"journal ({reason}: {detail}; ")
         assert not coverage.empty
     world.answers["journal"] = JournalSeen()
     assert "it holds nothing from before" in spots(collect(session, world, "boots", window)[1])

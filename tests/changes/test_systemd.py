@@ -167,7 +167,7 @@ def test_no_systemd_is_never_nothing_happened(session: Session, world: World, wi
         changes, coverage = collect(session, world, "systemd", window)
         assert changes == []
         assert "state of systemd's units" in spots(coverage)
-        assert "journal (missing: there is no journal here; name log files" in spots(coverage)
+        assert "journal (missing: there is no journal here; ask on the host itself" in spots(coverage)
         assert coverage.empty == ("systemd: no unit file was edited in the window",)
     world.answers["command"] = Completed(exit=1, err="Failed to connect to bus: Permission denied")
     assert "denied: systemd does not run here, or its bus cannot be reached" in spots(
@@ -290,3 +290,14 @@ def test_a_real_systemd_asked_by_somebody_who_may_not_read_the_journal(box: Box)
     assert spots(Coverage.model_validate_json(run.stderr.splitlines()[-1])) == (
         "journal (denied: permission denied; add the account to group systemd-journal (or adm))"
     )
+
+
+@pytest.mark.real
+def test_every_source_of_this_kind_looks_at_a_real_systemd(box: Box) -> None:
+    from mcp_server.core.change import Change
+
+    names = ("boots", "cron", "kernel", "kernel_messages", "mounts", "network", "sessions", "sysctl")
+    run = box.run(sys.executable, "-c", ASK, "/root/ask", *names, check=False)
+    assert run.returncode == 0, run.stderr
+    found = [Change.model_validate_json(line) for line in run.stdout.splitlines() if line]
+    assert [item.kind for item in found if item.source == "boots"] == ["boot"]
