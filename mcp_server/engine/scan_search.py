@@ -1,6 +1,7 @@
 """Lines that match, of several logs, by time: all are counted, as many as fit are shown."""
 
 import heapq
+from collections.abc import Iterator, Sequence
 
 from mcp_server.core.log_calls import LogHits, LogRecord, SearchLog
 from mcp_server.core.reader import Limits
@@ -10,8 +11,12 @@ from mcp_server.engine.scan_window import as_is, bounds_of, enough, inside, seen
 from mcp_server.logs.cursor import write_cursor
 from mcp_server.logs.expressions import UTF_8
 from mcp_server.logs.pages import CURSOR_KEY, Redact, decoded, fits, record, wanted
+from mcp_server.logs.quick import QuickStamps
 from mcp_server.logs.search import Hit, Matcher, compile_patterns, search
 
+_Begin = tuple[int, bytes]
+"""The time of a record and its first line."""
+_HEAD, _MOST_LINES = 4_096, 2_000
 _BACK = 65_536
 _LINE = 262_144
 """Bytes of a long line that are read to be shown."""
@@ -77,23 +82,50 @@ def _matcher(call: SearchLog, encoding: str) -> Matcher:
 
 
 class _Keep:
-    """Decides on the head of each matching line; remembers the time of the last one it kept."""
+    """Keeps lines of records in the window, of the level and with the fields; remembers the time of the last one."""
 
     def __init__(self, leaf: Leaf, call: SearchLog) -> None:
-        self._leaf, self._call = leaf, call
+        self._leaf, self._call, self._stamps = leaf, call, QuickStamps(leaf.at)
         self._since, self._until = nanoseconds(call.since), nanoseconds(call.until)
-        self.needed = self._since is not None or self._until is not None or call.level is not None or bool(call.fields)
+        self._filters = call.level is not None or bool(call.fields)
+        self.needed = self._since is not None or self._until is not None or self._filters
         self.last: int | None = None
+        self._before: _Begin | None = None
 
-    def __call__(self, head: bytes) -> bool:
-        at = self._leaf.at(head)
+    def __call__(self, data: bytes, places: Sequence[tuple[int, int]], open_head: bytes) -> Iterator[bool]:
+        heads = [data[begin : min(stop, begin + _HEAD)] for begin, stop in places]
+        if open_head and places and places[0][0] == 0:
+            heads[0] = open_head
+        known: tuple[int, _Begin | None] = (0, self._before)
+        for (begin, _), head, at in zip(places, heads, self._stamps.of(heads), strict=True):
+            record: _Begin | None = (at, head) if at is not None else self._record(data, begin, *known)
+            known = (begin, record)
+            yield self._wanted(*(record or (None, head)))
+
+    def passed(self, data: bytes, length: int) -> None:
+        """Remember which record the next block begins in."""
+        self._before = self._record(data, length, 0, self._before) if data else None
+
+    def _wanted(self, at: int | None, head: bytes) -> bool:
         if not inside(at, self._since, self._until):
             return False
-        if (self._call.level or self._call.fields) and not wanted(decoded(head), self._call.level, self._call.fields):
+        if self._filters and not wanted(decoded(head), self._call.level, self._call.fields):
             return False
         self.last = at if at is not None else self.last
         self._leaf.saw(at)
         return True
+
+    def _record(self, data: bytes, place: int, low: int, known: "_Begin | None") -> "_Begin | None":
+        """The line that began the record of a line without a time: the nearest with a time before it; `known` below `low`."""
+        for _ in range(_MOST_LINES):
+            if place <= low:
+                return known
+            begin = data.rfind(b"\n", 0, place - 1) + 1
+            head = data[begin : min(place, begin + _HEAD)]
+            if (at := self._leaf.at(head)) is not None:
+                return at, head
+            place = begin
+        return known
 
 
 def _timed(leaf: Leaf, hits: tuple[Hit, ...], index: int) -> list[tuple[int, int, Hit]]:

@@ -3,14 +3,17 @@
 A match is a line, as grep counts them. Counts are of everything searched; lines are returned up to a limit.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby, repeat
+from operator import itemgetter
+from typing import Protocol
 
 from mcp_server.core.source import ByteSource, is_same
 from mcp_server.logs.blocks import BLOCK, HOLE, LONGEST, Block, blocks
 from mcp_server.logs.matching import Matcher, Report, compile_patterns
 
-__all__ = ["Found", "Hit", "Matcher", "compile_patterns", "search"]
+__all__ = ["Found", "Hit", "Keep", "Matcher", "compile_patterns", "search"]
 
 _SHOWN = 8_192
 _CONTEXT = 65_536
@@ -49,6 +52,19 @@ class Found:
     """Sentences for the answer: the file shrank or was replaced while it was read …"""
 
 
+class Keep(Protocol):
+    """Decides which matching lines count."""
+
+    def __call__(self, data: bytes, places: Sequence[tuple[int, int]], open_head: bytes) -> Iterable[bool]:
+        """For lines of a block, by begin and end without line end. `open_head`: where not empty, the block begins inside a
+        line that is too long, which begins so."""
+        ...
+
+    def passed(self, data: bytes, length: int) -> None:
+        """A block was searched; an empty one stands for a gap."""
+        ...
+
+
 def search(
     source: ByteSource,
     matcher: Matcher,
@@ -60,14 +76,14 @@ def search(
     after: int = 0,
     max_line: int = _SHOWN,
     enough: Callable[[], bool] = lambda: False,
-    keep: Callable[[bytes], bool] | None = None,
+    keep: Keep | None = None,
     block: int = BLOCK,
     longest: int = LONGEST,
 ) -> Found:
     """Lines that match, from `start` on (a line's beginning), inside the ranges (default: the whole).
 
-    `enough` is asked between blocks: True ends the search, which says so; it may raise Cancelled. `keep` decides on the
-    head of each matching line, such as its time; a line it refuses is not counted.
+    `enough` is asked between blocks: True ends the search, which says so; it may raise Cancelled. `keep` decides on
+    each matching line, by its time for instance; a line it refuses is not counted.
     """
     run = _Run(matcher, limit, before, after, max_line, keep)
     size, identity = source.size, source.identity()
@@ -108,9 +124,7 @@ def search(
 class _Run:
     """The state of one search: counts, hits, and the lines around block borders."""
 
-    def __init__(
-        self, matcher: Matcher, limit: int, before: int, after: int, max_line: int, keep: Callable[[bytes], bool] | None
-    ) -> None:
+    def __init__(self, matcher: Matcher, limit: int, before: int, after: int, max_line: int, keep: Keep | None) -> None:
         self._matcher, self._limit, self._before, self._after = matcher, limit, before, after
         self._max_line, self._keep = max_line, keep
         self.count, self.counts = 0, [0] * len(matcher.patterns)
@@ -126,6 +140,8 @@ class _Run:
         """A new range begins: what stood before it is no context."""
         self._tail, self._open = b"", set()
         self._waiting.clear()
+        if self._keep:
+            self._keep.passed(b"", 0)
 
     def take(self, block: Block) -> None:
         """Count and keep the matching lines of one block."""
@@ -141,6 +157,8 @@ class _Run:
             found = self._of_one_line(block, found)
         if found:
             self._note(block, found)
+        if self._keep:
+            self._keep.passed(block.data, block.length)
         if self._before:
             self._tail = (self._tail + block.data[max(0, block.length - _CONTEXT) : block.length])[-_CONTEXT:]
 
@@ -163,21 +181,12 @@ class _Run:
         if self._full():
             self._count(found)
             return
-        data, index = block.data, 0
-        while index < len(found):
-            end = found[index][2]
-            which = []
-            while index < len(found) and found[index][2] == end:
-                which.append(found[index][0])
-                index += 1
-            stop = end - 1 if data[end - 1 : end] == b"\n" else end
-            begin = data.rfind(b"\n", 0, stop) + 1
-            if data.startswith(HOLE, begin):  # the log was truncated under its writer
-                begin = stop - len(data[begin:stop].lstrip(b"\0"))
-            if self._keep is not None:
-                head = self._open_head if begin == 0 and block.goes_on else data[begin : min(stop, begin + 4_096)]
-                if not self._keep(head):
-                    continue
+        data, lines = block.data, [*_by_line(found)]
+        places = [_place(data, end) for end, _ in lines]
+        kept = self._keep(data, places, self._open_head if block.goes_on else b"") if self._keep else repeat(True)
+        for (end, which), (begin, stop), wanted in zip(lines, places, kept, strict=False):
+            if not wanted:
+                continue
             self.count += 1
             for number in which:
                 self.counts[number] += 1
@@ -249,6 +258,21 @@ class _Run:
     def notes(self) -> list[str]:
         """What the answer must say."""
         return ["a very long line was searched in pieces: a match across two pieces is not seen"] if self._torn else []
+
+
+def _by_line(found: list[Report]) -> Iterator[tuple[int, list[int]]]:
+    """Where matching lines end, and the patterns that each of them matches."""
+    for end, reports in groupby(found, key=itemgetter(2)):
+        yield end, [told[0] for told in reports]
+
+
+def _place(data: bytes, end: int) -> tuple[int, int]:
+    """Begin and end of the line that ends there, without its line end."""
+    stop = end - 1 if data[end - 1 : end] == b"\n" else end
+    begin = data.rfind(b"\n", 0, stop) + 1
+    if data.startswith(HOLE, begin):  # the log was truncated under its writer
+        begin = stop - len(data[begin:stop].lstrip(b"\0"))
+    return begin, stop
 
 
 def _lines(data: bytes, start: int, stop: int, most: int, longest: int) -> list[bytes]:
