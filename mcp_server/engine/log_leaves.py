@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, tzinfo
+from functools import cached_property
 from zoneinfo import ZoneInfo
 
 from mcp_server.core.errors import BadInput, CouldNotLook
@@ -78,6 +79,11 @@ class Leaf:
         if at is not None:
             self.first = at if self.first is None or at < self.first else self.first
             self.last = at if self.last is None or at > self.last else self.last
+
+    @cached_property
+    def timeless(self) -> bool:
+        """Whether no line of its head carries a time."""
+        return self.stamps is not None and begins(self) is None
 
     def unsure(self, moment: datetime) -> bool:
         """Whether a stamp without a zone could stand for this moment and, an hour apart, for another one."""

@@ -10,7 +10,7 @@ from mcp_server.core.log_calls import LogLevel, LogQuestion
 from mcp_server.core.reader import Limits
 from mcp_server.core.source import Entries
 from mcp_server.core.text import amount, bytes_text
-from mcp_server.engine.log_leaves import Leaf, Leaves, Opener, begins, lines_of, moment_of, nanoseconds
+from mcp_server.engine.log_leaves import Leaf, Leaves, Opener, lines_of, moment_of, nanoseconds
 from mcp_server.engine.scan_window import enough, window_of
 from mcp_server.logs.pages import decoded, kept, wanted
 from mcp_server.logs.records import level_of, records_of
@@ -65,9 +65,8 @@ def records_in(call: LogQuestion, leaves: Leaves, opener: Opener, limits: Limits
             continue
         since, until = nanoseconds(call.since), nanoseconds(call.until)
         leaf.records = 0
-        timeless = leaf.stamps is not None and begins(leaf) is None
         for count, piece in enumerate(
-            _lines(leaf, start) if timeless else pieces(leaf.source, leaf.at, since, until, start=start, ranges=ranges)
+            _lines(leaf, start) if leaf.timeless else pieces(leaf.source, leaf.at, since, until, start=start, ranges=ranges)
         ):
             if count % 512 == 0 and over():
                 leaves.cut(leaf.name, f"the time was spent after {amount(count, 'record')}", "narrow since and until")
@@ -80,7 +79,7 @@ def records_in(call: LogQuestion, leaves: Leaves, opener: Opener, limits: Limits
                 continue
             leaf.records += 1
             yield Said(text, moment_of(piece.at), level)
-        if timeless and start + leaf.read + 33_554_432 < (leaf.source.size or 0):
+        if leaf.timeless and start + leaf.read + 33_554_432 < (leaf.source.size or 0):
             leaves.cut(leaf.name, "what follows a line without an end was not read", "look at it with log_tail")
 
 

@@ -12,6 +12,7 @@ from mcp_server.engine.log_leaves import Leaf, Leaves, Opener, moment_of, nanose
 from mcp_server.engine.scan_cursors import mark_of, query_of
 from mcp_server.engine.scan_window import as_is, bounds_of, enough, inside, seen_of, window_of
 from mcp_server.logs.cursor import Mark, moved, open_cursor, write_cursor
+from mcp_server.logs.expressions import UTF_8, encoded
 from mcp_server.logs.pages import CURSOR_KEY, Redact, decoded, fits, record, wanted
 from mcp_server.logs.tail import Page, last_records
 from mcp_server.logs.window import Piece
@@ -122,14 +123,20 @@ def _back(
     since, until = nanoseconds(call.since), nanoseconds(call.until)
     if end is None and until is not None and (ranges := window_of(leaf, call, leaves)) is not None:
         end = (bounds_of(leaf, ranges) or [(0, 0)])[-1][1]
-    stop, mine = leaf.source.size if end is None else end, list[Piece]()
+    stop, mine, read = leaf.source.size if end is None else end, list[Piece](), 0
     first = stop or 0
+    many, place = 10_000 if _filters(call) else 0, first
     while stop and len(mine) < count:
+        if stop <= place and call.match and not call.ignore_case and leaf.source.size is not None:
+            end, place = _last_match(leaf, call.match, stop, over)
+            stop, many = end, 200 if end < stop else many
+            if not stop:
+                break
         # one record more than wanted shows where the page before this one ends
-        page = last_records(leaf.source, count - len(mine) if not _filters(call) else 10_000, at=leaf.at, end=stop)
+        page = last_records(leaf.source, many or count - len(mine), at=leaf.at, end=stop)
         if page.pieces and page.pieces[0].cut:
             page = _from_its_beginning(leaf, page, leaves)
-        leaf.read += page.end - page.start
+        read += page.end - page.start
         for note in page.notes:
             leaves.cut(leaf.name, note)
         kept = [piece for piece in page.pieces if inside(piece.at, since, until) and _wants(call, decoded(piece.data))]
@@ -141,14 +148,42 @@ def _back(
             stop = 0
             break
         stop = page.start
-        if stop and (over() or first - stop > _TAIL_BYTES):
-            leaves.cut(leaf.name, f"{len(mine)} records that fit in the {first - stop:,} bytes read", "go on with the cursor")
+        if stop and (over() or read > _TAIL_BYTES):
+            leaves.cut(leaf.name, f"{len(mine)} records found down to byte {stop:,}", "go on with the cursor")
             break
     if len(mine) > count:
         mine = mine[-count:]
         stop = mine[0].start
+    leaf.read += first - (stop or 0)
     found.extend((leaf, piece) for piece in mine)
     return stop or 0
+
+
+def _last_match(leaf: Leaf, match: str, stop: int, over: Callable[[], bool]) -> tuple[int, int]:
+    """The end of the last record before `stop` that holds this text, as far as it is quickly seen, and where the text
+    stands; zeros where it stands nowhere."""
+    text = encoded(match, (leaf.encoding.name if leaf.encoding.unit == 1 else None) or UTF_8)
+    low = stop
+    while low > 0:
+        high, low = low, max(0, low - _STRETCH)
+        data = leaf.source.read_at(low, min(high - low + len(text) - 1, stop - low))
+        if (place := data.rfind(text)) >= 0:
+            return _record_end(leaf, low + place, stop), low + place
+        if over():
+            return low, low
+    return 0, 0
+
+
+def _record_end(leaf: Leaf, place: int, stop: int) -> int:
+    """Where the next record begins; `stop` where that is not soon to be seen."""
+    data = leaf.source.read_at(place, min(_BACK, stop - place))
+    begin = data.find(b"\n") + 1
+    while 0 < begin < len(data):
+        end = data.find(b"\n", begin) + 1 or len(data)
+        if leaf.timeless or leaf.at(data[begin:end]) is not None:
+            return place + begin
+        begin = end
+    return stop
 
 
 def _from_its_beginning(leaf: Leaf, page: Page, leaves: Leaves) -> Page:

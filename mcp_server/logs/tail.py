@@ -119,7 +119,9 @@ class Page:
     start: int
     end: int
     notes: tuple[str, ...] = ()
-    """Sentences for the answer: what was cut, what changed while it was read."""
+    """Sentences for the answer: what changed while it was read."""
+    few: str = ""
+    """Where fewer records than asked for fit in what was read: a sentence that says so."""
 
 
 def last_records(
@@ -141,11 +143,11 @@ def last_records(
         if start == 0 or len(begins) >= count or length >= max_bytes:
             break
         length = min(length * 4, max_bytes)
-    notes = []
+    notes, few = [], ""
     if len(data) < end - start:
         notes.append(f"{source.name} was truncated while it was read: it ended at byte {start + len(data):,}")
     if start and len(begins) < count:
-        notes.append(f"only the last {len(data):,} bytes were read, which hold {amount(len(begins), 'whole record')}")
+        few = f"only the last {len(data):,} bytes were read, which hold {amount(len(begins), 'whole record')}"
     torn = not begins and bool(data)  # one record, longer than what is read
     chosen = [0] if torn else begins[max(0, len(begins) - count) :] if count else []
     pieces = tuple(
@@ -155,7 +157,7 @@ def last_records(
     first = chosen[0] if chosen else len(data)
     if start == 0 and data.startswith(HOLE) and set(data[:first]) <= set(b"\0\n"):
         first = 0  # nothing but a hole lies before
-    return Page(pieces, start + first, start + len(data), tuple(notes))
+    return Page(pieces, start + first, start + len(data), tuple(notes), few)
 
 
 _FIRST_READ = 16_384

@@ -53,9 +53,9 @@ def test_a_record_longer_than_what_is_read_is_cut_and_said() -> None:
     data = b"@1 a\n@2 " + b"x" * 100_000
     page = last_records(in_memory("log", data), 3, at=at, max_bytes=10_000)
     assert page.pieces[0].cut and len(page.pieces[0].data) == 10_000 and page.start == len(data) - 10_000
-    assert "only the last 10,000 bytes" in page.notes[0]
+    assert "only the last 10,000 bytes" in page.few
     page = last_records(in_memory("log", data + b"\n@3 b\n"), 3, at=at, max_bytes=10_000)
-    assert [piece.data for piece in page.pieces] == [b"@3 b\n"] and "1 whole record" in page.notes[0]
+    assert [piece.data for piece in page.pieces] == [b"@3 b\n"] and "1 whole record" in page.few
 
 
 def test_a_file_cut_short_meanwhile_is_survived_and_said() -> None:

@@ -193,3 +193,15 @@ def test_local_times_are_read_in_the_zone_named(tail: Ask, tmp_path: Path) -> No
     outcome = tail(log, zone="Asia/Tokyo")
     assert isinstance(outcome.data, dict)
     assert outcome.data["last"] == "2026-11-20T01:30:58.000Z"
+
+
+def test_a_text_far_from_the_end_is_found_without_doubts(tail: Ask, tmp_path: Path) -> None:
+    log = tmp_path / "a.log"
+    needle = "2026-11-20T09:00:00Z ERROR needle\n  at frame\n"
+    log.write_text(needle + lines(120_000) + needle + lines(40_000))
+    outcome = tail(log, match="needle", lines=5)
+    assert outcome.verdict == "ok"
+    assert texts(outcome) == [needle.rstrip()] * 2
+    assert tail(log, match="nothing of the kind").verdict == "ok"
+    log.write_text("needle without a time\n" + "other\n" * 500_000)
+    assert texts(tail(log, match="needle", lines=5)) == ["needle without a time"]
