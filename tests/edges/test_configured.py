@@ -168,3 +168,27 @@ def test_settings_of_an_application_are_read_and_other_code_is_not(session: Sess
     edges, _ = tell(session, world, "configuration", shop={"root": "/srv/shop"})
     assert pairs(edges) == {("service:shop", "configured", "external:stock.internal:8080")}
     assert edges[0].timeout_ms == 3_000
+
+
+def test_a_services_file_declares_dependencies_and_how_long_each_waits(session: Session, world: World) -> None:
+    world.file(
+        "/srv/shop/services.yaml",
+        "services:\n  checkout:\n    depends_on: [cart, 'db.internal:5432', 'unit:redis.service', 7, '']\n"
+        "    timeout_s: {cart: 2}\n  cart: [shop]\n  mail: {depends_on: cart, timeout_s: 5}\n",
+    )
+    edges, coverage = tell(session, world, "services_file", shop={"root": "/srv/shop"})
+    told = {(edge.dependent.name, edge.dependency.key): edge.timeout_ms for edge in edges}
+    assert told == {
+        ("checkout", "service:cart"): 2_000, ("checkout", "external:db.internal:5432"): None,
+        ("checkout", "unit:redis.service"): None, ("cart", "service:shop"): None, ("mail", "service:cart"): 5_000,
+    }  # fmt: skip
+    assert spots(coverage).count("it names no component") == 2
+
+
+@pytest.mark.parametrize("text", ["services: 3", "a: [", "services:\n- x\n"])
+def test_a_damaged_services_file_is_a_blind_spot(session: Session, world: World, text: str) -> None:
+    world.file("/srv/shop/services.yml", text)
+    edges, coverage = tell(session, world, "services_file", shop={"root": "/srv/shop"})
+    assert not edges
+    assert "/srv/shop/services.yml (damaged" in spots(coverage)
+    assert "none beside" in tell(session, world, "services_file", shop={})[1].empty[0]
