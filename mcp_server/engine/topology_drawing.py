@@ -13,7 +13,8 @@ from mcp_server.engine.topology_waits import inversions
 DRAWN = 150
 """Components drawn at most; more cannot be told apart."""
 EDGES_DRAWN = 600
-_MARGIN, _LABEL = 28, 34
+_MARGIN, _LABEL, NAME = 28, 34, 24
+"""Space around, space for the legend; letters of a name that fit into a box (of a path its end tells it apart)."""
 _COLOURS: Mapping[str, str] = {
     "service": "#dbe7ff", "process": "#def3df", "port": "#fff3c9", "unit": "#ece3fa", "file": "#eeeeee", "host": "#f3e6dc",
     "external": "#ffdfd8", "container": "#d8f0f0", "network": "#e8ecd4", "volume": "#e6e0d4",
@@ -143,7 +144,7 @@ def _curve(points: Sequence[Point]) -> tuple[str, Point]:
 def _box(item: Component, at: Point, centre: bool) -> str:
     x, y = at[0] + _MARGIN, at[1] + _MARGIN
     text = one_line(item.name, 400)
-    shown = text if len(text) <= 25 else text[:24] + "…"
+    shown = text if len(text) <= NAME else "…" + text[1 - NAME :] if item.kind == "file" else text[: NAME - 1] + "…"
     return (
         f'<g><rect class="box{" centre" if centre else ""}" x="{x:g}" y="{y:g}" width="{BOX_W:g}" height="{BOX_H:g}" rx="8"/>'
         f'<rect class="{item.kind} stripe" x="{x + 7:g}" y="{y + 8:g}" width="4" height="{BOX_H - 16:g}" rx="2"/>'
