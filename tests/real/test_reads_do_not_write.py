@@ -183,6 +183,10 @@ def _is_read(rest: str) -> bool:
         return not any(
             write.startswith(word.partition("=")[0]) for word in argv[1:] if word.startswith("--") for write in JOURNAL_WRITES
         )
+    if program == "sysctl":  # names only: `name=value`, -w and -p change the kernel
+        return all(word in ("-e", "-n", "-a", "--") or re.fullmatch(r"[\w.*/-]+", word) for word in argv[1:])
+    if program == "psql":  # a session that the server itself keeps from writing
+        return any("default_transaction_read_only=on" in word for word in argv)
     if program not in READS:
         return False
     words = iter(argv[1:])

@@ -128,7 +128,7 @@ def test_an_unknown_argument_is_refused_with_the_valid_names(wire: Wire) -> None
         ("run_diagnostic", {}, ["`name` is required"]),
         ("run_diagnostic", {"name": "disc_space"}, ["disc_space", "disk_space"]),
         ("run_diagnostic", {"name": "disk_space", "arguments": "x"}, ["`arguments` is `x`"]),
-        ("disc_space", {}, ["no tool `disc_space`", "did you mean disk_space?"]),
+        ("disc_space", {}, ["no tool `disc_space`", "did you mean disk_space"]),
         ("rm -rf /; \x1b[31m", {}, ["no tool", "list_diagnostics"]),
         ("read_evidence", {"id": "E0"}, ["`id` is `E0`", "E<n>"]),
         ("read_evidence", {"id": "E999999"}, ["holds no E999999", "newest entry"]),

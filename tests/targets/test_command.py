@@ -240,6 +240,7 @@ def test_only_files_inside_the_roots_are_printed(tmp_path: Path) -> None:
 def test_many_threads_at_once_leak_nothing() -> None:
     run("uname")
     before, wrong = len(os.listdir("/proc/self/fd")), []
+    others = set(psutil.Process().children())  # servers that other tests share
 
     def ask(number: int) -> None:
         for turn in range(5):
@@ -254,7 +255,7 @@ def test_many_threads_at_once_leak_nothing() -> None:
         thread.join()
     assert not wrong
     assert len(os.listdir("/proc/self/fd")) == before
-    assert not psutil.Process().children()
+    assert set(psutil.Process().children()) <= others
 
 
 def test_git_reads_leave_the_repository_as_it_was(tmp_path: Path) -> None:
