@@ -15,6 +15,7 @@ from mcp_server.core import (
     journal_calls,
     kubernetes_calls,
     log_calls,
+    oci_calls,
     state_calls,
     store_calls,
 )
@@ -28,6 +29,7 @@ _MODULES = (
     journal_calls,
     kubernetes_calls,
     log_calls,
+    oci_calls,
     state_calls,
     store_calls,
 )

@@ -129,6 +129,7 @@ class ServiceSettings(_Section):
     container: str | None = Field(None, description="its container or compose project: docker://[CONTEXT/]NAME")
     process: str | None = Field(None, description="words found in its command line")
     port: int | None = Field(None, ge=1, le=65535, description="port the application itself listens on")
+    ocid: str | None = Field(None, max_length=250, description="OCID of the instance or container instance it runs in")
     start: tuple[str, ...] = Field((), description="argv that starts it, where no service manager does (kind process)")
     pid_file: str | None = Field(None, pattern=r"^/", description="file that holds its process number while it runs")
     stop_s: float = Field(10, gt=0, le=300, description="seconds it may take to stop before that counts as failed")

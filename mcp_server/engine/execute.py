@@ -236,13 +236,9 @@ class _Work:
         """What of the state is not as wanted; empty when all is."""
         if not wanted:
             return ""
-        unit = verbs(self.plan.environment.kind)[step.verb]
-        reader = reader_of(self.session, self.plan.environment.target, self.asking, unit.commands)
-        world = World(self.plan.environment, self.settings.services)
-        state: Mapping[str, JsonValue] = {}
         end = time.monotonic() + 2.0  # a state may take a moment to be told
         while True:
-            state = state_now(unit, step, reader, world).state
+            state = self._state(step)
             wrong = [key for key, value in wanted.items() if state.get(key) != value]
             if not wrong or time.monotonic() > end:
                 break
@@ -270,8 +266,9 @@ class _Work:
         self.gate.step(self.execution, number, "undoing")
         try:
             # what failed may have changed nothing: then there is nothing to take back
-            if self._differs_now(planned.step, wanted):
-                self._act(planned.undo, planned.before)
+            state = self._state(planned.step)
+            if any(state.get(key) != value for key, value in wanted.items()):
+                self._act(planned.undo, state)
             problem = self._differs(planned.step, wanted)
         except WriteFailed as failure:
             problem = one_line(failure.sentence, 300)
@@ -286,11 +283,11 @@ class _Work:
         back = planned.undo_said.told(lambda value: f"`{one_line(value, 120)}`") if planned.undo_said else planned.undo.verb
         return f"step {number} ({words}) could not be taken back: {problem}. By hand: {back}; then look that it is as before"
 
-    def _differs_now(self, step: Step, wanted: Mapping[str, JsonValue]) -> bool:
+    def _state(self, step: Step) -> Mapping[str, JsonValue]:
+        """What the step acts on, as it is now."""
         unit = verbs(self.plan.environment.kind)[step.verb]
         reader = reader_of(self.session, self.plan.environment.target, self.asking, unit.commands)
-        state = state_now(unit, step, reader, World(self.plan.environment, self.settings.services)).state
-        return any(state.get(key) != value for key, value in wanted.items())
+        return state_now(unit, step, reader, World(self.plan.environment, self.settings.services)).state
 
     # --- ends ----------------------------------------------------------------------------------------------------------
 

@@ -1,0 +1,1 @@
+"""Clouds: what their own control planes say of a resource."""
