@@ -55,7 +55,8 @@ def plan_statements(plan: Plan) -> Iterator[Statement]:
     yield from plan.changes
     if plan.waiting is not None:
         yield Statement(text=f"cost of waiting: {plan.waiting.text}", values=plan.waiting.values)
-    yield Statement(text="approval needed: {reasons}", values={"reasons": "; ".join(plan.requirement.reasons)})
+    for number, reason in enumerate(plan.requirement.reasons):
+        yield Statement(text="  and: {reason}" if number else "approval needed: {reason}", values={"reason": reason})
 
 
 def execution_statement(execution: Execution) -> Statement:

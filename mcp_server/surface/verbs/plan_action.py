@@ -1,5 +1,6 @@
 """`plan_action`: what a change would do, bound to the facts as they are. It changes nothing."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from pydantic import Field
@@ -73,7 +74,10 @@ def run(session: Session, params: Params, asking: Asking) -> Outcome:
         onward = Suggestion(tool="execute_action", arguments={"plan": proposal.id}, why="asks a person first")
         head = Statement(text="plan {plan}, digest {digest}", values={"plan": proposal.id, "digest": plan.digest})
         return Told(
-            statements=(head, *plan_statements(plan), *(() if failed else how_to_approve(proposal.id, plan.requirement.level))),
+            statements=(
+                head, *plan_statements(plan), *steering(session, asking.incident),
+                *(() if failed else how_to_approve(proposal.id, plan.requirement.level)),
+            ),
             findings=tuple(_finding(item.gate, evidence) for item in failed), coverage=plan.coverage, evidence=evidence,
             next=() if failed else (onward,),
             data={"plan": proposal.id, "digest": plan.digest, "content": plan.model_dump(mode="json")},
@@ -97,6 +101,17 @@ def request_of(session: Session, operation: str, params: Params, incident: str |
         severity=find(session.ledger, incident).severity if incident else None,
         suspicious=bool(suspicions(session.ledger, incident)),
     )  # fmt: skip
+
+
+def steering(session: Session, incident: str | None) -> Iterator[Statement]:
+    """What in this incident's evidence reads like instructions, so that a person looks before saying yes."""
+    from mcp_server.engine.instructions import suspicions
+
+    found: dict[str, list[str]] = {}
+    for item in suspicions(session.ledger, incident):
+        found.setdefault(item.family, []).append(item.evidence)
+    for family, evidence in list(found.items())[:5]:
+        yield Statement(text="  text in the evidence {family}", values={"family": family}, evidence=tuple(evidence[:4]))
 
 
 def how_to_approve(plan: str, level: int) -> tuple[Statement, ...]:
