@@ -92,6 +92,8 @@ class Scope:
     """Files of JSON lines that tell of changes."""
     journal: str | None = None
     """A folder of journal files to read instead of this host's own journal."""
+    container: str | None = None
+    """The place of the service's container or compose project."""
     onset: datetime | None = None
     """When the trouble began, where known: what recurs is told by its last time before it."""
     last_good: LastGood | None = None

@@ -6,7 +6,7 @@ from functools import partial
 
 from mcp_server.core.declare import Need
 from mcp_server.core.edge import Edge, EdgeScope, EdgeUnit
-from mcp_server.core.errors import Cancelled, CouldNotLook, NotApplicable
+from mcp_server.core.errors import BadInput, Cancelled, CouldNotLook, NotApplicable
 from mcp_server.core.outcome import BlindSpot, Coverage
 from mcp_server.engine.places import Place, can_ask, resolve
 from mcp_server.engine.run import door, preflight
@@ -41,12 +41,15 @@ def dependencies(session: Session, target: str, asking: Asking) -> Mapped:
     """Ask every source. Raises BadInput for a target that does not exist, Cancelled when the caller goes away."""
     place = resolve(target, session.settings.read, session.settings.logs, session.redactor)
     scope = EdgeScope(session.settings.services)
-    units = [unit for unit in session.catalog.edges.values() if can_ask(unit.spec.places, place)]
+    containers, unasked = _containers(session, place)
+    places = [place, *containers]
+    units = [(unit, at) for unit in session.catalog.edges.values() for at in places if can_ask(unit.spec.places, at)]
     told = together(
-        [(unit.name, partial(_ask, session, place, unit, scope, asking)) for unit in units], asking,
+        [(unit.name, partial(_ask, session, at, unit, scope, asking)) for unit, at in units], asking,
         parallel=session.settings.limits.parallel, what="sources of dependencies asked",
     )  # fmt: skip
     coverage = _together([item.coverage for item in told])
+    coverage = coverage.model_copy(update={"blind": (*coverage.blind, *unasked)})
     if not units:
         spot = BlindSpot(what="dependencies", reason=f"no source of edges looks at {place.where.kind} places")
         coverage = coverage.model_copy(update={"blind": (spot,)})
@@ -56,6 +59,18 @@ def dependencies(session: Session, target: str, asking: Asking) -> Mapped:
         evidence=tuple(dict.fromkeys(name for item in told for name in item.evidence)),
         by_source={item.name: (item.coverage, item.evidence) for item in told},
     )
+
+
+def _containers(session: Session, place: Place) -> tuple[list[Place], tuple[BlindSpot, ...]]:
+    """Places of the containers that the declared services run in, asked along with this host."""
+    places, blind = list[Place](), list[BlindSpot]()
+    declared = [item.container for item in session.settings.services.values() if item.container]
+    for address in dict.fromkeys(declared) if place.address == "local" else ():
+        try:
+            places.append(resolve(address, session.settings.read))
+        except BadInput as error:
+            blind.append(BlindSpot(what=f"dependencies at {address}", reason=error.message, remedy=error.remedy))
+    return places, tuple(blind)
 
 
 def _ask(session: Session, place: Place, unit: EdgeUnit, scope: EdgeScope, asking: Asking) -> _Told:

@@ -13,7 +13,7 @@ from typing import Literal
 from mcp_server.core.change import Change, Window
 from mcp_server.core.clock import now, stamp
 from mcp_server.core.declare import ChangeUnit, Scope
-from mcp_server.core.errors import Cancelled, CouldNotLook, NotApplicable
+from mcp_server.core.errors import BadInput, Cancelled, CouldNotLook, NotApplicable
 from mcp_server.core.outcome import BlindSpot, Coverage, Outcome, Statement, Value, verdict_of
 from mcp_server.core.settings import ServiceSettings
 from mcp_server.engine.echoes import NOTHING, Echo, look_back
@@ -54,6 +54,7 @@ def scope_of(service: ServiceSettings | None, name: str | None, folders: Sequenc
         pythons=tuple(dict.fromkeys(python for python in (*environments, *pythons) if python)),
         service=name,
         urls=(service.url,) if service and service.url else (),
+        container=service.container if service else None,
     )
 
 
@@ -79,22 +80,20 @@ def what_changed(
     }  # fmt: skip
     call = session.began("what_changed", place.address, arguments, asking.incident)
     at, started = now(), time.monotonic()
-    units = [unit for unit in session.catalog.changes.values() if can_ask(unit.spec.places, place)]
+    units, unasked = _sources(session, place, scope)
     try:
         seen = together(
-            [(unit.name, partial(_ask, session, place, unit, window, scope, asking)) for unit in units], asking,
+            [(unit.name, partial(_ask, session, there, unit, window, scope, asking)) for unit, there in units], asking,
             parallel=session.settings.limits.parallel, what="sources of change asked",
         )  # fmt: skip
     except Cancelled:
         session.ended(call, "cancelled")
         raise
     coverage = _together([item.coverage for item in seen])
-    if not units:
-        spot = BlindSpot(what="changes", reason=f"no source of change looks at {place.where.kind} places")
-        coverage = coverage.model_copy(update={"blind": (*coverage.blind, spot)})
+    coverage = coverage.model_copy(update={"blind": (*coverage.blind, *unasked)})
     verdict = verdict_of((), coverage)
     told = bursts(merge(change for item in seen for change in item.changes))
-    echoes = _look_back(session, place, units, window, scope, told, onset, asking) if onset else ()
+    echoes = _look_back(session, units, window, scope, told, onset, asking) if onset else ()
     ranking = rank(
         told, onset or window.until, symptoms=symptoms, history=history, unseen=[spot.what for spot in coverage.blind],
         earlier=[change for echo in echoes for change in echo.changes],
@@ -132,16 +131,30 @@ def what_changed(
     return record(session, outcome, call)
 
 
+def _sources(session: Session, place: Place, scope: Scope) -> tuple[list[tuple[ChangeUnit, Place]], tuple[BlindSpot, ...]]:
+    """Every source that can be asked, with the place to ask it at: the service's container has a place of its own."""
+    places, blind = [place], list[BlindSpot]()
+    if scope.container and place.address == "local":
+        try:
+            places.append(resolve(scope.container, session.settings.read))
+        except BadInput as error:
+            blind.append(BlindSpot(what=f"changes at {scope.container}", reason=error.message, remedy=error.remedy))
+    if not any(can_ask(unit.spec.places, place) for unit in session.catalog.changes.values()):
+        blind.append(BlindSpot(what="changes", reason=f"no source of change looks at {place.where.kind} places"))
+    units = session.catalog.changes.values()
+    return [(unit, there) for unit in units for there in places if can_ask(unit.spec.places, there)], tuple(blind)
+
+
 def _look_back(
-    session: Session, place: Place, units: Sequence[ChangeUnit], window: Window, scope: Scope, told: Sequence[Change],
+    session: Session, units: Sequence[tuple[ChangeUnit, Place]], window: Window, scope: Scope, told: Sequence[Change],
     onset: datetime, asking: Asking,
 ) -> tuple[Echo, ...]:  # fmt: skip
     """The hours a day, a week and a month before the onset, of the sources that saw something near to it."""
 
     def ask(sources: frozenset[str], then: Window) -> list[Echo]:
-        asked = [unit for unit in units if unit.name in sources]
+        asked = [(unit, there) for unit, there in units if unit.name in sources]
         seen = together(
-            [(unit.name, partial(_ask, session, place, unit, then, scope, asking)) for unit in asked], asking,
+            [(unit.name, partial(_ask, session, there, unit, then, scope, asking)) for unit, there in asked], asking,
             parallel=session.settings.limits.parallel, what="sources of change asked for an earlier hour",
         )  # fmt: skip
         return [Echo("", then, item.changes, (*item.coverage.blind, *item.coverage.cut)) for item in seen]

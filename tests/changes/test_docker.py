@@ -104,3 +104,9 @@ def test_no_daemon_is_unknown_in_both(session: Session, monkeypatch: pytest.Monk
     outcome, found = changes(session, "docker://")
     assert outcome.verdict == "unknown" and not found
     assert mapped(session, "docker://").coverage.blind
+
+
+def test_a_context_that_is_gone_is_a_blind_spot_of_the_host(session: Session) -> None:
+    window = Window(since=now() - timedelta(minutes=5), until=now())
+    outcome = what_changed(session, "local", window, Scope(container="docker://gone/shop"), None, Asking())
+    assert any("docker://gone/shop" in spot.what and "contexts: default" in spot.reason for spot in outcome.coverage.blind)

@@ -31,6 +31,9 @@ def test_the_title_leads_to_the_container_and_its_cause(tmp_path: Path, monkeypa
         finally:
             session.close()
     assert any(item.code == "container_status.oom_killed" for item in outcome.findings), outcome.findings
+    changes = next(part for part in outcome.parts if part.name == "what_changed")
+    assert "docker events" in changes.coverage.looked, changes.coverage
+    assert isinstance(outcome.data, dict)
     parts = {part.name: part.target for part in outcome.parts}
     assert parts["container_status"] == parts["log_summary"] == "docker://default/shop"
 
