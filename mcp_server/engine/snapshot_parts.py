@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
-from mcp_server.core.calls import ListFolder, ReadHost, ReadSockets, StatFile
+from mcp_server.core.calls import ListFolder, ReadHost, ReadSockets, StatFile, Which
 from mcp_server.core.clock import stamp
 from mcp_server.core.clues import canonical
 from mcp_server.core.declare import Scope
@@ -31,7 +31,7 @@ OWNERS = "owners of listening sockets"
 _PASSING = re.compile(r"(?:user|user-runtime-dir|session|run|systemd-(?:coredump|hibernate|suspend)).*@.*|run-.*|session-.*")
 """Units of logins and of single commands: they come and go."""
 _PASSING_MOUNTS = ("/run/user/", "/run/credentials/", "/run/docker/", "/var/lib/docker/", "/var/lib/kubelet/", "/run/netns/")
-_ENGINES = ("/run/containerd/containerd.sock", "/run/crio/crio.sock", "/run/podman/podman.sock")
+_ENGINES = ("/var/run/docker.sock", "/run/containerd/containerd.sock", "/run/crio/crio.sock", "/run/podman/podman.sock")
 _EPHEMERAL = 32_768
 """From this UDP port on it is a client that waits for an answer."""
 _DENIED = re.compile(r"permission denied on key ['\"]?([\w./-]+)")
@@ -201,12 +201,13 @@ def _certificates(reader: Reader, scope: Scope) -> Pairs:
 
 
 def _images(reader: Reader, scope: Scope) -> Pairs:
-    if not any(_exists(reader, path) for path in ("/var/run/docker.sock", "/run/docker.sock")):
-        other = next((path for path in _ENGINES if _exists(reader, path)), None)
-        if other is None:
+    # the client finds its daemon by settings that are not ours to guess: only where there is no client is it clear
+    if reader.look(Which(program="docker")).value.path is None:
+        engine = next((path for path in _ENGINES if _exists(reader, path)), None)
+        if engine is None:
             reader.empty("images: no container engine is here")
         else:
-            reader.blind("images", f"the engine behind {other} is not asked, only docker is", "crictl images, or podman images")
+            reader.blind("images", f"{engine} is there, but no docker client to ask", "install docker-cli; or crictl images")
         return
     with reader.part("images"):
         for told in _objects(reader, "docker", "image", "ls", "--no-trunc", "--format={{json .}}"):

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from mcp_server.core.calls import Completed, HostFacts, Socket, Sockets
+from mcp_server.core.calls import Completed, Found, HostFacts, Socket, Sockets
 from mcp_server.core.clock import now
 from mcp_server.core.declare import Scope
 from mcp_server.core.errors import BadInput, CouldNotLook
@@ -95,6 +95,7 @@ def host(tmp_path: Path) -> World:
     listening = Socket(family="tcp", address="0.0.0.0:80", port=80, state="LISTEN", pid=7, process="nginx")
     world.answers["sockets"] = Sockets(sockets=(listening,))
     world.answers["command"] = lambda call: COMMANDS[call.argv[0]]
+    world.answers["which"] = Found(path="/usr/bin/docker")
     for path, text in {
         "/proc/cmdline": "root=/dev/vda quiet\n", "/proc/modules": "ext4 1 0 - Live 0x0\n", "/etc/app.conf": "x = 1\n",
         "/proc/self/mounts": "/dev/vda / ext4 rw 0 0\nproc /proc proc rw 0 0\n", "/var/lib/dpkg/status": "",
@@ -190,6 +191,7 @@ def test_hidden_owners_hide_no_port_and_damaged_output_is_said(session: Session,
 
 
 def test_a_host_without_things_has_none_of_them(session: Session, tmp_path: Path, host: World) -> None:
+    host.answers["which"] = Found(path=None)
     for path in ("run/docker.sock", "run/systemd/system/x", "proc/modules"):
         (host.root / path).unlink()
     (host.root / "run/systemd/system").rmdir()
@@ -199,7 +201,7 @@ def test_a_host_without_things_has_none_of_them(session: Session, tmp_path: Path
         coverage.empty
     )
     host.file("/run/containerd/containerd.sock", "")
-    assert "images (the engine behind /run/containerd/containerd.sock is not asked" in spots(seen(session, host)[1])
+    assert "images (/run/containerd/containerd.sock is there, but no docker client to ask" in spots(seen(session, host)[1])
     (host.root / "var/lib/dpkg/status").unlink()
     assert "no package database that is known here" in spots(seen(session, host)[1])
 
