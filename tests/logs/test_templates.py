@@ -32,6 +32,10 @@ def shape(line: str) -> str:
         ("java.net.ConnectException: refused", "java.net.ConnectException: refused"),
         ("removed blk_-12 blk_7, blk_9", "removed blk_*"),
         ("job_17_attempt_3 ended", "* ended"),
+        ("lease for 00:1b:44:a3:ba:c4 via eth0", "lease for * via eth*"),
+        ("bound to fe80::1ff:fe23:4567:890a now", "bound to * now"),
+        ("std::vector of a::b", "std::vector of a::b"),
+        ("locked Worker{9f4ef63 Shop@1f2e3d}", "locked Worker{* Shop@*}"),
         ("at Fri Nov 20 10:31:07 2026 all was well", "at * all was well"),
         ("", ""),
         ("2026-11-20 10:31:07", "*"),
@@ -54,6 +58,7 @@ def test_what_varies_is_masked_and_what_tells_stays(line, wanted):
         "081109 203615 148 INFO shop.Node$Part: ",
         "2026-11-20 10:31:07 web1 WARNING ", "10:31:07.412 [pool-3-thread-7] DEBUG com.shop.Db - ",
         "2026-11-20 10:31:07,412 [Worker[id=1]/10.0.0.7:Db@368] - ",
+        "2026-11-20 10:31:07.412 42 INFO shop.api.wsgi.server [req-38101a0b-2096-447d-96ea-a692162415ae 113d3a99 - - -] ",
     ],
 )  # fmt: skip
 def test_a_header_does_not_split_shapes(header):
