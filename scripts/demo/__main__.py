@@ -56,8 +56,10 @@ def _play(world: World, terminal: Terminal) -> Diagnosis:
     terminal.step("deploying: two harmless edits, an unrelated package, and one commit that imports what is not installed")
     breaks.missing_module(world)
     began = time.time()
-    terminal.step(f"broken: {_counted(world.traffic(10))}")
-    return asyncio.run(diagnose(world, terminal, began))
+    with asyncio.Runner() as runner:
+        runner.get_loop()  # made before anything is said, so that whoever interrupts from here on has it closed
+        terminal.step(f"broken: {_counted(world.traffic(10))}")
+        return runner.run(diagnose(world, terminal, began))
 
 
 def _counted(seen: dict[int | None, int]) -> str:
