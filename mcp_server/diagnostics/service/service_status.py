@@ -15,6 +15,7 @@ from mcp_server.core.declare import Diagnostic, Facts
 from mcp_server.core.errors import CouldNotLook
 from mcp_server.core.outcome import Finding, FindingType, Statement
 from mcp_server.core.parameters import Parameters
+from mcp_server.core.port_owners import Holding, related, strangers, unnamed
 from mcp_server.core.processes import (
     FORWARDERS,
     ancestors,
@@ -22,7 +23,6 @@ from mcp_server.core.processes import (
     by_pid,
     command_line,
     hidden,
-    kin,
     listeners,
     owner_clues,
     runs,
@@ -218,37 +218,18 @@ def _look_at_owners(reader: Reader, params: Params, facts: ServiceFacts, known: 
         return  # only the port was asked: whoever listens is right
     if facts.listening and not facts.owners:
         reader.blind(f"owner of port {params.port}", "the system does not say who owns it", "run it as root")
-    elif facts.owners and _unnamed(facts, params) and not _related(facts):
+    elif facts.owners and unnamed(_holding(facts, params)) and not related(_holding(facts, params)):
         why = "nothing says which process is the service's, so whether the owner is right is open"
         reader.blind(f"owner of port {params.port}", why, "give `process`, words of its command line")
-    elif front := next((item for item in _strangers(facts, params) if item.name in FORWARDERS), None):
+    elif front := next((item for item in strangers(_holding(facts, params)) if item.name in FORWARDERS), None):
         why = f"{front.name} holds the port for another program"
         reader.blind(f"service behind port {params.port}", why, "look inside the container or at the socket unit")
 
 
-def _strangers(facts: ServiceFacts, params: Params) -> tuple[Process, ...]:
-    """Owners of the port when none of them is the service or kin to it; empty where that cannot be told."""
-    return () if _related(facts) or _unnamed(facts, params) else facts.owners
-
-
-def _unnamed(facts: ServiceFacts, params: Params) -> bool:
-    """Whether nothing says which process the service would be."""
-    unit = facts.unit
-    if params.process is not None or unit is None:
-        return facts.matching is None
-    return unit.load != "loaded" or (unit.state == "active" and not unit.main_pid)
-
-
-def _related(facts: ServiceFacts) -> bool:
-    """Whether an owner of the port belongs to the unit, or matches, or is an ancestor or descendant of one that does."""
-    unit, matching = facts.unit, facts.matching or ()
-    known = by_pid((*facts.family, *facts.owners, *matching))
-    for owner in facts.owners:
-        lineage = {owner.pid, *(item.pid for item in ancestors(owner, known))}
-        ours = unit is not None and (owner.unit == unit.name or unit.main_pid in lineage)
-        if ours or any(kin(owner, item, known) for item in matching):
-            return True
-    return False
+def _holding(facts: ServiceFacts, params: Params) -> Holding:
+    return Holding(
+        words=params.process is not None, unit=facts.unit, matching=facts.matching, owners=facts.owners, family=facts.family
+    )
 
 
 def judge(facts: ServiceFacts, params: Params) -> Iterator[Finding]:
@@ -265,7 +246,7 @@ def judge(facts: ServiceFacts, params: Params) -> Iterator[Finding]:
         return
     if not facts.listening:
         yield NOT_LISTENING.found(facts.sockets_evidence, component=name, clues=clues, port=params.port)
-    elif facts.processes_evidence and (others := _strangers(facts, params)) and others[0].name not in FORWARDERS:
+    elif facts.processes_evidence and (others := strangers(_holding(facts, params))) and others[0].name not in FORWARDERS:
         owner = min(others, key=lambda item: item.pid)
         yield PORT_TAKEN.found(
             facts.sockets_evidence, facts.processes_evidence, component=name,
