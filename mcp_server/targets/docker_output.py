@@ -40,16 +40,21 @@ def _output(door: DockerDoor, container: Container, asked: OutputAsked, limits: 
     what = f"output of container {container.name}"
     if container.log_driver == "none":
         raise CouldNotLook(what, "missing", "its log driver is none: nothing is kept", "recreate it with another log driver")
-    tail = asked.newest if asked.newest is not None else NEWEST if asked.until is None else None
+    # the daemon takes the last lines first and looks at their times then: with an end of the window it must give all
+    tail = (asked.newest or NEWEST) if asked.until is None else None
+    most_lines = asked.newest or NEWEST
     parameters = {"stdout": 1, "stderr": 1, "timestamps": 1, "tail": tail if tail is not None else "all"}
     parameters |= {"since": _seconds(asked.since)} if asked.since else {}
     parameters |= {"until": _seconds(asked.until)} if asked.until else {}
-    kept, size, dropped, stopped = deque[bytes](), 0, 0, None
+    kept, size, dropped, older, stopped = deque[bytes](), 0, 0, False, None
     pieces = door.stream(f"/containers/{container.id}/logs", limits, what, 1 << 40, **parameters)
     try:
         for line in _lines(pieces):
             kept.append(line)
             size += len(line)
+            if len(kept) > most_lines:
+                size -= len(kept.popleft())
+                older = True
             while size > most:
                 size -= len(kept.popleft())
                 dropped += 1
@@ -62,7 +67,7 @@ def _output(door: DockerDoor, container: Container, asked: OutputAsked, limits: 
         stopped = "the newest part was not reached in time; narrow the window with since"
     if dropped:
         stopped = f"only the newest {bytes_text(most)} were kept, {amount(dropped, 'older line')} left out"
-    limited = tail is not None and len(kept) >= tail
+    limited = older or (tail is not None and len(kept) >= tail)
     if limited and asked.newest is None:
         stopped = stopped or f"only the newest {NEWEST:,} lines were read"
     return Output(container.name, list(kept), stopped, limited)

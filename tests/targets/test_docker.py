@@ -1,10 +1,16 @@
 """A real Docker daemon as a place: what is seen, what is refused, and how a daemon that is down, closed or hung is told."""
 
+import json
 import os
+import re
 import socket
+import socketserver
+import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -211,3 +217,64 @@ def test_a_socket_without_a_daemon_or_without_the_right(monkeypatch: pytest.Monk
     monkeypatch.setenv("DOCKER_HOST", "ssh://web1")
     with pytest.raises(CouldNotLook, match="reached by ssh"):
         resolve("docker://", ANYWHERE).look(ReadDaemon(), Limits())
+
+
+def test_pages_of_a_long_output_meet_exactly(daemon: Daemon, place: Any) -> None:
+    script = "i=0; while [ $i -lt 3000 ]; do echo entry $i; i=$((i+1)); done"
+    daemon.run("long", "sh", "-c", script, wait="exited")
+    seen: list[str] = []
+    cursor = None
+    while True:
+        page = place("docker://long").look(TailLog(sources=("container",), count=700, chars=60_000, cursor=cursor), Limits())
+        assert page.rotated is None
+        seen = [record.text.split(" ", 1)[1] for record in page.records] + seen
+        cursor = page.cursor
+        if cursor is None:
+            break
+    assert seen == [f"entry {number}" for number in range(3_000)]
+
+
+def test_a_proxy_that_allows_little_is_told_as_such(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As docker-socket-proxy does: some paths are 403 before the daemon sees them."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    answers = {
+        "/version": {"Version": "26.1", "ApiVersion": "1.45", "MinAPIVersion": "1.24"}, "/info": {"Name": "web1"},
+        "/containers/json": [],
+    }  # fmt: skip
+    with proxy(tmp_path / "p.sock", answers) as address:
+        monkeypatch.setenv("DOCKER_HOST", address)
+        there = resolve("docker://", ANYWHERE)
+        told = there.look(ReadDaemon(), Limits())
+        assert (told.name, told.refused) == ("web1", ("images", "networks", "events"))
+        assert there.look(ReadContainers(), Limits()).containers == ()
+        with pytest.raises(CouldNotLook, match="refused before the daemon") as failure:
+            there.look(ReadNetworks(), Limits())
+        assert failure.value.reason == "denied" and "proxy" in failure.value.remedy
+
+
+@contextmanager
+def proxy(path: Path, answers: dict[str, Any]) -> Iterator[str]:
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            known = answers.get(re.sub(r"^/v[0-9.]+(?=/)", "", self.path.partition("?")[0]))
+            body = json.dumps({"message": "Forbidden"} if known is None else known).encode()
+            self.send_response(403 if known is None else 200)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: Any) -> None:
+            return None
+
+    class Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
+        daemon_threads = True
+
+    with Server(str(path), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        try:
+            yield f"unix://{path}"
+        finally:
+            server.shutdown()
+            thread.join()

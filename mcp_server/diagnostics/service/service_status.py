@@ -227,9 +227,8 @@ def _look_at_owners(reader: Reader, params: Params, facts: ServiceFacts, known: 
 
 
 def _holding(facts: ServiceFacts, params: Params) -> Holding:
-    return Holding(
-        words=params.process is not None, unit=facts.unit, matching=facts.matching, owners=facts.owners, family=facts.family
-    )
+    words = params.process is not None
+    return Holding(words=words, unit=facts.unit, matching=facts.matching, owners=facts.owners, family=facts.family)
 
 
 def judge(facts: ServiceFacts, params: Params) -> Iterator[Finding]:
