@@ -7,6 +7,7 @@ from datetime import timedelta
 from pydantic import Field
 
 from mcp_server.core.clock import Moment
+from mcp_server.core.container_lines import image_lines
 from mcp_server.core.declare import Diagnostic, Facts
 from mcp_server.core.docker_calls import Container, Image, ReadContainers, ReadImages
 from mcp_server.core.outcome import Finding, FindingType, Statement
@@ -210,9 +211,11 @@ def _powers(item: Container) -> str | None:
 
 
 def show(facts: ReviewFacts, params: Params) -> Iterator[Statement]:
-    """How many were reviewed."""
+    """How many were reviewed, and their images."""
     yield Statement(
         text="{count} reviewed, {left} that do not run left out",
         values={"count": amount(len(facts.containers), "container"), "left": facts.left_out},
         evidence=(facts.containers_evidence,),
     )
+    if facts.images and facts.images_evidence:
+        yield from image_lines(facts.images, facts.now, facts.images_evidence)

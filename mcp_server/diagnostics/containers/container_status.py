@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import Field
 
 from mcp_server.core.clock import Moment, stamp
+from mcp_server.core.container_lines import container_lines, event_lines
 from mcp_server.core.containers import (
     KEPT,
     Reach,
@@ -36,7 +37,7 @@ from mcp_server.core.text import amount, bytes_text
 
 READ_OUTPUT = 5
 """Containers in trouble whose output is read, at most."""
-LINES, LISTED = 4, 30
+LINES = 4
 
 
 class Params(Parameters):
@@ -364,7 +365,7 @@ def _networks(facts: ContainerFacts, params: Params, item: Container, found: Seq
 
 
 def show(facts: ContainerFacts, params: Params) -> Iterator[Statement]:
-    """Where it was looked, and one line for each container."""
+    """Where it was looked, the containers, and what happened to them last."""
     yield Statement(
         text="daemon at {endpoint}: {count} of this place, {others} others",
         values={
@@ -372,16 +373,6 @@ def show(facts: ContainerFacts, params: Params) -> Iterator[Statement]:
         },
         evidence=(facts.containers_evidence,),
     )  # fmt: skip
-    for item in facts.containers[:LISTED]:
-        since = item.started if item.status in ("running", "paused", "restarting") else item.finished
-        yield Statement(
-            text="{container}: {status}{health} since {since}, image {image}, {restarts}, exit code {code}",
-            values={
-                "container": item.name, "status": item.status, "health": f" ({item.health})" if item.health else "",
-                "since": stamp(since or item.created), "image": item.image, "restarts": amount(item.restarts, "restart"),
-                "code": item.exit_code,
-            },
-            evidence=(facts.containers_evidence,),
-        )  # fmt: skip
-    if len(facts.containers) > LISTED:
-        yield Statement(text="{count} more are not listed", values={"count": len(facts.containers) - LISTED})
+    yield from container_lines(facts.containers, facts.containers_evidence)
+    if facts.events and facts.events_evidence:
+        yield from event_lines(facts.events, facts.events_evidence)
