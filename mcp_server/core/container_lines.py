@@ -15,9 +15,10 @@ def container_lines(containers: Sequence[Container], evidence: str) -> Iterator[
     for item in containers[:LISTED]:
         since = item.started if item.status in ("running", "paused", "restarting") else item.finished
         yield Statement(
-            text="{container}: {status}{health} since {since}, image {image}, {restarts}, exit code {code}",
+            text="{container}: {status}" + (", {health}," if item.health else "")
+            + " since {since}, image {image}, {restarts}, exit code {code}",
             values={
-                "container": item.name, "status": item.status, "health": f" ({item.health})" if item.health else "",
+                "container": item.name, "status": item.status, "health": item.health,
                 "since": stamp(since or item.created), "image": item.image, "restarts": amount(item.restarts, "restart"),
                 "code": item.exit_code,
             },
@@ -41,8 +42,9 @@ def container_lines(containers: Sequence[Container], evidence: str) -> Iterator[
 
 
 def event_lines(events: Sequence[Event], evidence: str) -> Iterator[Statement]:
-    """The last events, oldest first."""
-    for event in events[-EVENTS:]:
+    """The last events, oldest first; that docker connects a container at its start and lets go of it at its end is none."""
+    told = [event for event in events if event.action not in ("connect", "disconnect")]
+    for event in told[-EVENTS:]:
         code = event.attributes.get("exitCode")
         yield Statement(
             text="{type} {name}: {action}" + (" with exit code {code}" if code is not None else ""),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
-from mcp_server.core.address import SPELLED
+from mcp_server.core.address import SPELLED, parse
 from mcp_server.core.edge import Component, Edge
 from mcp_server.core.outcome import Outcome, Statement, Value
 from mcp_server.core.parameters import Parameters
@@ -53,7 +53,7 @@ def run(session: Session, params: Params, asking: Asking) -> Outcome:
 
     asking.incident, notice = current(session.ledger, params.incident)
     incident = find(session.ledger, asking.incident) if asking.incident else None
-    target = params.target or (incident.target if incident else "local")
+    target = str(parse(params.target or (incident.target if incident else "local")))
 
     def work() -> Told:
         mapped = dependencies(session, target, asking)
