@@ -123,7 +123,7 @@ def test_a_finding_of_the_incident_is_the_health_of_what_it_names(session: Sessi
         ({"component": "nope\x1b[31m"}, "`component` is `nope␛[31m`; it should be one of the"),
         ({}, "`component` is required"),
         ({"component": "x", "depth": 0}, "`depth`"),
-        ({"component": "x", "target": "mars"}, "it should be one of"),
+        ({"component": "x", "target": "mars"}, "`target` is `mars`; it should be local"),
     ],
 )
 def test_bad_input_gets_a_sentence(session: Session, world: World, arguments: dict[str, Any], words: str) -> None:
