@@ -125,7 +125,7 @@ class DockerPlace:
 
         left = limits.until()
         rows, others = self._listed(door, limits)
-        rows = sorted(rows, key=lambda row: (row.get("State") == "running", -row.get("Created", 0)))[:most]
+        rows = sorted(rows, key=_first)[:most]
 
         def one(row: Mapping[str, Any]) -> Container | None:
             within = Limits(left(), limits.max_bytes, limits.cancel)
@@ -283,6 +283,11 @@ def _together(work: Callable[[T], R], items: Sequence[T]) -> list[R]:
         return [work(item) for item in items]
     with ThreadPoolExecutor(PARALLEL) as pool:
         return list(pool.map(work, items))
+
+
+def _first(row: Mapping[str, Any]) -> tuple[int, int]:
+    """Order of importance: what is neither well nor over, what runs, then what ended, the newest first."""
+    return {"running": 1, "created": 2, "exited": 2}.get(str(row.get("State")), 0), -int(row.get("Created") or 0)
 
 
 def _name(row: Mapping[str, Any]) -> str:

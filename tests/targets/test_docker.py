@@ -278,3 +278,20 @@ def proxy(path: Path, answers: dict[str, Any]) -> Iterator[str]:
         finally:
             server.shutdown()
             thread.join()
+
+
+def test_of_too_many_containers_the_old_dead_ones_are_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    states = ["exited"] * 5 + ["running"] * 3 + ["restarting"]
+    rows = [{"Id": f"{n:064}", "Names": [f"/c{n}"], "State": state, "Created": n} for n, state in enumerate(states)]
+    answers: dict[str, Any] = {"/version": {"ApiVersion": "1.45"}, "/containers/json": rows}
+    for row in rows:
+        answers[f"/containers/{row['Id']}/json"] = {
+            "Id": row["Id"], "Name": row["Names"][0], "Created": "2026-11-20T00:00:00Z", "Image": "sha256:0", "HostConfig": {},
+            "State": {"Status": row["State"]}, "Config": {"Image": "x"},
+        }  # fmt: skip
+    with proxy(tmp_path / "p.sock", answers) as address:
+        monkeypatch.setenv("DOCKER_HOST", address)
+        seen = resolve("docker://", ANYWHERE).look(ReadContainers(limit=5), Limits())
+    assert [item.name for item in seen.containers] == ["c8", "c7", "c6", "c5", "c4"]
+    assert seen.cut == "only 5 containers were read"
