@@ -18,6 +18,7 @@ from mcp_server.engine.places import Place, can_ask, resolve
 from mcp_server.engine.reader import EvidenceReader
 from mcp_server.engine.session import Asking, Session
 from mcp_server.incident.record import current
+from mcp_server.surface.approval_routes import approval_routes
 from mcp_server.surface.telling import Told, tell
 from mcp_server.surface.tools import Circumstances
 from mcp_server.surface.verb import Verb
@@ -166,6 +167,7 @@ def _statements(
         text="the ledger in {folder} is writable; {entries} entries",
         values={"folder": session.settings.state_dir, "entries": session.ledger.head()[0]},
     )
+    yield from approval_routes(session.settings)
     sources: dict[str, list[str]] = defaultdict(list)
     for key, source in session.settings.sources.items():
         sources[source].append(key)
