@@ -8,7 +8,7 @@ from mcp_server.core.outcome import Statement, Value
 
 BURST, BURST_GAP = 6, timedelta(seconds=5)
 """So many changes of one source and kind, no two further apart than this, are told as one."""
-BY_COMMAND = 3
+BY_COMMAND, APART = 3, 12
 COMMAND_GAP = timedelta(seconds=120)
 """Changes made by one command belong together though it takes its time."""
 BURST_CLUES, BURST_NAMES = 300, 12
@@ -75,9 +75,17 @@ def _same_thing(change: Change, other: Change) -> bool:
     return other.at == change.at
 
 
-def bursts(changes: Iterable[Change]) -> list[Change]:
-    """Long rows of changes of one kind at one moment (an upgrade of the host, a deployment by copy) told as one each."""
+def bursts(changes: Iterable[Change], telling: Iterable[str] = ()) -> list[Change]:
+    """Long rows of changes of one kind at one moment (an upgrade of the host, a deployment by copy) told as one each.
+
+    A few that share one of the `telling` clues (those of what is wrong) stay by themselves: the row would hide them.
+    """
     ordered = sorted(changes, key=lambda item: item.at)
+    wanted = frozenset(telling)
+    apart = [change for change in ordered if wanted.intersection(change.clues)] if wanted else []
+    if apart and len(apart) <= APART:
+        alone = {id(change) for change in apart}
+        return [*apart, *bursts(change for change in ordered if id(change) not in alone)]
     rows: dict[tuple[str, str, str], list[list[Change]]] = {}
     rest, written = _by_installers(ordered)
     for change in rest:

@@ -92,7 +92,8 @@ def what_changed(
     coverage = _together([item.coverage for item in seen])
     coverage = coverage.model_copy(update={"blind": (*coverage.blind, *unasked)})
     verdict = verdict_of((), coverage)
-    told = bursts(merge(change for item in seen for change in item.changes))
+    telling = [clue for symptom in symptoms for clue in symptom.clues]
+    told = bursts(merge(change for item in seen for change in item.changes), telling)
     echoes = _look_back(session, units, window, scope, told, onset, asking) if onset else ()
     ranking = rank(
         told, onset or window.until, symptoms=symptoms, history=history, unseen=[spot.what for spot in coverage.blind],

@@ -18,7 +18,7 @@ from mcp_server.engine.session import Session
 from tests.changes.world import World, collect, spots
 from tests.journal_files import entry, write
 from tests.real_parts import wait_until
-from tests.systemd_box import Box, systemd_box
+from tests.systemd_box import REPOSITORY, Box, systemd_box
 
 NO_SYSTEMD = "System has not been booted with systemd as init system (PID 1). Can't operate.\nFailed to connect to bus\n"
 NO_JOURNAL = CouldNotLook("journal", "missing", "there is no journal here", "name log files, or the journal's folder")
@@ -210,6 +210,7 @@ def test_names_of_units_are_data(session: Session, host: World, window: Window) 
 UNITS = {
     "app.service": "[Service]\nExecStart=/usr/bin/sleep 3600\nExecReload=/bin/true\n",
     "bad.service": "[Service]\nExecStart=/bin/sh -c 'exit 3'\n",
+    "shop.service": "[Service]\nExecStart=/usr/bin/sleep 3600\n",
     "job.service": "[Service]\nType=oneshot\nExecStart=/bin/true\n",
     "job.timer": "[Timer]\nOnActiveSec=100ms\nAccuracySec=1ms\n",
 }
@@ -301,3 +302,28 @@ def test_every_source_of_this_kind_looks_at_a_real_systemd(box: Box) -> None:
     assert run.returncode == 0, run.stderr
     found = [Change.model_validate_json(line) for line in run.stdout.splitlines() if line]
     assert [item.kind for item in found if item.source == "boots"] == ["boot"]
+
+
+@pytest.mark.real
+def test_the_drop_in_that_broke_a_unit_is_named_as_the_trigger(box: Box) -> None:
+    """The whole way on a real systemd: the unit's failure is the symptom, the restart a consequence, the edit did it."""
+    box.run("touch", "-d", "2 days ago", "/etc/systemd/system/shop.service")  # it was made with the box
+    box.run("systemctl", "daemon-reload")
+    box.run("systemctl", "start", "shop", "app")
+    box.run("mkdir", "-p", "/etc/systemd/system/shop.service.d")
+    box.run("sh", "-c", "echo '[Service]\nWorkingDirectory=/nowhere' > /etc/systemd/system/shop.service.d/dir.conf")
+    box.run("systemctl", "daemon-reload")
+    box.run("systemctl", "restart", "app")
+    box.run("systemctl", "restart", "shop", check=False)
+    wait_until(lambda: "failed" in box.run("systemctl", "is-failed", "shop", check=False).stdout, "it fails")
+    box.run("sh", "-c", "printf '[services.shop]\\nunit = \"shop.service\"\\n' > /root/config.toml")
+
+    def script(name: str, *arguments: str) -> str:
+        named = ("VETERAN_STATE_DIR=/root/triage", "VETERAN_CONFIG=/root/config.toml", "HOME=/root")
+        path = REPOSITORY / "scripts" / "incident_response" / f"{name}.py"
+        return box.run("env", *named, sys.executable, str(path), *arguments, check=False).stdout
+
+    assert "INC-" in script("open_incident", "shop is down", "--service", "shop")
+    told = script("triage")
+    assert "triggering change: `/etc/systemd/system/shop.service.d/dir.conf` was written" in told, told
+    assert "shares unit `shop.service`" in told

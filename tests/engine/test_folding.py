@@ -45,3 +45,11 @@ def test_packages_of_one_command_are_one_however_long_it_took() -> None:
     burst = next(item for item in told if item.component == "3 × packages")
     assert burst.summary.values["command"] == COMMAND
     assert burst.doubt_ms == timedelta(seconds=200) / timedelta(milliseconds=1)
+
+
+def test_what_shares_a_clue_with_what_is_wrong_is_not_hidden_in_a_row() -> None:
+    row = [change("systemd", -100 + i, path=f"u{i}.service", clues=(f"unit:u{i}.service",)) for i in range(30)]
+    told = bursts(row, ("unit:u7.service", "port:80"))
+    assert sorted(item.component for item in told) == ["29 × systemd", "u7.service"]
+    everything = bursts(row, [f"unit:u{i}.service" for i in range(30)])
+    assert [item.component for item in everything] == ["30 × systemd"], "where all share one, none is told apart"
