@@ -90,9 +90,11 @@ def _points(
     wanted: Mapping[str, bool], words: set[str], frequency: Counter[str], total: int, own: set[str]
 ) -> tuple[float, list[str]]:  # fmt: skip
     found = []
+    # of a change with few words each says more: in a large one some word of any error stands by chance
+    few = min(1.6, max(1.0, 2.2 - 0.3 * math.log2(1 + len(words))))
     for word in words & wanted.keys():
         rarity = math.log2((total + 1) / frequency[word]) / math.log2(total + 1)
-        found.append(((_OWN if word in own else _NAME if wanted[word] else _PLAIN) * rarity, word))
+        found.append(((_OWN if word in own else (_NAME if wanted[word] else _PLAIN) * few) * rarity, word))
     scored = sorted(found, key=lambda item: (-item[0], item[1]))
     scored = [item for item in scored if item[0] >= 1]
     points = sum(value if index == 0 else value / 2 for index, (value, _) in enumerate(scored))
