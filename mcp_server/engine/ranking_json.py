@@ -81,20 +81,23 @@ class Asked(Noun):
     def all_series(self) -> tuple[Series, ...]:
         """Rows gathered to series, series as they are; values that are absent are left out.
 
-        Where nobody says which instance, a version is one.
+        Where nobody says which instance, a version is one, unless it takes the place of the one before: then all are one.
         """
         heaps: dict[tuple[str, str, str, str, str], list[tuple[float, float]]] = {}
         for item in self.observations:
-            instance = item.instance or f"(all of version {item.version or 'unknown'})"
-            heap = heaps.setdefault((item.component, instance, item.metric, item.version, item.toward), [])
+            heap = heaps.setdefault((item.component, item.instance, item.metric, item.version, item.toward), [])
             if isinstance(item, JsonSeries):
                 heap += [(at.timestamp(), value) for at, value in item.points if value is not None]
             elif item.value is not None:
                 heap.append((item.at.timestamp(), item.value))
+        together = _replaced(heaps)
         return tuple(
-            Series(component=component, instance=instance, metric=metric, version=version, toward=toward, points=tuple(points))
+            Series(
+                component=component, metric=metric, version=version, toward=toward, points=tuple(points),
+                instance=instance or ("(all)" if component in together else f"(all of version {version or 'unknown'})"),
+            )
             for (component, instance, metric, version, toward), points in heaps.items()
-        )
+        )  # fmt: skip
 
     def doubt(self, series: Sequence[Series]) -> timedelta:
         """How far off the onset may be: as given, else what most logs stamp (a second), or the usual distance of two points:
@@ -114,6 +117,17 @@ class Asked(Noun):
         return tuple(
             item.model_copy(update={"clues": tuple(dict.fromkeys((*item.clues, *_clues(item.text))))}) for item in self.symptoms
         )
+
+
+def _replaced(heaps: Mapping[tuple[str, str, str, str, str], Sequence[tuple[float, float]]]) -> set[str]:
+    """Components without named instances whose versions follow each other: at most two moments show more than one."""
+    versions: dict[str, dict[float, set[str]]] = {}
+    for (component, instance, _, version, _), points in heaps.items():
+        if not instance:
+            moments = versions.setdefault(component, {})
+            for at, _ in points:
+                moments.setdefault(at, set()).add(version)
+    return {name for name, moments in versions.items() if sum(len(seen) > 1 for seen in moments.values()) <= 2}
 
 
 def _clues(text: str) -> list[str]:

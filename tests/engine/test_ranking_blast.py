@@ -264,3 +264,20 @@ def test_where_a_series_turns() -> None:
     assert turn([1.0, 1.0]) is None
     noisy = [10.0, 11.0] * 10 + [300.0] + [10.0, 11.0] * 3 + [20.0, 21.0] * 10
     assert turn(noisy) in range(26, 29), "one spike is no turn"
+
+
+@pytest.mark.parametrize("canary", [False, True])
+def test_without_instances_a_version_is_one_or_takes_the_place_of_the_one_before(canary: bool) -> None:
+    chance = random.Random(3)
+    rows = []
+    for index in range(-40, 20):
+        for version in ("1", "2"):
+            if (version == "2") == (index >= 0) or (canary and index >= 0):
+                value = 2 + chance.random() + (9 if version == "2" else 0)
+                rows.append(
+                    {"component": "cart", "metric": "errors", "version": version, "at": AT + index * 60, "value": value}
+                )
+    answer = rank_json(
+        {"onset": AT + 60, "changes": [{"id": "r", "at": AT, "component": "cart", "version": "2"}], "observations": rows}
+    )
+    assert answer["named"] == "r"
