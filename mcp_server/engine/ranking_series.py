@@ -65,19 +65,22 @@ def error(values: Sequence[float], length: int | None = None) -> float:
     """Standard error of the middle of `length` such values (default: of these), from means of blocks in time.
 
     Neighbours resemble each other, blocks hardly do. Half of the estimate is robust, half sees outliers: neither noise nor one
-    spike decides.
+    spike decides. Two or three blocks may be alike by chance: it is never less than the values' own scatter gives.
     """
     if len(values) < ENOUGH:
         return 0.0
+    own, usual = statistics.stdev(values), statistics.median(values)
+    steady = 1.4826 * statistics.median([abs(value - usual) for value in values])
+    plain = (math.sqrt(own * steady) if steady else own) / math.sqrt(length or len(values))
     count = min(BLOCKS, max(2, len(values) // 3))
     edges = [round(index * len(values) / count) for index in range(count + 1)]
     blocks = [statistics.fmean(values[left:right]) for left, right in pairwise(edges) if right > left]
     if len(blocks) < 2:
-        return 0.0
+        return plain
     wide, center = statistics.stdev(blocks), statistics.median(blocks)
     robust = 1.4826 * statistics.median([abs(block - center) for block in blocks])
     whole = max(1.0, (length or len(values)) * len(blocks) / len(values))
-    return (math.sqrt(robust * wide) if robust else wide) / math.sqrt(whole)
+    return max(plain, (math.sqrt(robust * wide) if robust else wide) / math.sqrt(whole))
 
 
 def steadied(values: Sequence[float]) -> list[float]:

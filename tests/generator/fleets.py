@@ -269,9 +269,13 @@ class _Simulation:
         pick = self.chance
         labelled, named = pick.random() < 0.75, pick.random() < 0.4
         rows = pick.random() < 0.3
+        if labelled and pick.random() < 0.2:  # monitoring that knows versions and no instances
+            points = _by_version(points)
+            named = False
         observations: list[dict[str, Any]] = []
         for (name, instance, version, metric), series in points.items():
-            head = {"component": name, "instance": instance, "metric": metric} | ({"version": version} if labelled else {})
+            head = {"component": name, "metric": metric} | ({"version": version} if labelled else {})
+            head |= {"instance": instance} if instance else {}
             if rows:
                 observations += [head | {"at": at, "value": value} for at, value in series]
             else:
@@ -295,3 +299,15 @@ class _Simulation:
         newest = max(rollouts.values(), key=lambda roll: (roll.begin <= onset, roll.begin)).service
         how = ", ".join(f"{roll.service}:{roll.how}{'↶' if roll.undone else ''}" for roll in rollouts.values())
         return Fleet(data, guilty, newest, f"{about} [{how}] every {self.tick} s, labelled={labelled} named={named}")
+
+
+def _by_version(
+    points: dict[tuple[str, str, str, str], list[list[float]]],
+) -> dict[tuple[str, str, str, str], list[list[float]]]:
+    """The mean over the instances of a version at each moment."""
+    heaps: dict[tuple[str, str, str, str], dict[float, list[float]]] = {}
+    for (name, _, version, metric), series in points.items():
+        heap = heaps.setdefault((name, "", version, metric), {})
+        for at, value in series:
+            heap.setdefault(at, []).append(value)
+    return {key: [[at, sum(values) / len(values)] for at, values in sorted(heap.items())] for key, heap in heaps.items()}
