@@ -11,6 +11,7 @@ durations, or what is shown beside (blast radius, recent changes, cost of waitin
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from typing import Literal
 
@@ -22,6 +23,7 @@ from mcp_server.core.environment import Kind as Kind  # noqa: PLC0414
 from mcp_server.core.environment import Protection as Protection  # noqa: PLC0414
 from mcp_server.core.noun import Noun
 from mcp_server.core.outcome import Coverage, Statement, Verdict
+from mcp_server.core.text import one_line
 
 Risk = Literal["low", "medium", "high", "destructive"]
 Route = Literal["dialog", "terminal", "signature", "standing"]
@@ -170,8 +172,14 @@ class Plan(Noun):
 
     def headline(self) -> str:
         """Verb, target, environment: the one row that every route of approval shows first. Parameters are checked values."""
-        words = " ".join(str(value) for value in self.request.parameters.values())
+        words = " ".join(_word(value) for value in self.request.parameters.values() if value is not None)
         return f"{self.request.operation} {words} in {self.environment.name} ({self.environment.protection})"
+
+
+def _word(value: JsonValue) -> str:
+    """A parameter as one word of a headline; what is more than a name stands in quotes, so that it cannot pass for ours."""
+    text = one_line(value, 80)
+    return text if re.fullmatch(r"[A-Za-z0-9_.@:/+-]+", text) else "'" + text.replace("'", "’") + "'"
 
 
 class Approval(Noun):

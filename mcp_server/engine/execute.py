@@ -35,7 +35,8 @@ from mcp_server.engine.taking_back import TAKE_BACK
 
 Say = Callable[[Mapping[str, JsonValue]], None]
 """Told about every line of the protocol (`mcp_server/executor.py`)."""
-_PAUSE_S = 0.25
+_PAUSE_S, _LONGEST_PAUSE_S = 0.25, 2.0
+"""Between two looks of a verification: longer each time, because every look is kept."""
 _WRITERS = SHIPPED.parent / "targets" / "writers"
 
 
@@ -337,7 +338,7 @@ def verified(session: ExecutorSession, wanted: Verification, target: str, asking
     say({"event": "progress", "text": f"verifying by {wanted.diagnostic}, at most {wanted.deadline_s:g} s"})
     asked = Ask(diagnostic=wanted.diagnostic, arguments=wanted.arguments)
     end, since = time.monotonic() + wanted.deadline_s, None  # type: float, float | None
-    last, codes = "unknown", ()  # type: str, tuple[str, ...]
+    last, codes, pause = "unknown", (), _PAUSE_S  # type: str, tuple[str, ...], float
     while True:
         try:
             fact = fact_of(asked, ask_facts(session, [asked], target, asking)[0])
@@ -353,7 +354,8 @@ def verified(session: ExecutorSession, wanted: Verification, target: str, asking
             return (
                 f"not verified: {wanted.diagnostic} says {last}{found} after {wanted.deadline_s:g} s, expected {wanted.expect}"
             )
-        time.sleep(_PAUSE_S)
+        time.sleep(min(pause, max(end - moment, 0.05)))
+        pause = min(pause * 1.4, _LONGEST_PAUSE_S)
 
 
 def _after_interruption(settings: Settings, gate: Gate, execution: Execution, say: Say) -> Result:

@@ -100,6 +100,10 @@ def _wrong(operation: Operation, catalog: Catalog) -> Iterator[tuple[tuple[str |
         if code not in codes:
             yield ("gates", "safety", "forbidden", index), f"no diagnostic makes the finding `{one_line(code, 60)}`"
     for kind, spec in operation.kinds.items():
+        asked = {ask.diagnostic for ask in (*spec.facts, spec.verify)}
+        for index, code in enumerate(operation.gates.safety.forbidden):
+            if code.partition(".")[0] not in asked:
+                yield ("gates", "safety", "forbidden", index), f"`{code}` would never be seen in {kind}: ask it under `facts`"
         known = verbs(kind)
         settled = set(operation.parameters)
         for index, step in enumerate(spec.steps):

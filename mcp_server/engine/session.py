@@ -50,6 +50,10 @@ class Session:
         self.redactor = Redactor(installation_key(state))
         self.ledger = Ledger(state)
         self.catalog: Catalog = load_catalog()
+        if settings.gate.operations:  # the shipped ones are checked before they are shipped
+            from mcp_server.engine.operations import operations
+
+            operations(settings.gate.operations)
         self.id = self.ledger.append(
             "session.started", {"program": program, "pid": os.getpid(), "python": sys.version.split()[0]}
         ).seq

@@ -71,6 +71,9 @@ def execution_statement(execution: Execution) -> Statement:
         text += ": its executor was killed at step {step} of {steps}"
     elif execution.said:
         text += " — {said}"
+    if execution.times_ms and execution.ended:
+        text += " ({times})"
+        values["times"] = ", ".join(f"{name} {ms / 1000:.1f} s" for name, ms in execution.times_ms.items())
     return Statement(text=text, values=values, evidence=(execution.id,))
 
 

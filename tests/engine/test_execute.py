@@ -264,6 +264,34 @@ def test_killed_at_every_boundary_it_is_named_and_never_done_twice(world: World)
     assert {"before execution.claimed", "before restart_process", "after execution.state done"} <= set(names), names
 
 
+def test_killed_on_the_way_back_the_way_back_can_be_planned(world: World) -> None:
+    """The same sweep where verification fails: wherever the executor died, taking back leads to the state before."""
+    world.mode.write_text("deaf")
+    names = []
+    for number in range(11, 60):  # the first ten lie before the way back begins
+        proposal = world.approved("quick_restart")
+        child = _killed(world, number, proposal.id)
+        if child.returncode == 1:
+            break
+        assert child.returncode == -signal.SIGKILL, child.stderr
+        names.append(child.stderr)
+        done = [item for item in world.executions() if item.plan == proposal.id]
+        if not done or done[0].state in ("undone", "left", "refused"):
+            continue
+        status, lines = world.execute(proposal.id)
+        assert result(lines)["state"] in ("left", "refused"), (child.stderr, lines)
+        if result(lines)["state"] == "left" and done[0].undone != (1,):
+            back = world.plan("take_back", execution=done[0].id)
+            name = world.propose(back)
+            world.approve(name)
+            status, lines = world.execute(name.id)
+            assert status in (0, 3), (child.stderr, lines)
+        assert world.pid() is None or not Path(f"/proc/{world.pid()}/exe").exists(), child.stderr
+    else:
+        pytest.fail("the sweep did not come to its end")
+    assert {"before execution.state undoing", "before stop_process", "after stop_process"} <= set(names), names
+
+
 def _killed(world: World, number: int, plan: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
         [sys.executable, "-m", "tests.engine.killed_executor", str(number), plan], cwd=ROOT, env=world.environment, text=True,

@@ -7,8 +7,10 @@ import pytest
 
 from mcp_server.core.errors import BadInput, Broken
 from mcp_server.core.plan import Kind
+from mcp_server.core.settings import GateSettings, Settings
 from mcp_server.engine.catalog import load_catalog
 from mcp_server.engine.operations import MODULES, SHIPPED, operation_of, operations, read_operation, verbs
+from mcp_server.engine.session import Session
 
 GOOD = """\
 summary: Restart one service
@@ -20,6 +22,7 @@ gates:
     forbidden: [disk_space.full]
 kinds:
   systemd:
+    facts: [{diagnostic: disk_space}]
     steps:
       - {verb: restart_unit, arguments: {service: "{service}"}}
     verify: {diagnostic: service_status, arguments: {unit: "{unit}"}}
@@ -41,13 +44,14 @@ def broken(tmp_path: Path, text: str) -> str:
         ("risk: low", "risk: low\nrisk: high", "mine.yaml, line 3: `risk` stands there twice"),
         ("risk: low", "risk: low\nrisky: 1", "mine.yaml, line 3: `risky` is 1: Extra inputs"),
         ("summary: Restart one service\n", "", "mine.yaml, line 1: `summary`"),
-        ("restart_unit", "reboot_host", "mine.yaml, line 11: systemd has no verb `reboot_host`; it has: restart_unit"),
-        ("{service: \"{service}\"}", "{host: x}", "mine.yaml, line 11: restart_unit takes no `host`; it takes: service, unit"),
+        ("restart_unit", "reboot_host", "mine.yaml, line 12: systemd has no verb `reboot_host`; it has: restart_unit"),
+        ("{service: \"{service}\"}", "{host: x}", "mine.yaml, line 12: restart_unit takes no `host`; it takes: service, unit"),
         ('"{service}"}', '"{servce}"}', "has a place {servce}, but no parameter is called so"),
-        ('"{unit}"', '"{unti}"', "mine.yaml, line 12: nothing is called {unti}"),
-        ("diagnostic: service_status", "diagnostic: service_stats", "line 12: there is no diagnostic `service_stats`"),
-        ("arguments: {unit:", "arguments: {unitt:", "mine.yaml, line 12: service_status takes no `unitt`"),
+        ('"{unit}"', '"{unti}"', "mine.yaml, line 13: nothing is called {unti}"),
+        ("diagnostic: service_status", "diagnostic: service_stats", "line 13: there is no diagnostic `service_stats`"),
+        ("arguments: {unit:", "arguments: {unitt:", "mine.yaml, line 13: service_status takes no `unitt`"),
         ("disk_space.full", "disk_space.fullish", "mine.yaml, line 7: no diagnostic makes the finding `disk_space.fullish`"),
+        ("    facts: [{diagnostic: disk_space}]\n", "", "mine.yaml, line 7: `disk_space.full` would never be seen in systemd"),
         ("  service: {type: name", "  copy: {type: name", "a parameter cannot be called `copy`"),
         ("type: name", "type: integer", "needs `least` and `most`"),
         ("  systemd:\n", "  windows:\n", "mine.yaml, line 9"),
@@ -73,6 +77,15 @@ def test_a_team_adds_a_file_and_cannot_replace_a_shipped_one(tmp_path: Path) -> 
         operations(str(tmp_path / "other"))
     with pytest.raises(Broken, match="which is no folder"):
         operations(str(tmp_path / "nowhere"))
+
+
+def test_a_broken_file_stops_the_start(tmp_path: Path) -> None:
+    own = tmp_path / "own"
+    own.mkdir()
+    (own / "mine.yaml").write_text(GOOD.replace("restart_unit", "reboot_host"))
+    settings = Settings(state_dir=str(tmp_path / "state"), gate=GateSettings(operations=str(own)))
+    with pytest.raises(Broken, match=r"mine.yaml, line 12: systemd has no verb `reboot_host`"):
+        Session(settings, program="test")
 
 
 def test_an_unknown_operation_is_refused_with_the_known_ones() -> None:
