@@ -107,6 +107,13 @@ class KnowledgeSettings(_Section):
     commits: int = Field(5_000, ge=0, le=100_000, description="newest commits per declared checkout; 0: none")
 
 
+class MonitoringSettings(_Section):
+    """Where what watches can be asked whether it is awake."""
+
+    prometheus: str | None = Field(None, description="http(s) address of Prometheus")
+    alertmanager: str | None = Field(None, description="http(s) address of Alertmanager")
+
+
 class ToolSettings(_Section):
     """What a client sees of the tools."""
 
@@ -135,6 +142,15 @@ class ServiceSettings(_Section):
     stop_s: float = Field(10, gt=0, le=300, description="seconds it may take to stop before that counts as failed")
     requirements: str | None = Field(None, pattern=r"^/", description="the project's own lock: pinned packages with hashes")
     nicknames: tuple[str, ...] = Field((), description="other names people use for it")
+    access_logs: tuple[str, ...] = Field((), description="access logs in front of it: requests, status, time")
+    database_host: str | None = Field(None, description="its PostgreSQL server: name, address, or folder of the socket")
+    database_port: int | None = Field(None, ge=1, le=65535, description="its port; default 5432")
+    database_user: str | None = Field(None, description="a role that may look (pg_monitor); psql knows its password")
+    cache: str | None = Field(None, description="its Redis: host:port or unix:/path")
+    vendors: tuple[str, ...] = Field((), description="addresses of third parties it needs: http(s) URLs that answer when well")
+    names: tuple[str, ...] = Field((), description="host names it resolves")
+    data: tuple[str, ...] = Field((), description="files or folders whose newest content must be fresh")
+    data_hours: float | None = Field(None, gt=0, description="how old that may be, in hours; default 24")
     depends_on: tuple[str, ...] = Field(
         (), description="what it needs: a declared service, unit:NAME, port:N, HOST:PORT or a socket's path"
     )
@@ -202,6 +218,7 @@ class Settings(_Section):
     changes: ChangeSettings = ChangeSettings()
     authority: AuthoritySettings = AuthoritySettings()
     knowledge: KnowledgeSettings = KnowledgeSettings()
+    monitoring: MonitoringSettings = MonitoringSettings()
     tools: ToolSettings = ToolSettings()
     gate: GateSettings = GateSettings()
     approvals: ApprovalSettings = ApprovalSettings()
@@ -242,7 +259,7 @@ class Settings(_Section):
 
 _SECTIONS: dict[str, type[_Section]] = {
     "read": ReadSettings, "limits": LimitSettings, "logs": LogSettings, "changes": ChangeSettings,
-    "authority": AuthoritySettings, "knowledge": KnowledgeSettings, "tools": ToolSettings,
+    "authority": AuthoritySettings, "knowledge": KnowledgeSettings, "monitoring": MonitoringSettings, "tools": ToolSettings,
 }  # fmt: skip
 _NAMED: dict[str, type[_Section]] = {
     "services": ServiceSettings, "environments": EnvironmentSettings, "gate": GateSettings,

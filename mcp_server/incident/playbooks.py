@@ -10,6 +10,7 @@ from datetime import timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import Field, ValidationError
 
@@ -18,7 +19,7 @@ from mcp_server.core.clock import stamp
 from mcp_server.core.errors import BadInput, Broken
 from mcp_server.core.noun import Noun
 from mcp_server.core.outcome import BlindSpot
-from mcp_server.core.settings import ServiceSettings
+from mcp_server.core.settings import MonitoringSettings, ServiceSettings
 from mcp_server.core.text import one_line
 from mcp_server.engine.catalog import Catalog
 from mcp_server.incident.record import Incident
@@ -28,6 +29,7 @@ INDEX = "00_INDEX.md"
 LOOK_BACK = timedelta(hours=1)
 """How long before the onset logs are read: the first error is often older than the first complaint."""
 _PLACE = re.compile(r"\{([a-z]+\.[a-z_]+)\}")
+EACH = "each.value"
 _FRONT = re.compile(r"---\n(.*?)\n---\n(.*)", re.DOTALL)
 
 
@@ -39,6 +41,7 @@ class Step(Noun):
     target: str | None = Field(None, description="place to ask it at; default: the incident's")
     arguments: dict[str, Any] = Field({}, alias="with")
     optional: dict[str, Any] = {}
+    each: str | None = Field(None, description="place that holds a list: asked once per value, which is {each.value}")
     needs: tuple[str, ...] = ()
     any_of: tuple[str, ...] = Field((), description="places of which at least one must have a value")
 
@@ -61,6 +64,11 @@ class Playbook(Noun):
     steps: tuple[Step, ...] = ()
     defaults: dict[str, str] = Field({}, description="index only: which document of a kind, when no word matches")
     checks: tuple[str, ...] = Field((), description="gate only: names of checks in incident/gates.py")
+    operations: tuple[str, ...] = Field(
+        (), description="workflow only: operations that may repair it, as plan_action names them"
+    )
+    escalate: str = Field("", description="workflow only: area of forms/escalation.md")
+    verified_by: str = Field("", description="test that ran it against the broken and the healthy")
     data: dict[str, Any] = Field({}, description="tables that the program reads from this page: severity levels, escalation")
     path: str = ""
     body: str = ""
@@ -133,8 +141,11 @@ def _read(path: Path) -> Playbook | None:
 _SAMPLE_SERVICE = ServiceSettings(
     url="http://127.0.0.1/", root="/srv/app", folders=("/etc/app",), logs=("/var/log/app.log",), nginx="/etc/nginx/nginx.conf",
     python="/srv/app/.venv", entry="app.wsgi", unit="app.service", process="app.wsgi",
-    port=8000, container="docker://default/app",
+    port=8000, container="docker://default/app", access_logs=("/var/log/access.log",), database_host="127.0.0.1",
+    database_port=5432, database_user="monitor", cache="127.0.0.1:6379", vendors=("http://127.0.0.1:1/",),
+    names=("db.internal",), data=("/srv/export",), data_hours=26,
 )  # fmt: skip
+_SAMPLE_MONITORING = MonitoringSettings(prometheus="http://127.0.0.1:9090", alertmanager="http://127.0.0.1:9093")
 _SAMPLE_TIMES = {"incident.onset": "2026-01-01T00:00:00.000Z", "incident.opened": "2026-01-01T00:00:00.000Z"}
 
 
@@ -142,27 +153,42 @@ def _check_step(playbook: Playbook, number: int, step: Step, catalog: Catalog) -
     """Every step names a real unit with valid parameters, tried with a service that declares everything."""
     where = f"{playbook.path}, step {number} ({step.ask})"
     context = _service_context("app", _SAMPLE_SERVICE) | _SAMPLE_TIMES | {"incident.since": _SAMPLE_TIMES["incident.onset"]}
-    for place in (*_places([step.target, step.arguments, step.optional]), *step.needs, *step.any_of):
+    context |= _monitoring_context(_SAMPLE_MONITORING)
+    for place in (*_places([step.target, step.arguments, step.optional]), *step.needs, *step.any_of, step.each or EACH):
+        if place == EACH:
+            continue
         if place not in context:
             raise Broken(f"{where}: there is no place {{{place}}}; places: {', '.join(context)}")
     try:
         unit = catalog.diagnostic(step.ask)
-        unit.params.parse(_fill({**step.arguments, **step.optional}, context))
+        for value in context[step.each] if step.each else (None,):
+            unit.params.parse(_fill({**step.arguments, **step.optional}, context | {EACH: value}))
     except BadInput as error:
         raise Broken(f"{where}: {error}", "mend the step") from None
 
 
 def route(found: Library, text: str) -> dict[str, Playbook]:
-    """The document of each kind whose words fit `text` best; the index's default where none does."""
+    """The index's default of each kind, and of the other kinds the document that fits `text` best, if any does."""
     index = found["index", "index"]
     chosen = {kind: found[kind, name] for kind, name in index.defaults.items()}
-    best: dict[str, int] = {}
-    for playbook in sorted(found.values(), key=lambda item: item.name):
-        score = sum(len(word) for word in playbook.route.words if _mentions(text, word))
-        if score > best.get(playbook.kind, 0):
-            best[playbook.kind] = score
-            chosen[playbook.kind] = playbook
+    for playbook in fitting(found, text):
+        chosen.setdefault(playbook.kind, playbook)
     return chosen
+
+
+def fitting(found: Library, text: str) -> list[Playbook]:
+    """Workflows and checklists that a symptom speaks of, the best first; found as `search_knowledge` finds them."""
+    from mcp_server.incident.knowledge import playbook_document
+    from mcp_server.incident.knowledge_index import Index
+
+    books = {f"{kind} {name}": book for (kind, name), book in found.items() if kind in ("workflow", "checklist")}
+    index = Index()
+    try:
+        index.update("playbook", (playbook_document(book).model_copy(update={"name": key}) for key, book in books.items()))
+        hits = index.search(text, limit=len(books) or 1)
+    finally:
+        index.close()
+    return [books[hit.name] for hit in hits if hit.phrases or hit.ideas]
 
 
 def named(found: Library, name: str) -> Playbook:
@@ -175,22 +201,27 @@ def named(found: Library, name: str) -> Playbook:
     raise BadInput(f"`playbook` is `{one_line(name, 60)}`; playbooks with steps: {listing}")
 
 
-def _mentions(text: str, word: str) -> bool:
-    return re.search(rf"(?<!\w){re.escape(word)}(?!\w)", text, re.IGNORECASE) is not None
-
-
-def context_of(incident: Incident, service: str | None, declared: ServiceSettings | None) -> dict[str, Any]:
+def context_of(
+    incident: Incident, service: str | None, declared: ServiceSettings | None, monitoring: MonitoringSettings | None = None
+) -> dict[str, Any]:  # fmt: skip
     """Everything a step may refer to; None where nothing is declared."""
     times = {
         "incident.onset": stamp(incident.onset), "incident.opened": stamp(incident.opened),
         "incident.since": stamp(incident.onset - LOOK_BACK),
     }  # fmt: skip
-    return _service_context(service, declared) | times
+    return _service_context(service, declared) | _monitoring_context(monitoring or MonitoringSettings()) | times
+
+
+def _monitoring_context(monitoring: MonitoringSettings) -> dict[str, Any]:
+    return {f"monitoring.{key}": getattr(monitoring, key) for key in MonitoringSettings.model_fields}
 
 
 def _service_context(name: str | None, declared: ServiceSettings | None) -> dict[str, Any]:
     values = {f"service.{key}": getattr(declared, key, None) or None for key in ServiceSettings.model_fields}
-    return {"service.name": name} | {key: list(value) if isinstance(value, tuple) else value for key, value in values.items()}
+    host = urlsplit(declared.url).hostname if declared and declared.url else None
+    return {"service.name": name, "service.host": host} | {
+        key: list(value) if isinstance(value, tuple) else value for key, value in values.items()
+    }
 
 
 def asked(playbooks: Sequence[Playbook], context: Mapping[str, Any]) -> Iterator[Asked]:
@@ -198,27 +229,33 @@ def asked(playbooks: Sequence[Playbook], context: Mapping[str, Any]) -> Iterator
     seen: list[tuple[str, str | None, dict[str, Any]]] = []
     for playbook in playbooks:
         for step in playbook.steps:
-            needed = dict.fromkeys((*step.needs, *_places([step.target, step.arguments])))
+            needed = dict.fromkeys((*step.needs, *([step.each] if step.each else []), *_places([step.target, step.arguments])))
+            needed.pop(EACH, None)
             missing = [place for place in needed if context.get(place) is None]
             if step.any_of and all(context.get(place) is None for place in step.any_of):
                 missing.append(" or ".join(step.any_of))
             if missing:
                 yield Asked(ask=step.ask, blind=_undeclared(step.ask, missing, context.get("service.name")))
                 continue
-            given = {
-                key: value for key, value in step.optional.items() if all(context.get(p) is not None for p in _places(value))
-            }
-            arguments = _fill({**step.arguments, **given}, context)
-            target = _fill(step.target, context)
-            if (step.ask, target, arguments) not in seen:
-                seen.append((step.ask, target, arguments))
-                yield Asked(ask=step.ask, target=target, arguments=arguments)
+            for value in context[step.each] if step.each else (None,):
+                filled = {**context, EACH: value}
+                given = {
+                    key: text for key, text in step.optional.items() if all(filled.get(p) is not None for p in _places(text))
+                }
+                arguments = _fill({**step.arguments, **given}, filled)
+                target = _fill(step.target, filled)
+                if (step.ask, target, arguments) not in seen:
+                    seen.append((step.ask, target, arguments))
+                    yield Asked(ask=step.ask, target=target, arguments=arguments)
 
 
 def _undeclared(ask: str, missing: list[str], service: str | None) -> BlindSpot:
-    keys = ", ".join(missing).replace("service.", "")
-    table = f"[services.{service}]" if service else "[services.NAME]"
-    remedy = f"declare {keys} under {table} in the settings file" + ("" if service else " and name it with `service`")
+    keys = ", ".join(missing).replace("service.", "").replace("monitoring.", "")
+    if all(place.startswith("monitoring.") for place in missing):
+        remedy = f"declare {keys} under [monitoring] in the settings file"
+    else:
+        table = f"[services.{service}]" if service else "[services.NAME]"
+        remedy = f"declare {keys} under {table} in the settings file" + ("" if service else " and name it with `service`")
     return BlindSpot(what=ask, reason=f"not asked: {', '.join(missing)} is not declared", remedy=remedy)
 
 

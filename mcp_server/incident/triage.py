@@ -56,7 +56,7 @@ def triage(session: Session, doing: Plan, asking: Asking) -> tuple[Outcome, Diag
     names = [book.name for book in doing.playbooks]
     call = session.began(TRIAGE, doing.target, {"playbooks": names, "service": doing.service}, incident.id)
     declared = session.settings.services.get(doing.service) if doing.service else None
-    steps = list(asked(doing.playbooks, context_of(incident, doing.service, declared)))
+    steps = list(asked(doing.playbooks, context_of(incident, doing.service, declared, session.settings.monitoring)))
     unasked, questions = _questions(session, steps, doing.target)
     try:
         outcomes = [outcome for target, some in questions.items() for outcome in ask_all(session, some, target, asking)]
