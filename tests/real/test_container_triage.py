@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from mcp_server.core.errors import BadInput
 from mcp_server.core.settings import load_settings
 from mcp_server.engine.session import Asking, Session
 from mcp_server.surface.tools import inventory
@@ -28,6 +29,15 @@ def test_the_title_leads_to_the_container_and_its_cause(tmp_path: Path, monkeypa
             tools = inventory(session.catalog)
             tools["open_incident"].call(session, {"title": "container of shop is restarting", "service": "shop"}, Asking())
             outcome = tools["triage"].call(session, {}, Asking())
+            incident = {"id": str(outcome.incident)}
+            with pytest.raises(BadInput, match="docker://default/shop"):
+                tools["save_recording"].call(session, incident, Asking())
+            saved = tools["save_recording"].call(session, incident | {"target": "docker://shop"}, Asking())
+            assert isinstance(saved.data, dict)
+            again = tools["run_diagnostic"].call(
+                session, {"name": "container_status", "arguments": {"target": f"recorded:{saved.data['path']}"}}, Asking()
+            )
+            assert [item.code for item in again.findings] == ["container_status.oom_killed"]
         finally:
             session.close()
     assert any(item.code == "container_status.oom_killed" for item in outcome.findings), outcome.findings

@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import Field
 
+from mcp_server.core.address import parse
 from mcp_server.core.clock import parse_moment
 from mcp_server.core.errors import BadInput, Broken
 from mcp_server.core.ledger import Entry
@@ -26,6 +27,7 @@ class Params(Parameters):
     """What to keep, and under which name."""
 
     id: str = Field(max_length=20, description="INC-3 (all its looks) or R12 (those of one answer)")
+    target: str | None = Field(None, max_length=300, description="Of looks at several places: which of them to keep")
     name: str | None = Field(
         None, max_length=61, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", description="File name; default: the id"
     )
@@ -46,8 +48,13 @@ def run(session: Session, params: Params, asking: Asking) -> Outcome:
     targets = sorted({entry.body["target"] for entry in entries})
     if not entries:
         raise BadInput(f"`id` is {address}, under which nothing was looked at")
+    if params.target is not None:
+        wanted = str(parse(params.target))
+        if wanted not in targets:
+            raise BadInput(f"`target` is `{wanted}`; {address} looked at: {', '.join(targets[:8])}")
+        entries, targets = [entry for entry in entries if entry.body["target"] == wanted], [wanted]
     if len(targets) > 1:
-        raise BadInput(f"{address} looked at several targets ({', '.join(targets[:5])})", "give the R<n> of one answer")
+        raise BadInput(f"{address} looked at several places", f"name one with `target`: {', '.join(targets[:8])}")
     path = Path(session.settings.state_dir, "recordings", f"{params.name or address}.json")
 
     def work() -> Told:
