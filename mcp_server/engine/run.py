@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from mcp_server.core.address import SHAPES
 from mcp_server.core.calls import Call, StatFile, Which
 from mcp_server.core.clock import now
 from mcp_server.core.declare import ChangeUnit, DiagnosticUnit, Need
@@ -60,9 +61,11 @@ def elsewhere(session: Session, unit: DiagnosticUnit, place: Place) -> BadInput:
     """The sentence for a question that is not for this kind of place."""
     there = [name for name, other in session.catalog.diagnostics.items() if can_ask(other.spec.places, place)]
     kinds = " and ".join(unit.spec.places)
+    forms = "; ".join(SHAPES[kind].form for kind in unit.spec.places if kind in SHAPES)
+    named = f"Name one: {forms} (`places` lists the contexts). " if forms else ""
     return BadInput(
         f"{unit.name} is for {kinds} places; `target` is `{one_line(place.address, 80)}`, a {place.where.kind} place",
-        f"There you can ask: {', '.join(there) or 'nothing yet'}",
+        f"{named}There you can ask: {', '.join(there) or 'nothing yet'}",
     )
 
 

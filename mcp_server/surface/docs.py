@@ -145,6 +145,7 @@ def _needs(unit: DiagnosticUnit) -> Iterator[str]:
     yield from rows or ["Nothing beyond the program itself."]
     yield ""
     commands = ", ".join(f"`{name}`" for name in unit.spec.commands)
+    yield f"Places it can be asked at: {', '.join(unit.spec.places)}."
     yield f"Commands it may run: {commands or 'none'}. Time limit: {unit.spec.timeout_s:g} s."
     if unit.spec.next:
         yield "After a finding: " + ", ".join(f"[{name}]({name}.md)" for name in unit.spec.next) + "."

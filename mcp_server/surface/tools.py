@@ -92,6 +92,16 @@ def _common_schema() -> dict[str, Any]:
     return Circumstances.input_schema()
 
 
+_SAMPLES = {"docker": "docker://shop", "k8s": "k8s://prod/shop"}
+
+
+def _examples(unit: DiagnosticUnit) -> tuple[Mapping[str, Any], ...]:
+    """As declared; a question that is not for this host names its place."""
+    if "local" in unit.spec.places:
+        return unit.spec.examples
+    return tuple({"target": _SAMPLES[unit.spec.places[0]], **example} for example in unit.spec.examples)
+
+
 def _diagnostic(unit: DiagnosticUnit) -> Tool:
     def schema() -> dict[str, Any]:
         own, common = unit.params.input_schema(), _common_schema()
@@ -103,7 +113,7 @@ def _diagnostic(unit: DiagnosticUnit) -> Tool:
 
     return Tool(
         name=unit.name, summary=unit.spec.question, group=unit.spec.area, listed=unit.spec.tool, schema=schema, call=call,
-        fields=(unit.params, Circumstances), examples=unit.spec.examples, script=True, unit=unit,
+        fields=(unit.params, Circumstances), examples=_examples(unit), script=True, unit=unit,
     )  # fmt: skip
 
 

@@ -70,7 +70,8 @@ def _nothing(count: int) -> Statement:
 
 def _described(unit: DiagnosticUnit) -> Statement:
     told = ", ".join((*_parameters(unit.params), *Circumstances.model_fields))
-    return _line(f"{unit.spec.area} · {unit.name}: {unit.spec.question} [{told}]")
+    places = "" if unit.spec.places == ("local",) else f" (at {' and '.join(unit.spec.places)} places)"
+    return _line(f"{unit.spec.area} · {unit.name}: {unit.spec.question}{places} [{told}]")
 
 
 def _other(unit: VerbUnit) -> Statement:
