@@ -46,8 +46,8 @@ Sources = Annotated[tuple[Source, ...], Field(min_length=1, max_length=20), Befo
 
 _Text = Annotated[str, Field(max_length=1_100)]
 SOURCES = (
-    "Logs: absolute paths, journal, journal:UNIT, journal:kernel, journal:/FOLDER_OR_FILE[:UNIT], journal@-1[:…] for a boot; "
-    "at docker:// and k8s:// places: container[:NAME], previous[:NAME]; a script: - for its input"
+    "Logs: absolute paths, journal[@BOOT][:kernel|:UNIT|:/FOLDER_OR_FILE[:UNIT]]; at docker:// and k8s:// places "
+    "container[:NAME], previous[:NAME]; a script: - for its input"
 )
 _FIELD = re.compile(r"[A-Za-z_@][\w.@-]{0,100}=.{0,1000}", re.DOTALL)
 
