@@ -61,13 +61,17 @@ def collect(reader: Reader, window: Window, scope: Scope) -> Iterator[Change]:
         mounted = mounts_of(seen.value.text)
         wanted, evidence = _wanted(reader)
         times = _times(reader)
+        evidence = (seen.evidence, *evidence)
         found = list(_differences(wanted, mounted, times, window))
-        booted = reader.look(ReadHost(sample_s=0)).value.booted
-        at, doubt = since_boot(reader.now, booted, window)
         for kind, mount, text, values, known in found[:SHOWN]:
-            if known is not None and not window.since <= known <= window.until:
-                continue
-            yield _change(kind, mount, text, values, known or at, 0 if known else doubt, (seen.evidence, *evidence))
+            if known is not None and window.since <= known <= window.until:
+                yield _change(kind, mount, text, values, known, 0, evidence)
+        unknown = [item for item in found[:SHOWN] if item[4] is None]
+        if unknown:
+            booted = reader.look(ReadHost(sample_s=0)).value.booted
+            at, doubt_ms = since_boot(reader.now, booted, window)
+            for kind, mount, text, values, _ in unknown:
+                yield _change(kind, mount, text, values, at, doubt_ms, evidence)
         if len(found) > SHOWN:
             reader.cut(f"mounts: {len(found) - SHOWN} further ones are not as fstab says", "findmnt --verify")
         if not found:

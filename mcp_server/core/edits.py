@@ -15,6 +15,8 @@ from mcp_server.core.text import amount, bytes_text
 
 SETTLE = timedelta(seconds=2)
 _LIMIT = 20_000
+PRESENT = timedelta(minutes=10)
+"""A window that ended so recently still reaches the present."""
 
 
 class Edit(NamedTuple):
@@ -44,8 +46,11 @@ def when(entry: FileStat, window: Window) -> tuple[str, datetime, int] | None:
 def since_boot(now: datetime, booted: datetime, window: Window) -> tuple[datetime, int]:
     """(moment, doubt in ms) of something that is so now and may have become so at any time since the boot.
 
-    Raises CouldNotLook where the window had ended before the boot: what is now says nothing of then.
+    Raises CouldNotLook where the window ended before the present, or before the boot: what is now says nothing of then.
     """
+    if window.until < now - PRESENT:
+        detail = f"only the present is known, and the window ended {stamp(window.until)}"
+        raise CouldNotLook("what is now", "failed", detail, "compare with a snapshot of then, if there is one: diff_snapshot")
     if window.until < booted:
         remedy = f"ask for a window that reaches to {stamp(booted)} or later"
         raise CouldNotLook("what is now", "failed", "the host was booted after the window, so it says nothing of then", remedy)
