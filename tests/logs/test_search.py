@@ -309,3 +309,14 @@ def test_a_line_behind_a_hole_is_a_line_of_its_own() -> None:
     data = b"\0" * 30_000 + b"2026 needle here\nother\n"
     found = find(data, "needle", keep=Heads(lambda head: head.startswith(b"2026")))
     assert [(hit.line, hit.start, hit.cut) for hit in found.hits] == [(b"2026 needle here", 30_000, False)]
+
+
+@pytest.mark.parametrize("every", [1, 7, 900, 10**9])
+def test_large_blocks_are_searched_alike_with_and_without_the_engine(every: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = b"".join(b"%d %s\n" % (number, b"a.b\\c" if number % every == 0 else b"axb\\c") for number in range(60_000))
+    for options in ({"limit": 10**6}, {"limit": 3}):
+        found = find(data, "a.b\\c", **options)
+        assert found.count == len(range(0, 60_000, every))
+        with monkeypatch.context() as without:
+            without.setitem(sys.modules, "re2", None)
+            assert find(data, "a.b\\c", **options) == found
