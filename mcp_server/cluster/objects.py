@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
 from mcp_server.cluster.patterns import Pattern
@@ -19,11 +20,16 @@ _SCALE = {
 
 def at(node: Any, way: str) -> Any:
     """What stands at `spec.template.spec`; None where the way ends before."""
-    for part in way.split("."):
-        if not isinstance(node, Mapping):
+    for part in _parts(way):
+        if type(node) is not dict and not isinstance(node, Mapping):  # the first is what JSON gives, and quick to see
             return None
         node = node.get(part)
     return node
+
+
+@cache
+def _parts(way: str) -> tuple[str, ...]:
+    return tuple(way.split("."))
 
 
 def words(node: Any, way: str) -> str:

@@ -47,6 +47,7 @@ _WAITING = re.compile(
     r"(?:Init:)?(CrashLoopBackOff|ImagePullBackOff|ErrImagePull|ErrImageNeverPull|InvalidImageName|Create\w+Error"
     r"|RunContainerError|StartError|PodInitializing|ContainerCreating)"
 )
+_MADE = re.compile(r"(.+-[a-f0-9]{6,10})-[a-z0-9]{5}")
 Row = dict[str, str]
 
 
@@ -131,6 +132,10 @@ def _row(kind: str, name: str, row: Row, space: str) -> dict[str, Any] | None:
     if not kind or not name:
         return None
     if kind == "Pod":
+        told = dict(part.split("=", 1) for part in row.get("LABELS", "").split(",") if "=" in part)
+        obj["metadata"] |= {"labels": told} if told else {"untold": True}
+        if match := _MADE.fullmatch(name):  # its owner is not told; the name tells
+            obj["metadata"]["ownerReferences"] = [{"kind": "ReplicaSet", "name": match[1], "controller": True}]
         return obj | _pod(row)
     if kind == "Service":
         ports = [_port(text) for text in row["PORT(S)"].split(",") if _port(text)]

@@ -10,6 +10,7 @@ from typing import Any
 from mcp_server.cluster.objects import (
     Key,
     Object,
+    at,
     condition,
     is_true,
     key_of,
@@ -21,6 +22,7 @@ from mcp_server.cluster.objects import (
     name_of,
     number,
     parts,
+    quantity,
     selects,
     space_of,
     words,
@@ -248,6 +250,11 @@ class Cluster:
     def chosen(self, space: str, selector: Any) -> list[Object]:
         """Pods that a LabelSelector selects."""
         return [pod for pod in self.pods_in(space) if selects(selector, labels(pod))]
+
+    @cached_property
+    def places(self) -> int:
+        """How many pods all nodes together can hold; 0 where that is not told."""
+        return sum(int(quantity(at(node, "status.allocatable.pods")) or 0) for node in self.all("Node"))
 
     # --- time -------------------------------------------------------------------------------------------------------
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from mcp_server.cluster.objects import kind_of, name_of, parts, space_of, words
@@ -33,10 +34,12 @@ class Gathered:
     complete: set[tuple[str, str]] = field(default_factory=set)
     failures: list[tuple[Resource, str, CouldNotLook]] = field(default_factory=list)
     logs: list[LogText] = field(default_factory=list)
+    clock: datetime | None = None
+    """The cluster's own clock: ages are told by it, not by ours."""
 
     def cluster(self) -> Cluster:
         """As the causes ask for it."""
-        return Cluster(list(self.objects), self.logs, self.complete, now())
+        return Cluster(list(self.objects), self.logs, self.complete, self.clock or now())
 
     def doubts(self) -> tuple[LogDoubt, ...]:
         """One for each reason: what is denied together is allowed by one rule."""
@@ -81,6 +84,7 @@ def gather(wire: Wire, space: str | None, limits: Limits, *, logs: bool, workloa
     left = limits.until()
     gathered = Gathered()
     wire.json("/version", Limits(min(left(), 3.0), limits.max_bytes, limits.cancel), "API server")
+    gathered.clock = wire.clock
     wanted: list[tuple[Resource, str | None]] = [(item, space) for item in SPACED] + [(item, None) for item in WIDE]
     if space not in (None, _SYSTEM):
         wanted += [(item, _SYSTEM) for item in SYSTEM]

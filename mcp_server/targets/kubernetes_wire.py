@@ -7,6 +7,8 @@ import ssl
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from datetime import datetime
+from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 from urllib.request import getproxies_environment, proxy_bypass
@@ -37,6 +39,8 @@ class Wire:
         self._credentials: Credentials | None = None
         self._failed: CouldNotLook | None = None
         self._opened: list[http.client.HTTPConnection] = []
+        self.clock: datetime | None = None
+        """What the server's last answer said that it is."""
 
     def json(self, path: str, limits: Limits, what: str, *, metadata: bool = False, **query: Any) -> Any:
         """The decoded answer to a GET. Raises CouldNotLook: missing for 404, denied, unreachable, timed_out, damaged, cut."""
@@ -168,6 +172,7 @@ class Wire:
             self._drop()
             if most == MAX_ANSWER:
                 raise CouldNotLook(what, "cut", f"the answer is larger than {bytes_text(most)}")
+        self.clock = _moment(response.getheader("Date")) or self.clock
         response.close()  # it is read to its end: the connection is free for the next
         return response.status, b"".join(pieces)
 
@@ -292,6 +297,14 @@ class _Expired(Exception):
     def __init__(self, what: str, go_on: str) -> None:
         super().__init__(what)
         self.go_on = go_on
+
+
+def _moment(text: str | None) -> datetime | None:
+    """The time of a Date header."""
+    try:
+        return parsedate_to_datetime(text) if text else None
+    except ValueError:
+        return None
 
 
 def rule_for(path: str) -> str:

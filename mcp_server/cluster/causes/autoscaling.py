@@ -21,7 +21,7 @@ from mcp_server.cluster.world import TEMPLATES, Cluster, is_ready, template, tem
 
 NO_TARGET = CauseType(
     code="hpa_target_missing",
-    text="it scales {kind} {target}, which does not exist{why}",
+    text="it scales {kind} {target}, which does not exist (there are: {known})",
     confirm="kubectl -n {namespace} get {kind} {target}; compare scaleTargetRef",
     meaning="Nothing is scaled.", explains=("hpa_no_metrics",),
 )  # fmt: skip
@@ -90,7 +90,7 @@ def _hpa(cluster: Cluster, hpa: Object) -> Iterator[Cause]:
             kind=kind,
             target=target,
             namespace=space,
-            why=f"; there are {', '.join(near)}" if near else "",
+            known=", ".join(near) or "none",
         )
         return
     said = " ".join((words(active, "message"), *(event.message for event in cluster.events(hpa) if event.warning)))

@@ -25,7 +25,7 @@ _MEANING = "Requests for that host and path are answered with 404 or 503 by the 
 
 BACKEND = CauseType(
     code="ingress_backend_missing",
-    text="{route} leads to Service {service}, which does not exist{near}",
+    text="{route} leads to Service {service}, which does not exist (similar: {near})",
     confirm="kubectl -n {namespace} get service {service}",
     meaning=_MEANING,
 )  # fmt: skip
@@ -128,7 +128,7 @@ def _backend(
                 route=route,
                 service=name,
                 namespace=space,
-                near=f"; there is {near[0]}" if near else "",
+                near=near[0] if near else "none",
             )
         return
     ports = parts(service, "spec.ports")

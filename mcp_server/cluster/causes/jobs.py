@@ -23,7 +23,7 @@ DEADLINE = CauseType(
 )  # fmt: skip
 SUSPENDED = CauseType(
     code="job_suspended",
-    text="it is suspended{since}",
+    text="it is suspended (last run: {since})",
     confirm="find out who set spec.suspend and why",
     meaning=_MEANING, severity="info",
 )  # fmt: skip
@@ -74,7 +74,7 @@ def _job(cluster: Cluster, job: Object) -> Iterator[Cause]:
                 limit=6 if limit is None else limit,
             )
     elif at(job, "spec.suspend") is True:
-        yield SUSPENDED.on(job, "spec.suspend", "high", touches=touches, since="")
+        yield SUSPENDED.on(job, "spec.suspend", "high", touches=touches, since="not told")
 
 
 def _done_since(cluster: Cluster, job: Object) -> bool:
@@ -90,7 +90,7 @@ def _done_since(cluster: Cluster, job: Object) -> bool:
 def _cron(cluster: Cluster, cron: Object) -> Iterator[Cause]:
     if at(cron, "spec.suspend") is True:
         last = words(cron, "status.lastScheduleTime")
-        yield SUSPENDED.on(cron, "spec.suspend", "high", since=f"; its last run was at {last}" if last else "")
+        yield SUSPENDED.on(cron, "spec.suspend", "high", since=last or "never")
         return
     events = [
         event

@@ -34,7 +34,7 @@ _BLOCKS = (
 
 INGRESS = CauseType(
     code="network_policy_blocks_ingress",
-    text="it lets nothing reach the pods of {workload}{port}, which Service {service} leads to{from_}",
+    text="it lets nobody reach the pods of {workload}, to which Service {service} leads; it admits {admits}",
     confirm="connect to the Service from a pod that needs it, without and with the policy; compare its from selectors "
     "with the callers' labels",
     meaning=_POLICY,
@@ -42,7 +42,7 @@ INGRESS = CauseType(
 )
 EGRESS = CauseType(
     code="network_policy_blocks_egress",
-    text="it lets the pods of {workload} call nothing{what}",
+    text="it lets the pods of {workload} call nothing",
     confirm="connect from such a pod to what it needs; list what egress rules allow",
     meaning=_POLICY, explains=(*_BLOCKS, "crash_loop"),
 )  # fmt: skip
@@ -160,11 +160,11 @@ def _shut_in(cluster: Cluster, policy: Object, maker: Object, beside: list[Objec
             "quotes": _waits(cluster, service),
         }
         if not open_:
-            port = "" if not rules else f" on port {', '.join(str(number) for number, _ in targets)}"
-            yield INGRESS.on(policy, "spec.ingress", "high", **common, port=port, from_="")
+            port = "nothing at all" if not rules else f"nothing on port {', '.join(str(number) for number, _ in targets)}"
+            yield INGRESS.on(policy, "spec.ingress", "high", **common, admits=port)
         elif not any(_someone(cluster, rule, space_of(policy), maker) for rule in open_):
             told = "; ".join(_peer(peer) for rule in open_ for peer in parts(rule, "from"))
-            yield INGRESS.on(policy, "spec.ingress[].from", "medium", **common, port="", from_=f": no pod fits {told}")
+            yield INGRESS.on(policy, "spec.ingress[].from", "medium", **common, admits=f"only {told}, which no pod fits")
 
 
 def _leads(service: Object, maker: Object) -> bool:
@@ -253,7 +253,6 @@ def _shut_out(cluster: Cluster, policy: Object, maker: Object, beside: list[Obje
             touches=touches,
             component=key_of(maker),
             workload=name_of(maker),
-            what="",
             severity="warning",
         )
     elif not any(_admits(rule, (53, "UDP"), maker) for rule in rules) and _calls_names(maker):

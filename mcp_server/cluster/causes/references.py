@@ -16,19 +16,19 @@ _EXPLAINS = (*DOWN, "mount_failed", "container_not_created")
 
 CONFIGMAP = CauseType(
     code="configmap_missing",
-    text="{whose} needs ConfigMap {name}, which does not exist in namespace {namespace}{near}",
+    text="{whose} needs ConfigMap {name}, which does not exist in namespace {namespace} (similar: {near})",
     confirm="kubectl -n {namespace} get configmap {name}",
     meaning=_MEANING, explains=_EXPLAINS,
 )  # fmt: skip
 SECRET = CauseType(
     code="secret_missing",
-    text="{whose} needs Secret {name}, which does not exist in namespace {namespace}{near}",
+    text="{whose} needs Secret {name}, which does not exist in namespace {namespace} (similar: {near})",
     confirm="kubectl -n {namespace} get secret {name}",
     meaning=_MEANING, explains=_EXPLAINS,
 )  # fmt: skip
 KEY = CauseType(
     code="key_missing",
-    text="{whose} needs key {key} of {kind} {name}, which does not hold it{near}",
+    text="{whose} needs key {key} of {kind} {name}, which does not hold it (similar: {near})",
     confirm="list the keys of {kind} {name} in namespace {namespace}",
     meaning=_MEANING, explains=_EXPLAINS,
 )  # fmt: skip
@@ -187,4 +187,4 @@ def _doubled(cluster: Cluster, obj: Object) -> Iterator[Cause]:
 
 def _near(name: str, there: list[str]) -> str:
     close = difflib.get_close_matches(name, there, n=1, cutoff=0.6)
-    return f"; there is {close[0]}" if close else ""
+    return close[0] if close else "none"

@@ -145,14 +145,13 @@ _SIGNS = (
         r"UnknownHostException:? ?(?P<name4>[\w.-]*)|host not found in upstream \"(?P<name5>[\w.-]+)|bad address "
         r"'(?P<name6>[\w.-]+)'|could not resolve host:? ?(?P<name7>[\w.-]*)|NXDOMAIN)",
     ),
-    _sign(
-        CERTIFICATE, "", r"certificate has expired|certificate is not yet valid|CERT_HAS_EXPIRED|certificate expired|NotAfter"
-    ),
+    _sign(CERTIFICATE, "", r"certificate has expired|certificate is not yet valid|CERT_HAS_EXPIRED|certificate expired"),
     _sign(
         UNTRUSTED,
         "",
-        r"x509: certificate signed by unknown authority|x509: certificate is valid for|CERTIFICATE_VERIFY_FAILED|self[- "
-        r"]signed certificate|unable to verify the first certificate|PKIX path building failed|DEPTH_ZERO_SELF_SIGNED",
+        r"x509: certificate signed by unknown authority|x509: certificate is valid for|CERTIFICATE_VERIFY_FAILED|"
+        r"self[- ]signed certificate in certificate chain"
+        r"|unable to verify the first certificate|PKIX path building failed|DEPTH_ZERO_SELF_SIGNED",
     ),
     _sign(
         AUTH,
@@ -229,7 +228,8 @@ _PATH = Pattern(r"[\"'`( ](/[\w.@%+-]+(?:/[\w.@%+-]+)*)|: (/[\w./-]+)")
 _HOST_PORT = Pattern(r"(?<![\w.])((?:[A-Za-z][\w-]*)(?:\.[\w-]+)*|\d{1,3}(?:\.\d{1,3}){3}):(\d{2,5})(?!\d)")
 _WORD = Pattern(r"[A-Za-z][A-Za-z0-9-]{2,62}")
 _TAIL = 80
-_TWICE = 2
+_OFTEN = 2
+_CALLS_OFTEN = 3
 
 
 def find(cluster: Cluster) -> Iterator[Cause]:
@@ -249,7 +249,11 @@ def find(cluster: Cluster) -> Iterator[Cause]:
                     found.setdefault(sign.kind, []).append((sign, match, line))
                     break
         for kind, hits in found.items():
-            if up and (len(hits) < _TWICE or kind in (SETTING, FILE, CONFIG, RIGHTS) or not _still(lines, hits[-1][2])):
+            if up and (
+                len(hits) < (_CALLS_OFTEN if kind in (REFUSED, TIMEOUT, UNKNOWN) else _OFTEN)
+                or kind in (SETTING, FILE, CONFIG, RIGHTS)
+                or not _still(lines, hits[-1][2])
+            ):
                 continue
             yield _cause(cluster, item, kind, hits, up)
 
@@ -331,7 +335,7 @@ def _why(cluster: Cluster, pod: Object, name: str, service: Object | None) -> st
     if service is not None:
         return f"Service {space}/{first} exists, so it is the resolver that fails"
     near = difflib.get_close_matches(first, cluster.names("Service", space), n=1, cutoff=0.6)
-    hint = f"; is {near[0]} meant?" if near else ""
+    hint = f"; similar: {near[0]}" if near else ""
     if cluster.knows("Service", space) or cluster.names("Service", space):
         return f"there is no Service {space}/{first}{hint}"
     return "no Service of that name was seen"

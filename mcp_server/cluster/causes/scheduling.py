@@ -273,6 +273,8 @@ def _selectors(cluster: Cluster, item: _Waiting, nodes: list[Object]) -> Iterato
             cluster, SELECTOR, item, f"nodeSelector[{key}]", "high" if nodes else "medium", wanted=f"{key}={value}",
             values=_few(there) or "none",
         )  # fmt: skip
+    if not wanted and not at(item.pod, "spec.affinity.nodeAffinity"):  # the pod itself was not seen
+        yield _cause(cluster, SELECTOR, item, "nodeSelector", "medium", wanted="not told, see the event", values="not seen")
     if wanted and not lacking:
         together = ", ".join(f"{key}={value}" for key, value in wanted.items())
         yield _cause(
@@ -324,8 +326,17 @@ def _taints(cluster: Cluster, item: _Waiting, nodes: list[Object]) -> Iterator[C
     taints = list(ours) or [found for found in in_message if not found.startswith(OWN_TAINTS)]
     if taints:
         yield _cause(cluster, TAINT, item, "tolerations", "high" if ours else "medium", taints=_few(taints))
-    elif blocking or in_message:
+    elif (blocking or in_message) and not _other_reasons(item.said):
         yield _cause(cluster, TAINT, item, "tolerations", "medium", taints=_few(list(blocking) or in_message))
+
+
+def _other_reasons(said: str) -> bool:
+    """Whether nodes are left out for other reasons too: a control plane's own taint is as it should be then."""
+    return bool(
+        re.search(
+            r"Insufficient|affinity|selector|unschedulable|free ports|topology|volume", said.split("preemption:", maxsplit=1)[0]
+        )
+    )
 
 
 def _taint(taint: object) -> str:

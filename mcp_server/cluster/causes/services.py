@@ -29,7 +29,7 @@ _UP = ("service_no_ready_endpoints", "ingress_no_ready_backend", "webhook_unreac
 
 SELECTOR = CauseType(
     code="service_selector_mismatch",
-    text="its selector {selector} matches no pod{near}",
+    text="its selector {selector} matches no pod (nearest workload: {near})",
     confirm="kubectl get pods --show-labels in namespace {namespace}, and compare",
     meaning=_MEANING, explains=_UP,
 )  # fmt: skip
@@ -97,7 +97,8 @@ CALLED_PORT = CauseType(
 )  # fmt: skip
 CALLED_NAME = CauseType(
     code="called_service_missing",
-    text="container {container} is told to call {address} (variable {variable}), but there is no Service {service}{near}",
+    text="container {container} is told to call {address} (variable {variable}), but there is no Service {service}"
+    " (similar: {near})",
     confirm="list the Services of the namespace; find out whether it was deleted or renamed",
     meaning="Its name resolves to nothing, so every call fails.", severity="warning", explains=(*CALLS, "crash_loop"),
 )  # fmt: skip
@@ -174,7 +175,9 @@ def _service(cluster: Cluster, service: Object) -> Iterator[Cause]:
 
 
 def _would_see(cluster: Cluster, space: str) -> bool:
-    """Whether pods that it should select would have been seen."""
+    """Whether pods that it should select would have been seen, with their labels: a table does not tell these."""
+    if any(at(pod, "metadata.untold") for pod in cluster.pods_in(space)):
+        return False
     return cluster.knows("Pod", space) or bool(cluster.pods_in(space)) or bool(cluster.makers_in(space))
 
 
@@ -192,11 +195,11 @@ def _unmatched(cluster: Cluster, service: Object, selector: dict[str, str]) -> C
         )
         if alike > score:
             best, score = maker, alike
-    near, touches = "", []
+    near, touches = "none", []
     if best is not None and score >= 0.6:
         have = template_labels(best)
         wrong = [f"{key}={have.get(key, '(absent)')}" for key, value in selector.items() if have.get(key) != value]
-        near = f"; {name_of(best)}, which is probably meant, has {', '.join(wrong)}"
+        near = f"{name_of(best)} with {', '.join(wrong)}"
         touches = [key_of(best), *map(key_of, cluster.pods_of(key_of(best)))]
     # a Service may be made before its pods: without anything near it, it is less sure that something is wrong
     return SELECTOR.on(
@@ -207,7 +210,7 @@ def _unmatched(cluster: Cluster, service: Object, selector: dict[str, str]) -> C
         selector=wanted,
         near=near,
         namespace=space_of(service),
-        severity=None if near else "warning",
+        severity="warning" if near == "none" else None,
     )
 
 
@@ -229,8 +232,9 @@ def _ports(cluster: Cluster, service: Object, pods: list[Object], makers: list[O
         common: dict[str, Any] = {
             "touches": [*map(key_of, pods), *roots],
             "component": roots[0],
-            "quotes": _refusals(cluster, service),
         }
+        wrong = target not in (names if isinstance(target, str) else numbers)
+        common["quotes"] = _refusals(cluster, service) if wrong and target is not None else []
         if isinstance(target, str) and target not in names:
             yield NAMED.on(
                 service,
@@ -243,8 +247,14 @@ def _ports(cluster: Cluster, service: Object, pods: list[Object], makers: list[O
                 declared=", ".join(sorted(names)) or f"no names; numbers {shown}",
             )
         elif isinstance(target, int) and target not in numbers:
-            yield TARGET.on(service, f"spec.ports[{index}].targetPort", "high" if common["quotes"] else "medium", **common,
-                            port=number(port, "port"), target=target, workload=roots[0][2], declared=shown)  # fmt: skip
+            # ports need not be declared: where another of its ports leads somewhere, this one may be meant as it is
+            doubtful = not common["quotes"] and any(other.get("targetPort", other.get("port")) in (numbers | names)
+                                                    for other in parts(service, "spec.ports"))  # fmt: skip
+            yield TARGET.on(
+                service, f"spec.ports[{index}].targetPort", "high" if common["quotes"] else "low" if doubtful else "medium",
+                **common, severity="warning" if doubtful else None, port=number(port, "port"), target=target,
+                workload=roots[0][2], declared=shown,
+            )  # fmt: skip
         else:
             meant = {
                 words(item, "protocol") or "TCP"
@@ -348,7 +358,7 @@ def _calls(cluster: Cluster, obj: Object) -> Iterator[Cause]:
                 known = cluster.names("Service", where)
                 if cluster.knows("Service", where) and (domain or "." not in address):
                     near = difflib.get_close_matches(match[1], known, n=1, cutoff=0.6)
-                    hint = f"; there is {near[0]}" if near else ""
+                    hint = near[0] if near else "none"
                     yield CALLED_NAME.on(
                         obj,
                         f"{spec_way(obj)}.{field}",

@@ -29,7 +29,7 @@ _EXPLAINS = (*DOWN, "unscheduled", "mount_failed", "claim_unbound", "volume_node
 
 CLAIM = CauseType(
     code="claim_missing",
-    text="volume {volume} names PersistentVolumeClaim {claim}, which does not exist in namespace {namespace}{near}",
+    text="volume {volume} names PersistentVolumeClaim {claim}, which does not exist in namespace {namespace} (similar: {near})",
     confirm="kubectl -n {namespace} get pvc {claim}",
     meaning=_MEANING, explains=_EXPLAINS,
 )  # fmt: skip
@@ -303,7 +303,7 @@ def _named(cluster: Cluster, pod: Object) -> Iterator[Cause]:
         if quotes or cluster.absent("PersistentVolumeClaim", space, name):
             known = cluster.names("PersistentVolumeClaim", space)
             close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-            near = f"; there is {close[0] if close else ', '.join(known[:3])}" if known else ""
+            near = (close[0] if close else ", ".join(known[:3])) or "none"
             key, field = cluster.mend(pod, f"volumes[{index}].persistentVolumeClaim.claimName")
             yield CLAIM.of(
                 key,

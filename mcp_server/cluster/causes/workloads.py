@@ -23,7 +23,7 @@ from mcp_server.cluster.world import Cluster, is_done, is_ready, spec_way, templ
 
 ZERO = CauseType(
     code="scaled_to_zero",
-    text="it is scaled to 0 replicas{why}",
+    text="it is scaled to 0 replicas (Services that lead to it: {services}; autoscalers, which do not act on 0: {scalers})",
     confirm="find out who scaled it and why: managedFields, events, an autoscaler or a schedule",
     meaning="Nothing of it runs, as somebody asked for.",
     explains=(
@@ -147,14 +147,14 @@ def _replicas(cluster: Cluster, obj: Object) -> Iterator[Cause]:
             for item in cluster.all("HorizontalPodAutoscaler")
             if words(item, "spec.scaleTargetRef.name") == key[2] and space_of(item) == key[1]
         ]
-        called = f", and Service {name_of(services[0])} leads to it" if services else ""
         yield ZERO.on(
             obj,
             "spec.replicas",
             "high" if services else "medium",
             touches=map(key_of, services),
             severity=None if services else "info",
-            why=called + (f"; autoscaler {hpas[0]} does not act on 0" if hpas else ""),
+            services=", ".join(map(name_of, services)) or "none",
+            scalers=", ".join(hpas) or "none",
             quotes=[event.line() for event in cluster.events(obj, "ScalingReplicaSet")][-1:],
         )
         return
@@ -163,12 +163,9 @@ def _replicas(cluster: Cluster, obj: Object) -> Iterator[Cause]:
     progressing = condition(obj, "Progressing")
     if at(obj, "spec.paused") is True:
         yield PAUSED.on(obj, "spec.paused", "high", touches=touches, severity="info" if updated >= wanted else None)
-    nodes = list(cluster.all("Node"))
-    places = sum(
-        int(str(at(node, "status.allocatable.pods"))) for node in nodes if str(at(node, "status.allocatable.pods")).isdecimal()
-    )
-    if nodes and places and wanted > places:
-        yield ENORMOUS.on(obj, "spec.replicas", "high", touches=touches, wanted=wanted, nodes=len(nodes), places=places)
+    if cluster.places and wanted > cluster.places:
+        nodes = len(list(cluster.all("Node")))
+        yield ENORMOUS.on(obj, "spec.replicas", "high", touches=touches, wanted=wanted, nodes=nodes, places=cluster.places)
     if words(progressing, "reason") == "ProgressDeadlineExceeded":
         yield STUCK.on(
             obj,

@@ -98,14 +98,14 @@ def show(facts: DiagnosisFacts, params: Params) -> Iterator[Statement]:
 
 def _also(cause: Cause) -> Statement:
     """What else a cause is seen by."""
-    more = f" and {len(cause.explains) - 4} more" if len(cause.explains) > 4 else ""
-    told = ["explains {what}"] if cause.explains else []
+    told = ["explains {count} more"] if cause.explains else []
     told += ["the same holds for {others} more"] if cause.others else []
     return Statement(
         text="{object} ({code}): " + "; ".join(told),
         values={
-            "object": cause.object, "code": cause.code, "what": "; ".join(cause.explains[:4]) + more, "others": cause.others,
+            "object": cause.object, "code": cause.code, "count": len(cause.explains), "others": cause.others,
         },
+        quotes=(*cause.explains[:4], *([f"and {len(cause.explains) - 4} more"] if len(cause.explains) > 4 else [])),
     )  # fmt: skip
 
 
