@@ -171,6 +171,8 @@ def control_plane(folder: Path) -> Iterator[Cluster]:
             "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "view"},
             "subjects": [{"kind": "User", "name": "viewer", "apiGroup": "rbac.authorization.k8s.io"}],
         })  # fmt: skip
+        # a controller gathers the rules of that role
+        cluster.until(lambda: cluster.call("GET", "/api/v1/pods?limit=1", token=VIEWER), "the viewer may list pods")
         yield cluster
 
 

@@ -47,7 +47,7 @@ class Wire:
         kind = "application/json"
         if metadata:  # names, labels and owners only: the server leaves the rest out
             kind = f"{kind};as=PartialObjectMetadataList{_META},{kind};as=PartialObjectMetadata{_META}"
-        status, body = self._exchange("GET", path, limits, what, query=query, accept=kind)
+        status, body = self.exchange("GET", path, limits, what, query=query, accept=kind)
         return self._decoded(status, body, what, path)
 
     def items(
@@ -80,7 +80,7 @@ class Wire:
 
     def text(self, path: str, limits: Limits, what: str, most: int, **query: Any) -> tuple[bytes, bool]:
         """The bytes of a log (text/plain), and whether they end early. Raises as `json`."""
-        status, body = self._exchange("GET", path, limits, what, query=query, accept="text/plain, */*", most=most)
+        status, body = self.exchange("GET", path, limits, what, query=query, accept="text/plain, */*", most=most)
         if status >= 300:
             self._decoded(status, body, what, path)
         return body, len(body) >= most
@@ -92,7 +92,7 @@ class Wire:
             "kind": "SelfSubjectAccessReview",
             "spec": {"resourceAttributes": dict(attributes)},
         }
-        status, answer = self._exchange("POST", REVIEW, limits, what, body=json.dumps(body).encode())
+        status, answer = self.exchange("POST", REVIEW, limits, what, body=json.dumps(body).encode())
         told = self._decoded(status, answer, what, REVIEW).get("status") or {}
         return told.get("allowed") is True, one_line(told.get("reason") or told.get("evaluationError") or "", 200)
 
@@ -105,7 +105,11 @@ class Wire:
 
     # --- one request ------------------------------------------------------------------------------------------------
 
-    def _exchange(
+    def check(self, method: str, path: str) -> None:
+        """What may be sent. A reader sends GET, and the one review."""
+        assert method == "GET" or (method == "POST" and path == REVIEW), "a reader sends nothing else"
+
+    def exchange(
         self,
         method: str,
         path: str,
@@ -115,17 +119,16 @@ class Wire:
         query: Mapping[str, Any] | None = None,
         accept: str = "application/json",
         body: bytes | None = None,
+        content: str = "application/json",
         most: int = MAX_ANSWER,
     ) -> tuple[int, bytes]:
-        assert method == "GET" or (method == "POST" and path == REVIEW), "a reader sends nothing else"
+        self.check(method, path)
         limits.check()
         if self._failed is not None:
             raise CouldNotLook(what, self._failed.reason, self._failed.detail, self._failed.remedy)
         left = limits.until()
         url = path + (f"?{urlencode(query, quote_via=quote)}" if query else "")
-        headers = {"Accept": accept, "User-Agent": f"veteran/{__version__}"} | (
-            {"Content-Type": "application/json"} if body else {}
-        )
+        headers = {"Accept": accept, "User-Agent": f"veteran/{__version__}"} | ({"Content-Type": content} if body else {})
         for again in (True, False):
             fresh = getattr(self._own, "connection", None) is None
             try:

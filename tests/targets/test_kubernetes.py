@@ -126,9 +126,9 @@ def test_values_of_secrets_are_never_on_the_wire(kubernetes: Cluster, monkeypatc
 def test_only_reads_are_sent(kubernetes: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
     here = place(kubernetes, monkeypatch)
     with pytest.raises(AssertionError):
-        here.wire._exchange("DELETE", "/api/v1/pods", Limits(), "x")
+        here.wire.exchange("DELETE", "/api/v1/pods", Limits(), "x")
     with pytest.raises(AssertionError):
-        here.wire._exchange("POST", "/api/v1/namespaces", Limits(), "x")
+        here.wire.exchange("POST", "/api/v1/namespaces", Limits(), "x")
 
 
 def test_a_whole_cluster_is_diagnosed_live(kubernetes: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:

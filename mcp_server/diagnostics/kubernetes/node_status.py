@@ -8,6 +8,7 @@ from pydantic import Field
 from mcp_server.cluster.objects import at, condition, mapping, name_of, parts, quantity, words
 from mcp_server.core.clock import Moment
 from mcp_server.core.declare import Diagnostic, Facts
+from mcp_server.core.errors import CouldNotLook
 from mcp_server.core.kubernetes_calls import ReadObjects
 from mcp_server.core.noun import Noun
 from mcp_server.core.outcome import Finding, FindingType, Statement
@@ -20,7 +21,9 @@ SHOWN = 30
 
 
 class Params(Parameters):
-    """From when on a node counts as full."""
+    """Which node, and from when on a node counts as full."""
+
+    node: str | None = Field(None, max_length=253, pattern=r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$", description="Only this node")
 
     full_percent: int = Field(95, ge=50, le=100, description="Percent requested of what a node has to give at which it is full")
 
@@ -97,7 +100,9 @@ DIAGNOSTIC = Diagnostic(
 
 def collect(reader: Reader, params: Params) -> ClusterNodes:
     """Nodes, then the pods of the whole cluster for what they request."""
-    seen = reader.look(ReadObjects(resource="nodes", limit=5_000))
+    seen = reader.look(ReadObjects(resource="nodes", name=params.node, limit=5_000))
+    if params.node and not seen.value.items:
+        raise CouldNotLook(f"node {params.node}", "missing", "there is no node of that name")
     if seen.value.cut:
         reader.cut("nodes", "there are more than are read")
     asked: dict[str, list[float]] = {}
