@@ -57,8 +57,14 @@ class Cluster:
         return json.loads(content) if content.startswith((b"{", b"[")) else content.decode()
 
     def create(self, obj: Mapping[str, Any]) -> Any:
-        """Create an object, in its namespace."""
-        return self.call("POST", collection(obj), obj)
+        """Create an object, in its namespace; a server out of breath is asked again."""
+        for again in (True, True, False):
+            try:
+                return self.call("POST", collection(obj), obj)
+            except urllib.error.HTTPError as error:
+                if error.code < 500 or not again:
+                    raise
+        raise AssertionError("unreachable")
 
     def patch(self, path: str, body: Any, kind: str = "application/merge-patch+json") -> Any:
         """Patch by path."""

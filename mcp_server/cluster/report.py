@@ -3,12 +3,14 @@
 from collections.abc import Sequence
 
 from mcp_server.cluster.diagnose import diagnose
-from mcp_server.cluster.objects import kind_of, space_of
+from mcp_server.cluster.objects import Object, key_of, kind_of, name_of, shown, space_of
+from mcp_server.cluster.revisions import differences, revisions
 from mcp_server.cluster.world import Cluster, is_done, is_ready
-from mcp_server.core.kubernetes_calls import Cause, DiagnosisSeen
+from mcp_server.core.kubernetes_calls import Cause, DiagnosisSeen, Renewed
 from mcp_server.core.log_calls import LogDoubt
 
 MOST = 200
+_DAY_S, _LATELY_S = 86_400.0, 7_200.0
 _CLUSTER = ("", "kube-system", "kube-node-lease")
 
 
@@ -35,8 +37,30 @@ def seen_of(cluster: Cluster, space: str | None, workload: str | None, doubts: S
     pods = [pod for pod in cluster.all("Pod") if space in (None, space_of(pod))]
     return DiagnosisSeen(
         causes=tuple(causes[:MOST]), counts=counts, namespaces=(space,) if space else (), pods=len(pods),
+        renewed=tuple(renewed(cluster, space, causes)),
         ready=sum(is_ready(pod) or is_done(pod) for pod in pods), logs=len(cluster.logs), doubts=tuple(told),
     )  # fmt: skip
+
+
+def renewed(cluster: Cluster, space: str | None, causes: Sequence[Cause]) -> list[Renewed]:
+    """Deployments with a template of the last day that something is wrong with, then those of the last hours."""
+    sets: dict[str, list[Object]] = {}
+    for obj in cluster.all("ReplicaSet"):
+        sets.setdefault(space_of(obj), []).append(obj)
+    hurt = {key for cause in causes for key in (cause.component, *cause.touches)}
+    found = []
+    for obj in cluster.all("Deployment"):
+        if space not in (None, space_of(obj)):
+            continue
+        history = revisions(sets.get(space_of(obj), []), name_of(obj))
+        if len(history) < 2 or history[0].created is None:
+            continue
+        key, age = shown(key_of(obj)), cluster.age(history[0].created)
+        if age is not None and age < (_DAY_S if key in hurt else _LATELY_S):
+            changed = differences(history[1].template, history[0].template)
+            at, sick = history[0].created, key in hurt
+            found.append((sick, at, Renewed(object=key, revision=history[0].number, at=at, changed=tuple(changed[:12]))))
+    return [item for _, _, item in sorted(found, key=lambda told: (told[0], told[1]), reverse=True)[:20]]
 
 
 def _defect(family: str) -> LogDoubt:

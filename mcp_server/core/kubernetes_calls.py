@@ -36,6 +36,15 @@ class Cause(Noun):
     others: int = Field(0, description="further objects of the same workload with the same cause")
 
 
+class Renewed(Noun):
+    """A workload that got a new pod template lately, and how it differs from the one before."""
+
+    object: str
+    revision: int
+    at: Moment
+    changed: tuple[str, ...] = ()
+
+
 class DiagnosisSeen(Noun):
     """Causes of trouble in what was seen, those that explain others first, and what they rest on."""
 
@@ -47,6 +56,7 @@ class DiagnosisSeen(Noun):
     logs: int = Field(0, description="containers whose logs were read")
     texts: int = Field(0, description="files of which only the text of kubectl was there, not the objects")
     version: str = Field("", description="what the API server says it is")
+    renewed: tuple[Renewed, ...] = Field((), description="workloads with a new template, newest first: what may be behind it")
     doubts: tuple[LogDoubt, ...] = Field((), description="what was not seen, or in part")
 
 

@@ -90,7 +90,8 @@ def gather(wire: Wire, space: str | None, limits: Limits, *, logs: bool, workloa
         wanted += [(item, _SYSTEM) for item in SYSTEM]
     wanted += [(LEASES, _SYSTEM), (LEASES, "kube-node-lease")]
     with suppress(CouldNotLook):  # groups that not every cluster has
-        wanted += [(item, space) for item in extra_resources(wire, Limits(left(), limits.max_bytes, limits.cancel))]
+        # an experiment may lie in another namespace than what it breaks
+        wanted += [(item, None) for item in extra_resources(wire, Limits(left(), limits.max_bytes, limits.cancel))]
 
     def one(pair: tuple[Resource, str | None]) -> tuple[list[dict[str, Any]], CouldNotLook | None]:
         resource, where = pair

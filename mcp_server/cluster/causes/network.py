@@ -197,7 +197,12 @@ def _admits(rule: Mapping[str, Any], target: tuple[int, str], maker: Object) -> 
         if isinstance(wanted, str) and not wanted.isdecimal():
             wanted = next((number(item, "containerPort") for container in parts(template(maker), "spec.containers")
                            for item in parts(container, "ports") if words(item, "name") == wanted), None)  # fmt: skip
-        if wanted is None or int(wanted) == target[0] or (last is not None and int(wanted) <= target[0] <= last):
+        if (
+            wanted is None
+            or not str(wanted).isdecimal()
+            or int(wanted) == target[0]
+            or (last is not None and int(wanted) <= target[0] <= last)
+        ):
             return True
     return False
 
@@ -369,12 +374,14 @@ def _dns_policy(cluster: Cluster, obj: Object) -> Iterator[Cause]:
     # node-local DNS listens on link-local addresses; a search list of the cluster shows that its DNS is meant
     if policy == "None" and (address in servers or any(server.startswith("169.254.") for server in servers)):
         return
-    if not _calls_names(obj) and not any(not is_ready(pod) for pod in cluster.pods_of(key_of(obj))):
+    sick = any(not is_ready(pod) for pod in cluster.pods_of(key_of(obj)))
+    if policy == "Default" and not _calls_names(obj) and not sick:
         return
     yield DNS_POLICY.on(
         obj,
         f"{spec_way(obj)}.dnsPolicy",
         "high" if policy == "None" else "medium",
+        severity=None if sick or _calls_names(obj) else "warning",
         policy=policy,
         servers=", ".join(servers) or "those of the node",
         touches=map(key_of, cluster.pods_of(key_of(obj))),

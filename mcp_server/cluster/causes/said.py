@@ -173,7 +173,8 @@ _SIGNS = (
     _sign(
         HEAP,
         "env",
-        r"java\.lang\.OutOfMemoryError|JavaScript heap out of memory|MemoryError\b|Cannot allocate memory|OutOfMemoryException",
+        r"java\.lang\.OutOfMemoryError|JavaScript heap out of memory|OOM command not allowed|MemoryError\b|Cannot "
+        r"allocate memory|OutOfMemoryException",
     ),
     _sign(
         FILES,

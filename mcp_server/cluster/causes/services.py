@@ -228,6 +228,7 @@ def _ports(cluster: Cluster, service: Object, pods: list[Object], makers: list[O
     for index, port in enumerate(parts(service, "spec.ports")):
         target = port.get("targetPort", port.get("port"))
         target = int(target) if isinstance(target, str) and target.isdecimal() else target
+        target = target if isinstance(target, int | str) else None
         protocol = words(port, "protocol") or "TCP"
         common: dict[str, Any] = {
             "touches": [*map(key_of, pods), *roots],
@@ -248,8 +249,10 @@ def _ports(cluster: Cluster, service: Object, pods: list[Object], makers: list[O
             )
         elif isinstance(target, int) and target not in numbers:
             # ports need not be declared: where another of its ports leads somewhere, this one may be meant as it is
-            doubtful = not common["quotes"] and any(other.get("targetPort", other.get("port")) in (numbers | names)
-                                                    for other in parts(service, "spec.ports"))  # fmt: skip
+            doubtful = not common["quotes"] and any(
+                str(other.get("targetPort", other.get("port"))) in {*map(str, numbers), *names}
+                for other in parts(service, "spec.ports")
+            )
             yield TARGET.on(
                 service, f"spec.ports[{index}].targetPort", "high" if common["quotes"] else "low" if doubtful else "medium",
                 **common, severity="warning" if doubtful else None, port=number(port, "port"), target=target,

@@ -83,6 +83,13 @@ def show(facts: DiagnosisFacts, params: Params) -> Iterator[Statement]:
     for cause in page:
         if cause.explains or cause.others:
             yield _also(cause)
+    for item in seen.renewed[:3] if not params.cursor else ():
+        text = "{object} got revision {revision}, which differs from the one before"
+        yield Statement(
+            text=text, values={"object": item.object, "revision": item.revision}, at=item.at,
+            quotes=tuple(line if len(line) <= 200 else line[:199].rpartition(" ")[0] + " …" for line in item.changed[:5]),
+            evidence=(facts.evidence,),
+        )  # fmt: skip
     values: dict[str, Value] = {
         "pods": seen.pods, "ready": seen.ready, "objects": sum(seen.counts.values()), "logs": seen.logs, "texts": seen.texts,
         "where": ", ".join(seen.namespaces),
@@ -111,9 +118,10 @@ def _also(cause: Cause) -> Statement:
 
 def _page(facts: DiagnosisFacts, params: Params) -> tuple[list[Cause], int]:
     """The causes that fit into the budget from the cursor on, at least one, and where the next page begins."""
-    left = (
-        params.budget - 500 - sum(len(doubt.what) + len(doubt.detail) + len(doubt.remedy) for doubt in facts.seen.doubts[:12])
-    )
+    doubts = facts.seen.doubts[:12]
+    left = params.budget - 500 - sum(min(400, len(item.what) + len(item.detail) + len(item.remedy)) for item in doubts)
+    if not params.cursor:
+        left -= sum(150 + sum(min(210, len(line) + 8) for line in item.changed[:5]) for item in facts.seen.renewed[:3])
     page: list[Cause] = []
     for cause in facts.seen.causes[params.cursor :]:
         left -= _size(cause)
