@@ -126,6 +126,31 @@ def test_what_a_link_names_is_not_replaced(world: World) -> None:
         world.plan("renew_configuration", service="shop", path=str(world.files / "link"), known_good=str(world.mode))
 
 
+def test_a_folder_that_is_a_link_does_not_lead_out_of_the_declared_ones(world: World) -> None:
+    outside = world.folder / "outside"
+    outside.mkdir()
+    (outside / "x").write_text("theirs")
+    (outside / "x.log.1").write_text("theirs")
+    (world.files / "way").symlink_to(outside)
+    with pytest.raises(NotApplicable, match="way is a link"):
+        world.plan("renew_configuration", service="shop", path=f"{world.files}/way/x", known_good=str(world.mode))
+    with pytest.raises(NotApplicable, match="way is a link"):
+        world.plan("clear_quick", folder=f"{world.files}/way")
+
+
+def test_a_copy_changed_behind_its_size_and_time_is_noticed(world: World) -> None:
+    world.mode.write_text("broken")
+    copy = world.folder / "good"
+    copy.write_text("well")
+    stamp = copy.stat()
+    proposal = world.approved("renew_configuration", service="shop", path=str(world.mode), known_good=str(copy))
+    copy.write_text("evil")
+    os.utime(copy, ns=(stamp.st_atime_ns, stamp.st_mtime_ns))
+    status, lines = world.execute(proposal.id)
+    assert status == 3, lines
+    assert any("sha256" in item for item in result(lines)["moved"])
+
+
 def test_the_configuration_of_this_program_is_never_replaced(tmp_path: Path) -> None:
     world = World(tmp_path)
     text = (tmp_path / "veteran.toml").read_text().replace(f'"{tmp_path}/files"', f'"{tmp_path}"')
@@ -133,6 +158,7 @@ def test_the_configuration_of_this_program_is_never_replaced(tmp_path: Path) -> 
     from mcp_server.core.settings import load_settings
 
     world.settings = load_settings(world.environment)
+    Path(world.settings.gate_dir).mkdir()
     for name in ("state/ledger.sqlite3", "state-gate/STOP", ".mcp.json"):
         with pytest.raises((BadInput, NotApplicable), match=r"is protected|is no text"):
             world.plan("renew_configuration", service="shop", path=f"{tmp_path}/{name}", known_good=str(world.mode))

@@ -14,6 +14,7 @@ from mcp_server.core.outcome import Statement
 from mcp_server.core.parameters import Parameters
 from mcp_server.core.plan import Step
 from mcp_server.core.reader import Reader
+from mcp_server.core.state_calls import DigestFiles
 from mcp_server.core.text import one_line
 from mcp_server.core.writer import Before, Undo, VerbUnit, World
 
@@ -58,8 +59,21 @@ def settle(arguments: Mapping[str, JsonValue], world: World) -> dict[str, JsonVa
     return {"path": inside(path, world, "path"), "copy_path": copy}
 
 
+def straight(reader: Reader, path: str) -> None:
+    """Raises NotApplicable where a folder above is a link: what was approved by its name would happen somewhere else."""
+    parts = path.strip("/").split("/")[:-1]
+    for depth in range(1, len(parts) + 1):
+        above = "/" + "/".join(parts[:depth])
+        if reader.look(StatFile(path=above)).value.type == "link":
+            raise NotApplicable(f"{one_line(above, 100)} is a link", "name the folder that it leads to")
+
+
 def file_state(reader: Reader, path: str) -> tuple[dict[str, JsonValue], tuple[str, ...]]:
-    """Content (as a digest of what may be shown of it), size, mode, owner, time; `exists` false where there is none."""
+    """Content (as a digest of what may be shown of it, and its own where everybody may read it), size, mode, owner, time.
+
+    `exists` is false where there is none.
+    """
+    straight(reader, path)
     try:
         found = reader.look(StatFile(path=path))
     except CouldNotLook as failure:
@@ -74,9 +88,11 @@ def file_state(reader: Reader, path: str) -> tuple[dict[str, JsonValue], tuple[s
     text = reader.file(path, 0, MOST_BYTES)
     if text.value.binary:
         raise NotApplicable(f"{one_line(path, 100)} is no text")
+    marks = reader.look(DigestFiles(path=path, depth=1)).value.files
+    shown = hashlib.sha256(text.value.text.encode("utf8", "surrogatepass")).hexdigest()
     state: dict[str, JsonValue] = {
-        "exists": True, "content": hashlib.sha256(text.value.text.encode("utf8", "surrogatepass")).hexdigest(),
-        "size": stat.size, "mode": stat.mode, "owner": stat.owner, "modified": stamp(stat.modified),
+        "exists": True, "sha256": marks[0].digest if marks else None, "content": shown, "size": stat.size, "mode": stat.mode,
+        "owner": stat.owner, "modified": stamp(stat.modified),
     }  # fmt: skip
     return state, (found.evidence, text.evidence)
 
@@ -87,7 +103,7 @@ def before(reader: Reader, arguments: RestoreArguments, world: World) -> Before:
     copy, more = file_state(reader, arguments.copy_path)
     if not copy["exists"]:
         raise NotApplicable(f"there is no copy {one_line(arguments.copy_path, 100)}")
-    state |= {"copy": {key: copy[key] for key in ("content", "size", "modified")}}
+    state |= {"copy": {key: copy[key] for key in ("sha256", "content", "size", "modified")}}
     return Before(state=state, touches=(f"path:{arguments.path}",), evidence=(*evidence, *more))
 
 

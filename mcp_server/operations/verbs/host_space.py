@@ -21,7 +21,7 @@ from mcp_server.core.reader import Reader
 from mcp_server.core.state_calls import ReadHolders
 from mcp_server.core.text import amount, bytes_text, one_line
 from mcp_server.core.writer import Before, Undo, VerbUnit, World
-from mcp_server.operations.verbs.host_files import inside
+from mcp_server.operations.verbs.host_files import inside, straight
 
 MOST_FILES = 200
 CACHES = ("/var/cache/apt/archives", "/var/cache/dnf", "/var/cache/yum")
@@ -52,6 +52,7 @@ def settle(arguments: Mapping[str, JsonValue], world: World) -> dict[str, JsonVa
 
 def before(reader: Reader, arguments: ClearArguments, world: World) -> Before:
     """Exactly the files that would be removed, each with size and time; and the record of what was found out."""
+    straight(reader, f"{arguments.folder}/x")
     seen = reader.look(ListFolder(path=arguments.folder, depth=1, limit=20_000))
     if seen.value.cut or seen.value.unreadable:
         raise CouldNotLook(arguments.folder, "cut", "the folder could not be listed whole", "remove by hand what is known")

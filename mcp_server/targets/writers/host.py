@@ -39,11 +39,14 @@ def _end(arguments: Mapping[str, JsonValue], doing: Doing) -> str:
 
 def _restore(arguments: Mapping[str, JsonValue], doing: Doing) -> str:
     path, copy = str(arguments["path"]), str(arguments["copy_path"])
+    _straight(path)
     wanted = doing.before.get("copy")
     with _regular(copy) as (handle, found):
         if not isinstance(wanted, dict) or not _same(found, wanted):
             raise WriteFailed(f"{copy} is another one now", sure=True)
         data = _whole(handle)
+        if wanted.get("sha256") not in (None, hashlib.sha256(data).hexdigest()):
+            raise WriteFailed(f"{copy} holds something else now", sure=True)
     model = found
     with suppress(FileNotFoundError), _regular(path) as (handle, found):
         if not _same(found, doing.before):
@@ -56,6 +59,7 @@ def _restore(arguments: Mapping[str, JsonValue], doing: Doing) -> str:
 
 def _put_back(arguments: Mapping[str, JsonValue], doing: Doing) -> str:
     path, kept = str(arguments["path"]), str(arguments["kept"])
+    _straight(path)
     if not kept:
         with suppress(FileNotFoundError):
             os.unlink(path)
@@ -68,6 +72,13 @@ def _put_back(arguments: Mapping[str, JsonValue], doing: Doing) -> str:
     except FileNotFoundError:
         raise WriteFailed(f"nothing was kept of {path}, so it was not replaced", sure=True) from None
     return f"{path} is what it was"
+
+
+def _straight(path: str) -> None:
+    """Raises WriteFailed where a folder above has become a link meanwhile."""
+    folder = posixpath.dirname(path)
+    if os.path.realpath(folder) != folder:
+        raise WriteFailed(f"{folder} leads somewhere else by a link", sure=True)
 
 
 @contextmanager
@@ -143,6 +154,7 @@ def _replace(path: str, data: bytes, mode: int, user: int, group: int, modified_
 
 def _clear(arguments: Mapping[str, JsonValue], doing: Doing) -> str:
     folder, listed = str(arguments["folder"]), doing.before.get("files")
+    _straight(f"{folder}/x")
     try:
         handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     except OSError as error:
