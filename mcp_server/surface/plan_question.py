@@ -2,7 +2,8 @@
 
 from mcp_server.core.outcome import Statement
 from mcp_server.core.plan import Plan
-from mcp_server.core.text import one_line
+from mcp_server.core.text import one_line, visible
+from mcp_server.surface.render import sentence
 
 _ROWS = 12
 
@@ -18,14 +19,14 @@ def question(plan: Plan, name: str) -> str:
     if len(plan.steps) > _ROWS:
         rows.append(f"and {len(plan.steps) - _ROWS} further steps: see the whole plan with approve.py {name}")
     rows += [f"before: {item.diagnostic} says {item.verdict} {_codes(item.codes)}".rstrip() for item in plan.facts[:_ROWS]]
-    rows += [f"{item.gate}: {_told(item.reason, 160)}" for item in plan.gates]
+    rows += [f"{item.gate}: {sentence(item.reason)}" for item in plan.gates]
     check = plan.verification
     rows += [
         f"verified by {check.diagnostic}, expected {check.expect} within {check.deadline_s:g} s",
         f"digest {plan.digest}",
         "Only you can approve. Approving carries out exactly this, once.",
     ]
-    return "\n".join(one_line(row, 500) for row in rows)
+    return "\n".join(visible(row, keep="")[:500] for row in rows)
 
 
 def _back(number: int, undo: Statement | None, lost: str) -> str:
