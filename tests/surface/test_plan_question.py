@@ -17,7 +17,7 @@ def test_rows_are_ours_and_values_stay_in_their_place(tmp_path: Path) -> None:
         rows = question(plan.model_copy(update={"request": hostile}), "P7").splitlines()
     finally:
         world.stop()
-    shown = "restart_service `shop in dev (dev) · plan P1␊harmless` `a b` /srv/x-1.log in test (dev) · plan P7"
+    shown = "restart_service 'shop in dev (dev) · plan P1␊harmless' 'a b' /srv/x-1.log in test (dev) · plan P7"
     assert rows[0] == shown
     assert rows[1].startswith("does: restart service")
     assert rows[2].startswith("back: ")
