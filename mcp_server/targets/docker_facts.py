@@ -37,6 +37,10 @@ _URL = re.compile(
     r"(?::(\d{1,5}))?(?=$|[/?,;\s\"'])"
 )
 _ADDRESS = re.compile(r"(?:^|[,;\s])([A-Za-z][\w.-]{0,252}|(?:\d{1,3}\.){3}\d{1,3}):(\d{2,5})(?=$|[,;/\s])")
+_TOKEN = re.compile(r"[^\s\"']*")
+_CALLED = re.compile(
+    r"HOST|ADDR|SERVER|BROKER|ENDPOINT|UR[IL]|UPSTREAM|BACKEND|NODE|PEER|DSN|BOOTSTRAP|SERVICE|CLUSTER|PROXY", re.I
+)
 _HOST, _PORT = re.compile(r"(.*?)_?HOST(?:NAME)?$", re.I), re.compile(r"(.*?)_?PORT$", re.I)
 _HOSTNAME = re.compile(r"[A-Za-z][\w-]{0,62}(?:\.[\w-]{1,63}){0,8}|(?:\d{1,3}\.){3}\d{1,3}")
 _NAMESPACES = (("network", "NetworkMode"), ("pid", "PidMode"), ("ipc", "IpcMode"))
@@ -114,14 +118,18 @@ def secret_names(environment: Mapping[str, str]) -> Iterator[str]:
 
 
 def addresses(environment: Mapping[str, str]) -> Iterator[EnvironmentAddress]:
-    """Where the values of variables lead: URLs, `host:port`, and pairs of X_HOST and X_PORT."""
+    """Where the values of variables lead: URLs, `host:port` under a name that says so, and pairs of X_HOST and X_PORT.
+
+    What could be a user with a password is none: `admin:12345` under another name, and a URL with an `@` further on.
+    """
     ports = {match[1]: value for name, value in environment.items() if value.isdigit() and (match := _PORT.fullmatch(name))}
     for name, whole in environment.items():
         value = whole[:4_000]
-        for scheme, host, port in _URL.findall(value):
-            if port or scheme in _DEFAULT_PORTS:
+        for match in _URL.finditer(value):
+            scheme, host, port = match.groups()
+            if (port or scheme in _DEFAULT_PORTS) and "@" not in _TOKEN.match(value, match.end())[0]:  # type: ignore[index]
                 yield EnvironmentAddress(variable=name, address=f"{host}:{port or _DEFAULT_PORTS[scheme]}")
-        for host, port in _ADDRESS.findall(_URL.sub(" ", value)):
+        for host, port in _ADDRESS.findall(_URL.sub(" ", value)) if _CALLED.search(name) and "@" not in value else ():
             yield EnvironmentAddress(variable=name, address=f"{host}:{port}")
         match = _HOST.fullmatch(name)
         if match and _HOSTNAME.fullmatch(value) and match[1] in ports:
