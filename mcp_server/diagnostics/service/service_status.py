@@ -152,7 +152,7 @@ DIAGNOSTIC = Diagnostic(
     facts=ServiceFacts,
     commands=("systemctl",),
     examples=({"unit": "nginx"}, {"process": "gunicorn shop.wsgi", "port": 8000}),
-    next=("recent_errors", "listening_ports", "what_changed"),
+    next=("unit_failure", "recent_errors", "listening_ports"),
 )
 
 
