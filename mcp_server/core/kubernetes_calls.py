@@ -134,7 +134,7 @@ class ClusterSeen(Noun):
     context: str = ""
     namespace: str | None = None
     refused: tuple[str, ...] = Field((), description="`list pods`: what the account may not do there")
-    rule: str = Field("", description="RBAC rule that would allow it, to be pasted")
+    rules: tuple[str, ...] = Field((), description="RBAC rules that would allow it, to be pasted")
     unsure: tuple[str, ...] = Field((), description="what the cluster did not say in time")
 
 

@@ -103,7 +103,7 @@ class KubernetesPlace:
             context=self.server.context,
             namespace=self.namespace,
             refused=tuple(f"list {item.name}" for item in lacking),
-            rule="; ".join(dict.fromkeys(role for role in roles if role)),
+            rules=tuple(dict.fromkeys(role for role in roles if role)),
             unsure=tuple(f"list {item.name}" for item, allowed in answers if allowed is None),
         )
 

@@ -97,6 +97,9 @@ def show(facts: DiagnosisFacts, params: Params) -> Iterator[Statement]:
     text = "{pods} pods, {ready} ready or done; {objects} objects, {logs} logs"
     text += ", {texts} files of kubectl's text only" if seen.texts else ""
     yield Statement(text=text + (" in namespace {where}" if seen.namespaces else ""), values=values, evidence=(facts.evidence,))
+    rules = tuple(doubt.remedy for doubt in seen.doubts if doubt.reason == "denied" and doubt.remedy.startswith("bind "))
+    if rules:
+        yield Statement(text="to be pasted, so that the account may list what it is refused:", quotes=rules[:4])
     if left := len(seen.causes) - last:
         yield Statement(
             text="{left} more causes, lighter ones: ask again with cursor={cursor}", values={"left": left, "cursor": last}

@@ -74,7 +74,11 @@ def _look(session: Session, place: Place, only: str | None, asking: Asking) -> T
     blind += [
         BlindSpot(what=f"{name}, in part", reason=_joined(spots), remedy=_remedies(spots)) for name, spots in partly.items()
     ]
-    for kind in getattr(there, "refused", ()):
+    if rules := getattr(there, "rules", ()):
+        blind.append(
+            BlindSpot(what=", ".join(there.refused), reason="denied: the account has no right to it", remedy="; ".join(rules))
+        )
+    for kind in getattr(there, "refused", ()) if not rules else ():
         remedy = "let what stands before the daemon allow this reading"
         blind.append(BlindSpot(what=f"reading of {kind}", reason="denied: refused before the daemon", remedy=remedy))
     if not lock.enforced:
@@ -158,6 +162,8 @@ def _statements(
         told = {name: value for name, value in values.items() if isinstance(value, str | int | float)}
         text = "it answers: " + ", ".join(f"{name.replace('_', ' ')} {{{name}}}" for name in told)
         yield Statement(text=text, values=told)
+        if rules := getattr(there, "rules", ()):
+            yield Statement(text="to be pasted, so that the account may read what it is refused:", quotes=tuple(rules))
     if lock.enforced:
         yield Statement(
             text="the kernel enforces that nothing else is written: {detail}; changes of mode, owner or times are not covered",
