@@ -17,6 +17,7 @@ from mcp_server.core.reader import Limits
 from mcp_server.core.settings import LogSettings, ReadSettings
 from mcp_server.core.source import ByteSource, Opened, in_memory
 from mcp_server.core.text import bytes_text, one_line
+from mcp_server.logs.blocks import without_holes
 from mcp_server.logs.encoding import UTF_8, Encoding, detect
 from mcp_server.logs.stamps import StampReader
 from mcp_server.logs.tail import readable
@@ -82,8 +83,12 @@ class Leaf:
 
     @cached_property
     def timeless(self) -> bool:
-        """Whether no line of its head carries a time."""
-        return self.stamps is not None and begins(self) is None
+        """Whether no line of its head, and none of its end, carries a time."""
+        if self.stamps is None or begins(self) is not None:
+            return False
+        size = self.source.size or 0
+        end = without_holes(self.source.read_at(size - _SAMPLE, _SAMPLE)) if size > _SAMPLE else b""
+        return all(self.at(line) is None for line in lines_of(end))
 
     def unsure(self, moment: datetime) -> bool:
         """Whether a stamp without a zone could stand for this moment and, an hour apart, for another one."""
@@ -318,11 +323,13 @@ def lines_of(data: bytes) -> Iterator[bytes]:
 def _encoding(path: str, source: ByteSource, head: bytes) -> Encoding:
     """What the bytes are, by the head or else by the end. Raises CouldNotLook where neither is text."""
     found = detect(head)
-    if found.name is None and source.size and source.size > _SAMPLE:
-        end = detect(source.read_at(source.size - _SAMPLE, _SAMPLE))
-        found = end if end.name and end.unit == 1 else found
-    if found.name is None and readable(head.decode("utf8", "replace")) is not None:
-        return UTF_8  # little text in a large hole of NULs
+    if found.name is None:
+        size = source.size or 0
+        end = source.read_at(size - _SAMPLE, _SAMPLE) if size > _SAMPLE else b""
+        if (last := detect(end)).name and end and last.unit == 1:
+            return last
+        if any(readable(part.decode("utf8", "replace")) is not None for part in (head, end)):
+            return UTF_8  # little text in a large hole of NULs
     if found.name is None:
         raise CouldNotLook(one_line(path), "damaged", found.said, found.remedy or "name a text log")
     return found

@@ -5,7 +5,7 @@ from itertools import pairwise
 
 from mcp_server.core.source import ByteSource
 from mcp_server.core.text import amount, bytes_text
-from mcp_server.logs.blocks import BLOCK
+from mcp_server.logs.blocks import BLOCK, without_holes
 
 At = Callable[[bytes], int | None]
 """The moment of a line in nanoseconds since 1970 UTC; None where it carries none. Never raises. Gets at most `HEAD` bytes."""
@@ -111,7 +111,7 @@ class Bisection:
         place, inside = max(self._start, offset - 1), offset > self._start  # a line end before `offset` makes it a beginning
         want, stop, patience = _PROBE, min(end, offset + _FARTHEST), self._blank + _MOST_LINES
         while place < stop and self._blank < patience:
-            data = self._source.read_at(place, want)
+            data = without_holes(self._source.read_at(place, want))
             self._reads += 1
             final, at = place + len(data) >= self._end, 0
             while at < len(data) and (inside or place + at < end) and self._blank < patience:

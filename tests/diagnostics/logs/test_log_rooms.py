@@ -315,3 +315,13 @@ def test_every_encoding_is_read_and_said(ask: Ask, tmp_path: Path, codec: str, n
     assert outcome.verdict in ("ok", "finding")
     assert "größe" in bounded(outcome, 6_000)
     assert (codec.upper()[:5] in bounded(outcome, 6_000).upper()) == (codec != "utf8")
+
+
+@pytest.mark.parametrize("name", ["log_search", "log_summary", "log_merge", "log_tail", "log_patterns"])
+def test_what_stands_behind_a_large_hole_is_told(ask: Ask, tmp_path: Path, name: str) -> None:
+    log = tmp_path / "a.log"
+    log.write_bytes(b"\0" * 3_000_000 + b"2026-11-20T10:00:00Z ERROR after the hole\n")
+    more: dict[str, Any] = {"path": str(log)} if name == "log_tail" else {"sources": str(log), "since": at(0)}
+    outcome = ask(name, **more | ({"patterns": ["after"]} if name == "log_search" else {}))
+    assert "after the hole" in bounded(outcome, 6_000)
+    assert not outcome.coverage.blind
