@@ -5,6 +5,7 @@ have no network but `host`, `none` and those that the test creates, which reach 
 """
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -92,6 +93,8 @@ def docker_daemon(folder: Path) -> Iterator[Daemon]:
         stop(process)
         for mount in _mounts(folder):
             subprocess.run(["umount", "-l", mount], check=False, capture_output=True)
+        if not _mounts(folder):
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _clear(client: Any) -> None:

@@ -141,6 +141,7 @@ def test_a_compose_project_is_a_place_and_its_files_are_read(daemon: Daemon, pla
     labels = {"com.docker.compose.project": "shopping", "com.docker.compose.project.config_files": str(file)}
     for name in ("web", "db"):
         daemon.run(f"shopping-{name}-1", "sleep", "900", labels=labels | {"com.docker.compose.service": name, "secret": "x"})
+    daemon.run("stranger", "sleep", "900")
     seen = place("docker://shopping").look(ReadContainers(), Limits())
     assert {item.service for item in seen.containers} == {"web", "db"} and "secret" not in seen.containers[0].labels
     assert seen.others and {item.project for item in seen.others} == {""}
