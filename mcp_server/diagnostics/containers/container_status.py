@@ -69,6 +69,11 @@ class ContainerFacts(Facts):
     output_evidence: dict[str, str] = {}
 
 
+_CALLERS = (
+    "http_check.connection_refused", "http_check.bad_gateway", "http_check.no_answer", "listening_ports.nobody_listens",
+    "nginx_upstreams.upstream_refused", "recent_errors.upstream_refused", "service_status.not_listening",
+    "service_status.process_missing",
+)  # fmt: skip
 _DOWN = ("container_status.unhealthy", "container_status.restart_loop", "container_status.exited")
 CANNOT_START = FindingType(
     code="cannot_start",
@@ -76,6 +81,7 @@ CANNOT_START = FindingType(
     severity="critical",
     meaning="The runtime refused it before its program ran; no log of its own can tell why.",
     advice="Mend what the runtime names; its own words are quoted.",
+    explains=_CALLERS,
 )
 OOM_KILLED = FindingType(
     code="oom_killed",
@@ -83,7 +89,7 @@ OOM_KILLED = FindingType(
     severity="critical",
     meaning="The kernel ended its program because the limit, or the host's memory, was used up.",
     advice="See what changed in its load or image before, then whether the limit fits what it needs.",
-    explains=(*_DOWN, "container_limits.near_memory_limit"),
+    explains=(*_DOWN, *_CALLERS, "container_limits.near_memory_limit"),
 )
 RESTART_LOOP = FindingType(
     code="restart_loop",
@@ -91,6 +97,7 @@ RESTART_LOOP = FindingType(
     severity="critical",
     meaning="It ends shortly after each start; between starts nothing answers.",
     advice="Read its output of one start from beginning to end; the telling lines are quoted.",
+    explains=_CALLERS,
 )
 EXITED = FindingType(
     code="exited",
@@ -98,6 +105,7 @@ EXITED = FindingType(
     severity="critical",
     meaning="It does not run any more, and nothing starts it again.",
     advice="Read its output just before the end, then what changed before that.",
+    explains=_CALLERS,
 )
 STOPPED = FindingType(
     code="stopped",
@@ -105,6 +113,7 @@ STOPPED = FindingType(
     severity="critical",
     meaning="Somebody or something stopped it; it did not end by itself.",
     advice="Find out who stopped it, and whether on purpose, before anything starts it again.",
+    explains=_CALLERS,
 )
 NEVER_STARTED = FindingType(
     code="never_started",
@@ -112,6 +121,7 @@ NEVER_STARTED = FindingType(
     severity="warning",
     meaning="It was left behind by a creation that was not carried through.",
     advice="See whether what created it is still at work or failed.",
+    explains=_CALLERS,
 )
 PAUSED = FindingType(
     code="paused",
@@ -119,7 +129,7 @@ PAUSED = FindingType(
     severity="critical",
     meaning="Whoever calls it waits until time-out.",
     advice="Find out who paused it.",
-    explains=("container_status.unhealthy",),
+    explains=("container_status.unhealthy", *_CALLERS),
 )
 UNHEALTHY = FindingType(
     code="unhealthy",
@@ -127,6 +137,7 @@ UNHEALTHY = FindingType(
     severity="critical",
     meaning="By its own check it does not do its work, although its process runs.",
     advice="Read what the check said, then the container's output at that time.",
+    explains=("http_check.bad_gateway", "http_check.no_answer"),
 )
 WRONG_NETWORK = FindingType(
     code="wrong_network",
