@@ -21,6 +21,12 @@ def seen_of(cluster: Cluster, space: str | None, workload: str | None, doubts: S
     if workload:
         causes = [item for item in causes if _about(item, workload)]
     told = [*doubts, *(_defect(name) for name in failed)]
+    if workload and not _there(cluster, space, workload):
+        names = sorted({name_of(obj) for obj in cluster.workloads if space in (None, space_of(obj))})
+        known = ", ".join(names[:20]) or "none"
+        told.append(
+            LogDoubt(what=f"workload {workload}", reason="missing", detail=f"there is none of that name; there are: {known}")
+        )
     if len(causes) > MOST:
         told.append(
             LogDoubt(
@@ -61,6 +67,14 @@ def renewed(cluster: Cluster, space: str | None, causes: Sequence[Cause]) -> lis
             at, sick = history[0].created, key in hurt
             found.append((sick, at, Renewed(object=key, revision=history[0].number, at=at, changed=tuple(changed[:12]))))
     return [item for _, _, item in sorted(found, key=lambda told: (told[0], told[1]), reverse=True)[:20]]
+
+
+def _there(cluster: Cluster, space: str | None, workload: str) -> bool:
+    """Whether anything of that name was seen."""
+    name = workload.rpartition("/")[2]
+    return any(
+        name_of(obj) == name and space in (None, space_of(obj), "") for obj in cluster.objects if kind_of(obj) != "Event"
+    )
 
 
 def _defect(family: str) -> LogDoubt:

@@ -141,6 +141,10 @@ class KubernetesPlace:
             if failure.reason != "cut":
                 raise
             cut = failure.detail
+        if not items and space and resource.spaced:
+            from mcp_server.targets.kubernetes_lists import must_be
+
+            must_be(self.wire, space, limits)
         return ObjectsSeen(items=tuple(items), cut=cut)
 
     def _access(self, call: MayI, limits: Limits) -> Access:

@@ -252,14 +252,21 @@ def _path(server: Server, path: Any) -> Path:
 
 
 class _Memory:
-    """Bytes under a name that OpenSSL can open, and that exists in memory only."""
+    """Bytes under a name that OpenSSL can open, and that exists in memory only; without Linux, a file that has no name."""
 
     def __init__(self, content: bytes) -> None:
-        self._descriptor = os.memfd_create("pem", os.MFD_CLOEXEC)
+        if hasattr(os, "memfd_create"):
+            self._descriptor = os.memfd_create("pem", os.MFD_CLOEXEC)
+        else:
+            import tempfile
+
+            with tempfile.TemporaryFile() as file:
+                self._descriptor = os.dup(file.fileno())
         os.write(self._descriptor, content)
+        os.lseek(self._descriptor, 0, os.SEEK_SET)
 
     def __enter__(self) -> str:
-        return f"/proc/self/fd/{self._descriptor}"
+        return f"/proc/self/fd/{self._descriptor}" if os.path.isdir("/proc/self/fd") else f"/dev/fd/{self._descriptor}"
 
     def __exit__(self, *exc: object) -> None:
         os.close(self._descriptor)

@@ -15,6 +15,8 @@ from mcp_server.core.text import amount, bytes_text, one_line
 MAX_FILES, MAX_DEPTH = 20_000, 12
 MAX_FILE = 268_435_456
 MAX_BYTES = 1_073_741_824
+_WANTED = {"Pod": "pods", "Event": "events", "Service": "services", "Node": "nodes"}
+"""Without these much is not seen: that is said."""
 _SKIPPED = (".git", "node_modules", "__pycache__")
 _PACKED = (".tar.gz", ".tgz", ".tar", ".tar.bz2", ".tar.xz")
 
@@ -53,6 +55,10 @@ def _diagnosis(call: DiagnoseCluster, limits: Limits, policy: ReadSettings) -> D
                 what=one_line(call.dump), reason="cut", detail="it holds more objects than are read", remedy="give a part of it"
             )
         )
+    seen_kinds = {str(obj.get("kind")) for obj in dump.objects} | {kind for kind, _ in dump.lists}
+    if lacking := [name for kind, name in _WANTED.items() if kind not in seen_kinds]:
+        doubts.append(LogDoubt(what=", ".join(lacking), reason="missing", detail="not among what was recorded",
+                               remedy=f"kubectl get {','.join(lacking)} -A -o json > FILE beside the others"))  # fmt: skip
     if dump.unread:
         some = ", ".join(one_line(name, 60) for name in dump.unread[:5])
         doubts.append(

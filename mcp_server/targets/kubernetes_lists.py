@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from mcp_server.cluster.objects import kind_of, name_of, parts, space_of, words
+from mcp_server.cluster.patterns import Pattern
 from mcp_server.cluster.slim import slim
 from mcp_server.cluster.world import ANY, Cluster, LogText, is_done, is_ready
 from mcp_server.core.clock import now
@@ -24,6 +25,7 @@ LOG_LINES, LOG_BYTES, LOG_S = 100, 30_000, 900
 UNWELL, WELL = 40, 40
 """Containers whose logs are read: of pods that are not well, and of those that are."""
 _SYSTEM = "kube-system"
+_BENIGN = Pattern(r"previous terminated container|waiting to start|is not valid for pod|not found|ContainerCreating")
 
 
 @dataclass
@@ -109,11 +111,33 @@ def gather(wire: Wire, space: str | None, limits: Limits, *, logs: bool, workloa
             gathered.complete.add((resource.kind, (where or ANY) if resource.spaced else ANY))
         else:
             gathered.failures.append((resource, (where or ANY) if resource.spaced else "", failure))
+    if space is not None:
+        _must_be(wire, space, gathered, Limits(left(), limits.max_bytes, limits.cancel))
     if space not in (None, _SYSTEM):
         _dns(wire, gathered, Limits(left(), limits.max_bytes, limits.cancel))
     if logs:
         _logs(wire, gathered, space, Limits(left() * 0.6, limits.max_bytes, limits.cancel))
     return gathered
+
+
+def _must_be(wire: Wire, space: str, gathered: Gathered, limits: Limits) -> None:
+    """Raises CouldNotLook for a namespace that does not exist: an empty list of it would look like health."""
+    if any(space_of(obj) == space for obj in gathered.objects):
+        return
+    names = sorted(name_of(obj) for obj in gathered.objects if kind_of(obj) == "Namespace")
+    if space not in names:
+        must_be(wire, space, limits, f"there are: {', '.join(names[:30])}" if names else "")
+
+
+def must_be(wire: Wire, space: str, limits: Limits, known: str = "") -> None:
+    """Raises CouldNotLook for a namespace that does not exist; one that may not be asked for is taken as it is."""
+    try:
+        wire.json(f"/api/v1/namespaces/{space}", limits, f"namespace {space}")
+    except CouldNotLook as failure:
+        if failure.reason == "missing":
+            raise CouldNotLook(
+                f"namespace {space}", "missing", f"there is no such namespace{'; ' + known if known else ''}"
+            ) from None
 
 
 def _together(work: Callable[[Any], Any], items: Sequence[Any]) -> list[Any]:
@@ -172,8 +196,7 @@ def _logs(wire: Wire, gathered: Gathered, space: str | None, limits: Limits) -> 
         try:
             content, _ = wire.text(path, within, f"log of pod {name_of(pod)}", LOG_BYTES + 1_000, **query)
         except CouldNotLook as failure:
-            # a run that left no log, or a node without a kubelet: the objects still tell what they tell
-            return failure if failure.reason in ("denied", "timed_out", "unreachable") else None
+            return None if _BENIGN.search(failure.detail) else failure  # a run that left no log is no blind spot
         return LogText(space_of(pod), name_of(pod), container, content.decode("utf8", "replace"), previous)
 
     denied = False

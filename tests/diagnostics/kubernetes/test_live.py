@@ -96,7 +96,9 @@ def test_a_viewer_gets_unknown_and_the_rule_to_paste(kubernetes: Cluster, inquir
 
 
 def test_nodes_with_what_is_requested_of_them(kubernetes: Cluster, inquire: Any) -> None:
-    kubernetes.create({"apiVersion": "v1", "kind": "Node", "metadata": meta("full-node", None)})
+    kubernetes.create(
+        {"apiVersion": "v1", "kind": "Node", "metadata": meta("full-node", None), "spec": {"unschedulable": True}}
+    )
     kubernetes.patch(
         "/api/v1/nodes/full-node/status", {"status": {"allocatable": {"cpu": "100m", "memory": "1Gi", "pods": "10"}}}
     )
@@ -106,6 +108,17 @@ def test_nodes_with_what_is_requested_of_them(kubernetes: Cluster, inquire: Any)
     outcome = inquire("node_status", "k8s://test")
     full = [item for item in outcome.findings if item.code.endswith(".full") and item.component == "Node full-node"]
     assert [item.values["requested"] for item in full] == ["0.1"]
+
+
+def test_what_does_not_exist_is_not_healthy(kubernetes: Cluster, inquire: Any) -> None:
+    for name in ("kubernetes_diagnosis", "rollout_status"):
+        outcome = inquire(name, "k8s://test/no-such-namespace")
+        assert outcome.verdict == "unknown", name
+        assert "no such namespace" in render(outcome)
+    space = kubernetes.namespace()
+    outcome = inquire("kubernetes_diagnosis", f"k8s://test/{space}/deploy/none")
+    assert outcome.verdict == "unknown"
+    assert "there is none of that name" in render(outcome)
 
 
 def test_without_a_cluster_the_question_names_what_to_give(inquire: Any) -> None:
