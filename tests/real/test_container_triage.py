@@ -56,3 +56,39 @@ def test_a_container_setting_that_names_none_is_refused(tmp_path: Path, value: s
     config.write_text(f'[services.shop]\ncontainer = "{value}"\n')
     with pytest.raises(Broken, match=r"services\.shop\.container.*docker://"):
         load_settings({"HOME": str(tmp_path), "VETERAN_CONFIG": str(config)})
+
+
+def test_the_image_that_came_is_named_as_the_cause(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two containers are made anew within a minute; only one of them breaks."""
+    config = tmp_path / "config.toml"
+    config.write_text('[services.shop]\ncontainer = "docker://shop"\n')
+    settings = {"HOME": str(tmp_path), "VETERAN_STATE_DIR": str(tmp_path / "state"), "VETERAN_CONFIG": str(config)}
+    with docker_daemon(Path(f"/tmp/veteran-cause-{os.getpid()}")) as daemon:
+        monkeypatch.setenv("HOME", str(tmp_path))
+        monkeypatch.setenv("DOCKER_HOST", daemon.url)
+        labels = {"com.docker.compose.project": "shop"}
+        for tag in ("web:1", "web:2", "cache:1", "cache:2"):
+            daemon.image(tag, f"ENV TAG={tag}")
+        for version in (1, 2):
+            for name in ("web", "cache"):
+                if version == 2:
+                    daemon.client.containers.get(name).remove(force=True)
+                script = "echo KeyError: SMTP_HOST; exit 3" if (name, version) == ("web", 2) else "sleep 900"
+                made = daemon.run(
+                    name, "sh", "-c", script, image=f"{name}:{version}", labels=labels, restart_policy={"Name": "always"}
+                )
+        web = daemon.client.containers.get("web")
+        wait_until(lambda: web.reload() or web.attrs["RestartCount"] >= 3, "restarted", 30)
+        assert made.name == "cache"
+        session = Session(load_settings(settings), program="test")
+        try:
+            tools = inventory(session.catalog)
+            opened = {"title": "container of shop is restarting", "service": "shop", "target": "docker://shop"}
+            tools["open_incident"].call(session, opened, Asking())
+            tools["triage"].call(session, {}, Asking())
+            outcome = tools["probable_cause"].call(session, {}, Asking())
+        finally:
+            session.close()
+    told = " ".join(item.told(str) for item in (*outcome.statements, *outcome.findings))
+    assert "triggering change: container web was recreated with another image: web:1 before, web:2 now" in told, told
+    assert "container cache was recreated with another image: cache:1 before, cache:2 now not linked" in told, told
