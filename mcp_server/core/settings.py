@@ -134,6 +134,7 @@ class ServiceSettings(_Section):
     entry: str | None = Field(None, description="module the server imports, such as shop.wsgi")
     unit: str | None = Field(None, description="systemd unit")
     container: str | None = Field(None, description="its container or compose project: docker://[CONTEXT/]NAME")
+    workload: str | None = Field(None, description="its workload in Kubernetes: k8s://CONTEXT/NAMESPACE[/KIND/NAME]")
     process: str | None = Field(None, description="words found in its command line")
     port: int | None = Field(None, ge=1, le=65535, description="port the application itself listens on")
     ocid: str | None = Field(None, max_length=250, description="OCID of the instance or container instance it runs in")
@@ -155,9 +156,9 @@ class ServiceSettings(_Section):
         (), description="what it needs: a declared service, unit:NAME, port:N, HOST:PORT or a socket's path"
     )
 
-    @field_validator("container")
+    @field_validator("container", "workload")
     @classmethod
-    def _place(cls, value: str | None) -> str | None:
+    def _place(cls, value: str | None, info: ValidationInfo) -> str | None:
         if value is None:
             return None
         from mcp_server.core.address import parse  # few settings name one
@@ -166,8 +167,10 @@ class ServiceSettings(_Section):
             address = parse(value)
         except BadInput as error:
             raise ValueError(error.message) from None
-        if address.kind != "docker" or address.part(1) is None:
+        if info.field_name == "container" and (address.kind != "docker" or address.part(1) is None):
             raise ValueError("a container or compose project: docker://NAME or docker://CONTEXT/NAME")
+        if info.field_name == "workload" and (address.kind != "k8s" or address.part(1) is None):
+            raise ValueError("a namespace or workload: k8s://CONTEXT/NAMESPACE or k8s://CONTEXT/NAMESPACE/KIND/NAME")
         return str(address)
 
 

@@ -59,11 +59,11 @@ def _changed(
 
 def playbook_document(playbook: Playbook) -> Document:
     """A playbook as it wants to be found."""
+    route = playbook.route
     return Document(
         source="playbook", name=playbook.name, where=f"{playbook.kind}s/{Path(playbook.path).name}",
-        title=_title(playbook.body),
-        keys=(*playbook.route.words, *playbook.route.symptoms), summary=playbook.summary, body=playbook.body,
-        state=_digest(playbook.model_dump_json()),
+        title=_title(playbook.body), keys=(*route.words, *route.symptoms), about=route.about, summary=playbook.summary,
+        body=playbook.body, state=_digest(playbook.model_dump_json()),
     )  # fmt: skip
 
 

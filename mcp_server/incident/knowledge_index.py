@@ -6,6 +6,7 @@ an error text shares with a document. Every hit can say which of these it owes i
 
 import difflib
 import json
+import math
 import sqlite3
 import threading
 from collections.abc import Iterable, Mapping, Sequence
@@ -20,13 +21,15 @@ from mcp_server.core.noun import Noun
 from mcp_server.incident.wording import concepts, terms
 
 Source = Literal["playbook", "incident", "runbook", "commit", "trouble"]
-FORM = 1
+FORM = 2
 """Raise it when what is kept in the index changes: an index of another form is made anew."""
 BODY_CHARS = 40_000
 CANDIDATES = 60
 _COLUMNS = {"title": 5.0, "keys": 6.0, "summary": 3.0, "ideas": 4.0, "body": 1.0, "body_ideas": 0.6}
 _PHRASE, _RUN = 2.5, 1.5
 """Worth of one word of a listed symptom that was said whole, and of one word of a run shared with an error text."""
+_ABOUT = 4.0
+"""Worth of a concept that a document says it is about; more when it was said in several ways."""
 _SHORTEST_RUN = 4
 _NEAR = 0.82
 """How alike two words must be to be one with a typing error: `conection` and `connection` are at 0.95."""
@@ -40,6 +43,7 @@ class Document(Noun):
     where: str = Field("", description="where it can be read")
     title: str
     keys: tuple[str, ...] = ()
+    about: tuple[str, ...] = Field((), description="concepts that it is about, as its author declares")
     summary: str = ""
     body: str = ""
     state: str = Field("", description="what it was when it was indexed: another state means that it is read again")
@@ -155,7 +159,7 @@ class Index:
 
     def search(self, text: str, *, limit: int = 10, sources: Sequence[Source] = ()) -> list[Hit]:
         """The best documents for a question, an error text or a symptom, best first."""
-        asked, meant = list(dict.fromkeys(terms(text)))[:64], concepts(text)[:24]
+        asked, meant = list(dict.fromkeys(terms(text)))[:64], dict(concepts(text).most_common(24))
         with self._lock:
             read_as = {word: near for word in asked if (near := self._nearest(word))}
             wanted = [read_as.get(word, word) for word in asked]
@@ -200,13 +204,14 @@ class Index:
 
 
 def _hit(
-    row: tuple[Any, ...], said: Sequence[str], wanted: Sequence[str], meant: Sequence[str], read_as: Mapping[str, str]
+    row: tuple[Any, ...], said: Sequence[str], wanted: Sequence[str], meant: Mapping[str, int], read_as: Mapping[str, str]
 ) -> Hit:  # fmt: skip
     shown, score = json.loads(row[0]), float(row[1])
     title, keys, summary, ideas, body, body_ideas = (text.split() for text in row[2:])
     everything, listed = {*title, *keys, *summary, *body}, {*ideas, *body_ideas}
     phrases = [key for key in shown["keys"] if _is_said(_phrase(key), said)]
     score += sum(_PHRASE * len(_phrase(key)) for key in phrases)
+    score += sum(_ABOUT * math.sqrt(count) for idea, count in meant.items() if idea in shown["about"])
     run = _longest_run(said, body if len(said) >= _SHORTEST_RUN else []) or _longest_run(said, title)
     score += _RUN * len(run)
     return Hit(

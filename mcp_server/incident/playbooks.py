@@ -51,6 +51,7 @@ class Route(Noun):
 
     words: tuple[str, ...] = ()
     symptoms: tuple[str, ...] = ()
+    about: tuple[str, ...] = Field((), description="concepts of concepts.yaml that the page is about")
 
 
 class Playbook(Noun):
@@ -141,7 +142,8 @@ def _read(path: Path) -> Playbook | None:
 _SAMPLE_SERVICE = ServiceSettings(
     url="http://127.0.0.1/", root="/srv/app", folders=("/etc/app",), logs=("/var/log/app.log",), nginx="/etc/nginx/nginx.conf",
     python="/srv/app/.venv", entry="app.wsgi", unit="app.service", process="app.wsgi",
-    port=8000, container="docker://default/app", access_logs=("/var/log/access.log",), database_host="127.0.0.1",
+    port=8000, container="docker://default/app", workload="k8s://prod/app", access_logs=("/var/log/access.log",),
+    database_host="127.0.0.1",
     database_port=5432, database_user="monitor", cache="127.0.0.1:6379", vendors=("http://127.0.0.1:1/",),
     names=("db.internal",), data=("/srv/export",), data_hours=26,
 )  # fmt: skip

@@ -1,6 +1,7 @@
 """How people word trouble, made comparable: terms (stemmed words), and concepts (words that mean the same in this field)."""
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -29,6 +30,8 @@ def terms(text: str) -> list[str]:
 
 def stem(word: str) -> str:
     """A word without its English ending. Light on purpose: two forms of a word must meet, no two words may."""
+    if word[:-1].isdigit() and word.endswith("s"):
+        return word[:-1]  # 504s
     if len(word) <= 3 or not word.isascii() or not word.isalpha():
         return word
     for end, instead in _ENDINGS:
@@ -68,11 +71,13 @@ def _kept(text: str) -> list[str]:
     return [stem(word.lower()) for word in _WHOLE.findall(text[:_LONGEST_TEXT])]
 
 
-def concepts(text: str) -> list[str]:
-    """What a text speaks of, each concept once, in order of first mention."""
-    words, known, found = _kept(text), _phrases(), dict[str, None]()
+def concepts(text: str) -> Counter[str]:
+    """What a text speaks of: each concept with the number of its phrases that were said, in order of first mention."""
+    words, known, found = _kept(text), _phrases(), Counter[str]()
+    said: set[tuple[str, tuple[str, ...]]] = set()
     for index, word in enumerate(words):
         for phrase, concept in known.get(word, ()):
-            if tuple(words[index : index + len(phrase)]) == phrase:
-                found.setdefault(concept)
-    return list(found)
+            if (concept, phrase) not in said and tuple(words[index : index + len(phrase)]) == phrase:
+                said.add((concept, phrase))
+                found[concept] += 1
+    return found
