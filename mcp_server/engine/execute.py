@@ -20,7 +20,7 @@ from pydantic import JsonValue
 from mcp_server.core.clock import now
 from mcp_server.core.errors import BadInput, Broken, Cancelled, CouldNotLook, NotApplicable, VeteranError
 from mcp_server.core.operation import Ask
-from mcp_server.core.plan import Execution, ExecutionState, Plan, PlannedStep, Proposal, Step, Verification
+from mcp_server.core.plan import ENDED, Execution, ExecutionState, Plan, PlannedStep, Proposal, Step, Verification
 from mcp_server.core.settings import Settings
 from mcp_server.core.text import one_line
 from mcp_server.core.writer import Doing, World, WriteFailed
@@ -365,6 +365,9 @@ def _after_interruption(settings: Settings, gate: Gate, execution: Execution, sa
     where = f"before its first step of {execution.steps}" if step is None else f"at step {execution.step} of {execution.steps}"
     say({"event": "progress", "text": f"{execution.id} of {execution.plan} was cut off {where}; looking how it stands"})
     with gate.working_on(execution.plan):
+        present = next(item for item in gate.executions(plan=execution.plan) if item.id == execution.id)
+        if present.state in ENDED:
+            return Result("refused", f"{execution.plan} has ended meanwhile ({present.id}, {present.state})")
         if step is None:
             text = f"{execution.plan} was cut off before its first step; nothing was changed, and the approval is used up"
             gate.state(execution, "refused", text)

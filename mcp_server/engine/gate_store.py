@@ -41,7 +41,14 @@ class Gate:
                 raise _not_writable(self.folder, error) from None
             self.ledger = Ledger(self.folder, mark="G", plain_file=True)
             return
-        if not (self.folder / "ledger.sqlite3").is_file():
+        try:
+            there = (self.folder / "ledger.sqlite3").is_file()
+        except OSError as error:  # the folder of an account of its own
+            raise CouldNotLook(
+                str(self.folder), "denied", f"the gate's record may not be read: {error.strerror}",
+                "let the server's account read that folder (a group, mode 750); it need not write there",
+            ) from None  # fmt: skip
+        if not there:
             raise CouldNotLook(str(self.folder), "missing", "nothing was ever approved or carried out here")
         try:
             self.ledger = Ledger(self.folder, mark="G", read_only=True)
@@ -167,13 +174,15 @@ class Gate:
 
     def executions(self, *, plan: str | None = None) -> tuple[Execution, ...]:
         """Every execution, oldest first, each as its entries tell it."""
+        # in this order: whoever claimed held the lock before, and whoever let go of it had written the end before
+        claims = [item for item in self._claims() if plan is None or item.body["plan"] == plan]
+        alive = {item.seq: self.alive(item.body["plan"]) for item in claims}
         later: dict[str, list[Entry]] = {}
         for kind in ("execution.step", "execution.state"):
             for entry in self.ledger.entries(kind=kind):
                 later.setdefault(entry.body["execution"], []).append(entry)
-        claims = [item for item in self._claims() if plan is None or item.body["plan"] == plan]
         return tuple(
-            _fold(item, sorted(later.get(f"X{item.seq}", ()), key=lambda entry: entry.seq), alive=self.alive(item.body["plan"]))
+            _fold(item, sorted(later.get(f"X{item.seq}", ()), key=lambda entry: entry.seq), alive=alive[item.seq])
             for item in claims
         )
 

@@ -221,6 +221,27 @@ def test_nothing_but_a_plan_id_is_taken(world: World, argument: str) -> None:
     assert result(lines)["state"] == "refused"
 
 
+def test_the_executor_knows_no_protocol_and_whoever_plans_holds_no_writer(world: World) -> None:
+    code = (
+        "import sys\nfrom mcp_server.engine import execute\nimport mcp_server.executor\n"
+        "print([name for name in sys.modules if name.split('.')[0] in ('mcp', 'mcp_types', 'anyio', 'httpx2')])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+    code = (
+        "import sys\nfrom mcp_server.core.plan import Request\nfrom mcp_server.core.settings import load_settings\n"
+        "from mcp_server.engine.plan import make_plan\nfrom mcp_server.engine.session import Asking, Session\n"
+        "session = Session(load_settings(), program='test')\n"
+        "wish = Request(operation='restart_service', environment='test', parameters={'service': 'shop'})\n"
+        "make_plan(session, None, wish, Asking())\n"
+        "print([name for name in sys.modules if 'writers' in name or name == 'mcp_server.engine.execute'])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, env=world.environment, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "[]"
+
+
 def test_killed_at_every_boundary_it_is_named_and_never_done_twice(world: World) -> None:
     """A sweep: n-th boundary of a run, until a run has no n-th one. Three lives for each: killed, looked after, asked again."""
     names = []

@@ -67,6 +67,15 @@ def test_a_gate_that_is_not_there_is_a_blind_spot_and_not_an_empty_one(tmp_path:
         Gate(Settings(state_dir=str(tmp_path / "state")))
 
 
+def test_a_gate_that_may_not_be_read_is_a_blind_spot_with_a_remedy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_: object) -> bool:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "is_file", refused)
+    with pytest.raises(CouldNotLook, match="let the server's account read that folder"):
+        Gate(Settings(state_dir=str(tmp_path / "state")))
+
+
 def test_the_claim_is_taken_once_and_by_nobody_when_its_check_fails(tmp_path: Path) -> None:
     world = World(tmp_path)
     plan = world.plan()
