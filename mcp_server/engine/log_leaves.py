@@ -15,12 +15,12 @@ from mcp_server.core.log_calls import LogDoubt, LogPart, LogQuestion
 from mcp_server.core.output import Outputs, is_output
 from mcp_server.core.reader import Limits
 from mcp_server.core.settings import LogSettings, ReadSettings
-from mcp_server.core.source import ByteSource, Opened, in_memory
-from mcp_server.core.text import bytes_text, one_line
+from mcp_server.core.source import ByteSource, in_memory
+from mcp_server.core.text import one_line
+from mcp_server.engine.log_encodings import encoding_of, narrowed
 from mcp_server.logs.blocks import without_holes
-from mcp_server.logs.encoding import UTF_8, Encoding, detect
+from mcp_server.logs.encoding import SAMPLE, UTF_8, Encoding
 from mcp_server.logs.stamps import StampReader
-from mcp_server.logs.tail import readable
 from mcp_server.logs.window import SLACK, At
 from mcp_server.logs.zones import shown_twice
 from mcp_server.targets import journal
@@ -30,11 +30,8 @@ from mcp_server.targets.standard_input import NAME as PIPED
 from mcp_server.targets.standard_input import StandardInput
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_SAMPLE = 65_536
 _LATE = 3_600.0
 """Seconds by which the last record of a file may be stamped later than the file was written."""
-_WIDE = 67_108_864
-"""Bytes of a UTF-16 file that are turned into UTF-8 to be read."""
 
 
 def nanoseconds(moment: datetime | None) -> int | None:
@@ -87,7 +84,7 @@ class Leaf:
         if self.stamps is None or begins(self) is not None:
             return False
         size = self.source.size or 0
-        end = without_holes(self.source.read_at(size - _SAMPLE, _SAMPLE)) if size > _SAMPLE else b""
+        end = without_holes(self.source.read_at(size - SAMPLE, SAMPLE)) if size > SAMPLE else b""
         return all(self.at(line) is None for line in lines_of(end))
 
     def unsure(self, moment: datetime) -> bool:
@@ -279,11 +276,11 @@ class Opener:
         return leaf
 
     def _understood(self, source: ByteSource, path: str, reference: datetime) -> Leaf:
-        head = source.read_at(0, _SAMPLE)
+        head = source.read_at(0, SAMPLE)
         plain: ByteSource = source
-        encoding = _encoding(path, source, head)
+        encoding = encoding_of(path, source, head)
         if encoding.unit > 1:
-            plain, head = _narrow(source, encoding)
+            plain, head = narrowed(source, encoding)
         zone, name = self._zone(path)
         stamps = StampReader(zone=zone, host_zone=self._host_zone()[0] or UTC, reference=reference)
         stamps.learn(line for line in head.split(b"\n")[:400] if line)
@@ -311,43 +308,10 @@ def clock_of(stamps: StampReader) -> At:
 
 def begins(leaf: Leaf) -> int | None:
     """The first time that stands in a leaf's head; None for a log without times."""
-    head = leaf.source.read_at(0, _SAMPLE)
+    head = leaf.source.read_at(0, SAMPLE)
     return next((at for at in map(leaf.at, lines_of(head)) if at is not None), None)
 
 
 def lines_of(data: bytes) -> Iterator[bytes]:
     """The lines of some bytes, without their ends."""
     return iter(data.split(b"\n"))
-
-
-def _encoding(path: str, source: ByteSource, head: bytes) -> Encoding:
-    """What the bytes are, by the head or else by the end. Raises CouldNotLook where neither is text."""
-    found = detect(head)
-    if found.name is None:
-        size = source.size or 0
-        end = source.read_at(size - _SAMPLE, _SAMPLE) if size > _SAMPLE else b""
-        if (last := detect(end)).name and end and last.unit == 1:
-            return last
-        if any(readable(part.decode("utf8", "replace")) is not None for part in (head, end)):
-            return UTF_8  # little text in a large hole of NULs
-    if found.name is None:
-        raise CouldNotLook(one_line(path), "damaged", found.said, found.remedy or "name a text log")
-    return found
-
-
-def _narrow(source: ByteSource, encoding: Encoding) -> tuple[Opened, bytes]:
-    """A UTF-16 file as UTF-8, up to _WIDE bytes of it."""
-    data = source.read_at(0, _WIDE)[encoding.mark :]
-    text = encoding.decode(data[: len(data) // encoding.unit * encoding.unit]).encode("utf8", "replace")
-    inner = in_memory(source.name, text)
-    narrow = Opened(
-        source.name, len(text), inner.read_at, inode=_same(source), close=source.close
-    )  # fmt: skip
-    if source.size is not None and source.size > _WIDE:
-        narrow.stopped = f"only its first {bytes_text(_WIDE)} were read: it is {encoding.said}"  # type: ignore[attr-defined]
-    return narrow, text[:_SAMPLE]
-
-
-def _same(source: ByteSource) -> tuple[int, int]:
-    device, inode, *_ = source.identity(1).split(":")
-    return int(device, 16), int(inode, 16)
