@@ -14,7 +14,7 @@ from mcp_server.engine.reader import EvidenceReader
 from mcp_server.engine.run import unmet
 from mcp_server.engine.session import Asking, Session
 
-REACH_S = 1.5
+REACH_S = 1.2
 """Seconds in which a daemon or cluster must answer for the preflight report."""
 
 

@@ -44,6 +44,7 @@ A = TypeVar("A")
 
 PARALLEL = 16
 MOST_OTHERS = 1_000
+LEAST_S = 0.2
 _ID = 12
 
 
@@ -86,12 +87,13 @@ class DockerPlace:
 
     def _open(self, limits: Limits) -> "DockerDoor":
         """One door for all looks; questions are asked in parallel, and the first connects for all."""
-        from mcp_server.targets.docker_door import DockerDoor
+        left = limits.until()
+        from mcp_server.targets.docker_door import DockerDoor  # the SDK takes a part of the look's time to load
 
         with self._lock:
             if self._door is None:
                 self._door = DockerDoor(self._endpoint)
-            self._door.connect(limits, "docker daemon")
+            self._door.connect(Limits(max(LEAST_S, left()), limits.max_bytes, limits.cancel), "docker daemon")
             return self._door
 
     # --- which containers ---------------------------------------------------------------------------------------
