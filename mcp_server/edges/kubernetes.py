@@ -75,9 +75,8 @@ def _service(cluster: Cluster, service: Mapping[str, Any], evidence: tuple[str, 
             "proxies",
             evidence,
             1.0 if pods else 0.7,
-            "selector",
+            f"selector, {len(pods)} pods",
             observed=bool(pods),
-            count=len(pods),
         )
     external = words(service, "spec.externalName")
     if external:
@@ -93,7 +92,7 @@ def _workload(cluster: Cluster, maker: Mapping[str, Any], evidence: tuple[str, .
         if words(pod, "spec.nodeName") and not is_done(pod):
             placed[words(pod, "spec.nodeName")] += 1
     for node, count in sorted(placed.items())[:50]:
-        yield _edge(this, Component(kind="host", name=node), "runs", evidence, 1.0, "pods", observed=True, count=count)
+        yield _edge(this, Component(kind="host", name=node), "runs", evidence, 1.0, f"{count} pods", observed=True)
     for kind, name in dict.fromkeys(_named(spec)):
         far = Component(kind="volume" if kind == "PersistentVolumeClaim" else "file", name=f"{kind} {space}/{name}"[:500])
         yield _edge(this, far, "attached" if kind == "PersistentVolumeClaim" else "configured", evidence, 1.0, kind)
@@ -163,7 +162,6 @@ def _edge(
     detail: str,
     *,
     observed: bool = False,
-    count: int | None = None,
 ) -> Edge:
     return Edge(
         source="kubernetes",
@@ -174,5 +172,4 @@ def _edge(
         confidence=sure,
         evidence=tuple(evidence)[:6],
         detail=detail[:300],
-        count=count,
     )

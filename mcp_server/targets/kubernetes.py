@@ -115,7 +115,8 @@ class KubernetesPlace:
             raise CouldNotLook(call.title(), "refused", "recorded objects lie on a host", "ask with target=local")
         space = call.namespace or self.namespace
         gathered = gather(self.wire, space, limits, logs=call.logs)
-        return seen_of(gathered.cluster(), space, call.workload or self.workload, gathered.doubts())
+        seen = seen_of(gathered.cluster(), space, call.workload or self.workload, gathered.doubts())
+        return seen.model_copy(update={"version": gathered.version})
 
     def _objects(self, call: ReadObjects, limits: Limits) -> ObjectsSeen:
         from mcp_server.cluster.slim import slim

@@ -16,6 +16,7 @@ from mcp_server.core.clock import now
 from mcp_server.core.errors import CouldNotLook
 from mcp_server.core.log_calls import LogDoubt
 from mcp_server.core.reader import Limits
+from mcp_server.core.text import one_line
 from mcp_server.targets.kubernetes_resources import LEASES, SPACED, SYSTEM, WIDE, Resource, extra_resources, listed
 from mcp_server.targets.kubernetes_wire import Wire
 
@@ -38,6 +39,7 @@ class Gathered:
     logs: list[LogText] = field(default_factory=list)
     clock: datetime | None = None
     """The cluster's own clock: ages are told by it, not by ours."""
+    version: str = ""
 
     def cluster(self) -> Cluster:
         """As the causes ask for it."""
@@ -85,8 +87,8 @@ def gather(wire: Wire, space: str | None, limits: Limits, *, logs: bool, workloa
     """Objects of a namespace, or of all, and what they stand on. Raises CouldNotLook where nothing answers at all."""
     left = limits.until()
     gathered = Gathered()
-    wire.json("/version", Limits(min(left(), 3.0), limits.max_bytes, limits.cancel), "API server")
-    gathered.clock = wire.clock
+    version = wire.json("/version", Limits(min(left(), 3.0), limits.max_bytes, limits.cancel), "API server")
+    gathered.clock, gathered.version = wire.clock, one_line(version.get("gitVersion") or "", 60)
     wanted: list[tuple[Resource, str | None]] = [(item, space) for item in SPACED] + [(item, None) for item in WIDE]
     if space not in (None, _SYSTEM):
         wanted += [(item, _SYSTEM) for item in SYSTEM]

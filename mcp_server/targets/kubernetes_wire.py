@@ -65,7 +65,9 @@ class Wire:
             except _Expired as expired:  # the server offers to go on from the same name with what is there now
                 go_on = expired.go_on
                 continue
-            found = answer.get("items") if isinstance(answer, Mapping) else None
+            found = answer.get("items")
+            if found is None and str(answer.get("kind", "")).endswith("List"):
+                found = []  # of metadata alone an empty list has no items at all
             if not isinstance(found, list):
                 raise CouldNotLook(what, "damaged", "the answer is no list")
             kind, version = str(answer.get("kind", "")).removesuffix("List"), answer.get("apiVersion")

@@ -103,6 +103,8 @@ def test_scaling_is_a_change_and_a_viewer_is_told_what_it_cannot_see(
     space = kubernetes.namespace()
     kubernetes.create(deployment("api", {"containers": [container("app", "reg.io/api:1", 80)]}, space=space))
     kubernetes.patch(f"/apis/apps/v1/namespaces/{space}/deployments/api/scale", {"spec": {"replicas": 3}})
+    _, whole = tell(session, kubernetes, monkeypatch, space)
+    assert whole.blind == (), "an empty list of releases is no blind spot"
     changes, coverage = tell(session, kubernetes, monkeypatch, space, VIEWER)
     assert of(changes, f"Deployment {space}/api", "rollout")
     blind = {spot.what for spot in coverage.blind}

@@ -92,10 +92,11 @@ def show(facts: DiagnosisFacts, params: Params) -> Iterator[Statement]:
         )  # fmt: skip
     values: dict[str, Value] = {
         "pods": seen.pods, "ready": seen.ready, "objects": sum(seen.counts.values()), "logs": seen.logs, "texts": seen.texts,
-        "where": ", ".join(seen.namespaces),
+        "where": ", ".join(seen.namespaces), "version": seen.version,
     }  # fmt: skip
     text = "{pods} pods, {ready} ready or done; {objects} objects, {logs} logs"
     text += ", {texts} files of kubectl's text only" if seen.texts else ""
+    text += "; API server {version}" if seen.version else ""
     yield Statement(text=text + (" in namespace {where}" if seen.namespaces else ""), values=values, evidence=(facts.evidence,))
     rules = tuple(doubt.remedy for doubt in seen.doubts if doubt.reason == "denied" and doubt.remedy.startswith("bind "))
     if rules:
