@@ -1,5 +1,6 @@
 """The timeline of an incident."""
 
+import time
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, StringConstraints
@@ -49,6 +50,7 @@ def run(session: Session, params: Params, asking: Asking) -> Outcome:
     from mcp_server.incident.timeline_page import Filters, filtered, kinds_of, page, statements
     from mcp_server.incident.timeline_view import clock_statements, view
 
+    started = time.monotonic()
     incident = required(session.ledger, params.incident, closed_too=True)
     wanted = Filters(
         sources=params.sources, kinds=kinds_of(params.kinds), component=params.component, since=params.since,
@@ -80,7 +82,7 @@ def run(session: Session, params: Params, asking: Asking) -> Outcome:
     return Outcome(
         name="timeline", target=incident.target, verdict="unknown" if whole.blind else "ok", at=now(),
         coverage=Coverage(looked=("ledger",), blind=whole.blind), incident=incident.id, statements=tuple(said),
-        data=data, budget=params.budget if params.format == "markdown" else None,
+        took_ms=round((time.monotonic() - started) * 1000, 1), data=data, budget=params.budget if params.format == "markdown" else None,
     )  # fmt: skip
 
 
