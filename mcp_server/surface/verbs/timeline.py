@@ -82,7 +82,8 @@ def run(session: Session, params: Params, asking: Asking) -> Outcome:
     return Outcome(
         name="timeline", target=incident.target, verdict="unknown" if whole.blind else "ok", at=now(),
         coverage=Coverage(looked=("ledger",), blind=whole.blind), incident=incident.id, statements=tuple(said),
-        took_ms=round((time.monotonic() - started) * 1000, 1), data=data, budget=params.budget if params.format == "markdown" else None,
+        took_ms=round((time.monotonic() - started) * 1000, 1), data=data,
+        budget=params.budget if params.format == "markdown" else None,
     )  # fmt: skip
 
 
