@@ -308,6 +308,38 @@ def test_policies_that_fit_nothing_say_why(tmp_path: Path, text: str, namespace:
         world.stop()
 
 
+def test_two_approvers_are_two_people_with_two_keys(tmp_path: Path) -> None:
+    world, keys = signed_world(tmp_path, "dev", "alice", "bob")
+    try:
+        at_will = (tmp_path / "operations" / "restart_at_will.yaml").read_text()
+        (tmp_path / "operations" / "restart_by_two.yaml").write_text("approvers: 2\n" + at_will)
+        keys.make("second")  # of alice's, and bob's own a second time, under another name
+        keys.allowed.write_text(
+            keys.allowed.read_text() + f"alice {keys.public('second')}\n" + f"carol {keys.public('bob')}\n", encoding="utf8"
+        )
+        proposal, before = world.propose(world.plan("restart_by_two")), world.pid()
+
+        def sign(name: str) -> str:
+            _, text, _ = run(world, proposal.id, "--text")
+            document = text + keys.sign(name, text.encode()).decode()
+            _, out, errors = run(world, proposal.id, "--signature", "-", text=document)
+            return out + errors
+
+        world.approve(proposal, "terminal", "root")
+        world.approve(proposal, "dialog", "root")
+        assert "needed: signatures of two different approvers" in result(world.execute(proposal.id)[1])["text"]
+        assert "not enough yet; needed: signatures of two different approvers" in sign("alice")
+        assert "alice has approved" in sign("second")
+        assert result(world.execute(proposal.id)[1])["state"] == "refused"
+        assert world.pid() == before
+        assert f"enough: scripts/incident_response/execute_action.py {proposal.id}" in sign("bob")
+        code, lines = world.execute(proposal.id)
+        assert (code, result(lines)["state"]) == (0, "done")
+        assert world.pid() != before
+    finally:
+        world.stop()
+
+
 def test_a_protected_target_is_allowed_by_two_people(tmp_path: Path) -> None:
     world, keys = signed_world(tmp_path, "production", "alice", "bob")
     try:
