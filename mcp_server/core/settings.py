@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationIn
 
 from mcp_server.core.environment import Kind, Protection
 from mcp_server.core.errors import BadInput, Broken
+from mcp_server.core.maintenance import MaintenanceSettings
 from mcp_server.core.text import one_line
 
 
@@ -227,6 +228,7 @@ class Settings(_Section):
     approvals: ApprovalSettings = ApprovalSettings()
     services: Mapping[str, ServiceSettings] = {}
     environments: Mapping[str, EnvironmentSettings] = {}
+    maintenance: tuple[MaintenanceSettings, ...] = Field((), max_length=1_000)
     sources: Mapping[str, str] = Field({}, exclude=True)
 
     @model_validator(mode="before")
@@ -255,6 +257,14 @@ class Settings(_Section):
                 )
         return value
 
+    @field_validator("maintenance")
+    @classmethod
+    def _declared(cls, value: tuple[MaintenanceSettings, ...], info: ValidationInfo) -> tuple[MaintenanceSettings, ...]:
+        for name in (name for item in value for name in item.services):
+            if name not in info.data.get("services", {}):
+                raise ValueError(f"a window names the service `{one_line(name, 60)}`, which is not declared")
+        return value
+
     def source_of(self, key: str) -> str:
         """`default`, `file PATH` or `environment NAME` for a dotted key such as `limits.look_s`."""
         return self.sources.get(key, "default")
@@ -264,8 +274,9 @@ _SECTIONS: dict[str, type[_Section]] = {
     "read": ReadSettings, "limits": LimitSettings, "logs": LogSettings, "changes": ChangeSettings,
     "authority": AuthoritySettings, "knowledge": KnowledgeSettings, "monitoring": MonitoringSettings, "tools": ToolSettings,
 }  # fmt: skip
-_NAMED: dict[str, type[_Section]] = {
+_NAMED: dict[str, type[BaseModel]] = {
     "services": ServiceSettings, "environments": EnvironmentSettings, "gate": GateSettings,
+    "maintenance": MaintenanceSettings,
 }  # fmt: skip
 """Sections that the file alone may set: those with names of their own, and the gate, which no starter's environment opens."""
 _PREFIX = "VETERAN_"

@@ -19,6 +19,7 @@ from mcp_server.core.settings import ServiceSettings
 from mcp_server.engine.echoes import NOTHING, Echo, look_back
 from mcp_server.engine.echoes import told as echoes_told
 from mcp_server.engine.folding import bursts, merge
+from mcp_server.engine.maintenance import windows, windows_told
 from mcp_server.engine.places import Place, can_ask, resolve
 from mcp_server.engine.ranking import rank, reasons
 from mcp_server.engine.ranking_data import Past, Ranked, Ranking, Symptom
@@ -112,12 +113,14 @@ def what_changed(
     if symptoms and changes:
         statements = (_concluded(ranking, told, evidence), *statements)
     statements = (*statements, *echoes_told(echoes, changes))
+    announced = windows_told(windows(settings.maintenance, scope.service, onset or window.until))
     if echoes and not any(echo.changes or echo.blind for echo in echoes):
         coverage = coverage.model_copy(update={"empty": (*coverage.empty, NOTHING)})
     outcome = Outcome(
         name="what_changed", target=place.address, verdict=verdict, at=at,
         took_ms=round((time.monotonic() - started) * 1000, 1), incident=asking.incident,
-        statements=statements or (_nothing(window, verdict == "ok", evidence),), coverage=coverage, evidence=evidence,
+        statements=(*announced, *(statements or (_nothing(window, verdict == "ok", evidence),))), coverage=coverage,
+        evidence=evidence,
         data={
             "window": window.model_dump(mode="json"), "onset": stamp(onset) if onset else None, "seen": len(changes),
             "changes": [change.model_dump(mode="json") for change in changes[:KEPT]],

@@ -15,6 +15,8 @@ from mcp_server.incident.record import Incident, incidents
 
 CHANGES = "what_changed"
 TRIAGE = "triage"
+ABOUT_RULES = frozenset({"policy_conflicts"})
+"""Questions about the organisation's rules: a contradiction among them breaks no service, so it is no cause."""
 
 
 class Answers(Noun):
@@ -47,7 +49,7 @@ class Answers(Noun):
 
 def answers(ledger: Ledger, incident: Incident, diagnostics: Iterable[str]) -> Answers:
     """Fold the incident's entries. Answers on another target than the incident's are kept apart by their arguments."""
-    known = set(diagnostics)
+    known = set(diagnostics) - ABOUT_RULES
     asked = {entry.seq: entry.body for entry in ledger.entries(incident=incident.id, kind="call.started")}
     newest: dict[str, Outcome] = {}
     changes: Outcome | None = None

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 from mcp_server.core.change import Change
 from mcp_server.core.clock import stamp
-from mcp_server.core.outcome import Statement
+from mcp_server.core.outcome import Statement, Value
+from mcp_server.engine.maintenance import windows_told
 from mcp_server.incident.causes import Diagnosis, Hypothesis, Link
 from mcp_server.incident.validation import Receipts
 
@@ -110,12 +111,16 @@ def receipt_statements(receipts: Receipts) -> Iterator[Statement]:
     )
     for spot in receipts.authority_blind[:3]:
         yield Statement(text="rules not read: {what} ({reason})", values={"what": spot.what, "reason": spot.reason})
+    yield from _policy(receipts)
     yield Statement(text="preflight: {count} diagnostics have what they need here", values={"count": receipts.units_ready})
     for spot in receipts.lacking[:5]:
         yield Statement(
             text="lacking: {what} ({reason}); {remedy}",
             values={"what": spot.what, "reason": spot.reason, "remedy": spot.remedy},
         )
+    yield from windows_told(receipts.maintenance)
+    if receipts.recurs:
+        yield receipts.recurs.told()
     for item in receipts.similar[:3]:
         yield Statement(
             text="similar: {incident} of {opened}: {title}",
@@ -124,6 +129,20 @@ def receipt_statements(receipts: Receipts) -> Iterator[Statement]:
     if not receipts.similar:
         yield Statement(text="similar incidents of the last six months: none in this ledger")
     yield Statement(text="playbooks: " + ", ".join(f"{kind} {name}" for kind, name in receipts.playbooks.items()))
+
+
+def _policy(receipts: Receipts) -> Iterator[Statement]:
+    """Contradictions among the rules, and folders whose changelog is not what it should be."""
+    for finding in receipts.conflicts[:3]:
+        yield Statement(text="rules contradict: " + finding.text, values=finding.values, evidence=finding.evidence)
+    if len(receipts.conflicts) > 3:
+        yield Statement(text="{count} more contradictions: policy_conflicts", values={"count": len(receipts.conflicts) - 3})
+    if receipts.conflicts_verdict == "unknown":
+        yield Statement(text="rules compared in part: policy_conflicts says what was not read")
+    for item in receipts.changelogs:
+        if item.problem:
+            values: dict[str, Value] = {"folder": item.folder, "problem": item.problem}
+            yield Statement(text="changelog of {folder}: {problem}", values=values)
 
 
 def explained(diagnosis: Diagnosis) -> Iterator[Statement]:

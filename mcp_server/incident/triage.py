@@ -8,7 +8,7 @@ from mcp_server.core.change import Window
 from mcp_server.core.clock import now
 from mcp_server.core.errors import BadInput, Cancelled
 from mcp_server.core.noun import Noun
-from mcp_server.core.outcome import BlindSpot, Coverage, Finding, Outcome, Suggestion, verdict_of
+from mcp_server.core.outcome import BlindSpot, Coverage, Finding, Outcome, Statement, Suggestion, verdict_of
 from mcp_server.core.settings import ServiceSettings
 from mcp_server.core.text import one_line
 from mcp_server.engine.places import can_ask, resolve
@@ -18,6 +18,7 @@ from mcp_server.incident.answers import TRIAGE, answers, past_causes
 from mcp_server.incident.causes import Diagnosis, diagnose
 from mcp_server.incident.playbooks import Asked, Playbook, asked, context_of, library, named, route
 from mcp_server.incident.record import Incident
+from mcp_server.incident.recurrence import recurrence
 from mcp_server.incident.said import diagnosis_statements
 
 CHANGES_BEFORE = timedelta(hours=24)
@@ -77,10 +78,17 @@ def triage(session: Session, doing: Plan, asking: Asking) -> tuple[Outcome, Diag
     outcome = Outcome(
         name=TRIAGE, target=doing.target, verdict=verdict_of(findings, coverage), at=at, incident=incident.id,
         took_ms=round((time.monotonic() - started) * 1000, 1), findings=findings, parts=parts, coverage=coverage,
-        statements=tuple(diagnosis_statements(diagnosis)), evidence=tuple(item for part in parts for item in part.evidence),
+        statements=_said(session, incident, diagnosis), evidence=tuple(item for part in parts for item in part.evidence),
         next=_next(outcomes, diagnosis), data=data,
     )  # fmt: skip
     return record(session, outcome, call), diagnosis
+
+
+def _said(session: Session, incident: Incident, diagnosis: Diagnosis) -> tuple[Statement, ...]:
+    """The diagnosis, and whether this cause was there before."""
+    best = diagnosis.probable
+    again = recurrence(session.ledger, incident, (best.root.code, best.root.component or "") if best else None)
+    return (*diagnosis_statements(diagnosis), *([again.told()] if again else []))
 
 
 def _questions(

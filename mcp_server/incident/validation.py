@@ -6,7 +6,6 @@ checked, similar incidents and fitting playbooks are found. Nothing of this stop
 
 import hashlib
 import os
-import re
 import stat
 from collections.abc import Iterator
 from dataclasses import replace
@@ -15,19 +14,19 @@ from pathlib import Path
 
 from mcp_server.core.clock import Moment
 from mcp_server.core.noun import Noun
-from mcp_server.core.outcome import BlindSpot
+from mcp_server.core.outcome import BlindSpot, Finding, Outcome
+from mcp_server.engine.maintenance import Announced, windows
 from mcp_server.engine.places import can_ask, resolve
 from mcp_server.engine.readiness import lacking, reached, reader_of
+from mcp_server.engine.run import Question, ask
 from mcp_server.engine.session import Asking, Session
-from mcp_server.incident.playbooks import library, route
+from mcp_server.incident.changelogs import Changelog, changelogs
+from mcp_server.incident.playbooks import folder, library, route
 from mcp_server.incident.record import Incident, incidents
+from mcp_server.incident.recurrence import Recurrence, recurrence, words
 
 FILES, FILE_BYTES = 200, 4_194_304
 SIMILAR_WITHIN = timedelta(days=183)
-_WORD = re.compile(r"[a-z0-9]{2,}")
-_COMMON = set(
-    re.findall(r"\w+", "the and for with from that this into is are was not has have been when after before on in of to at")
-)
 
 
 class AuthorityFile(Noun):
@@ -57,20 +56,43 @@ class Receipts(Noun):
     lacking: tuple[BlindSpot, ...] = ()
     similar: tuple[Similar, ...] = ()
     playbooks: dict[str, str] = {}
+    conflicts: tuple[Finding, ...] = ()
+    conflicts_verdict: str = ""
+    """Of `policy_conflicts`; empty: there was nothing to compare."""
+    maintenance: tuple[Announced, ...] = ()
+    changelogs: tuple[Changelog, ...] = ()
+    recurs: Recurrence | None = None
 
 
 def validate(session: Session, incident: Incident, asking: Asking) -> Receipts:
     """Look everything up and keep the receipts under the incident."""
     authority, blind = authority_files(session.settings.authority.paths)
     ready, lacking = preflight(session, incident, asking)
+    compared = policy_conflicts(session, asking)
     receipts = Receipts(
         authority=authority, authority_blind=blind, units_ready=ready, lacking=lacking,
         similar=tuple(similar(session, incident))[:5],
         playbooks={kind: item.name for kind, item in route(library(session.catalog), incident.title).items()},
+        conflicts=compared.findings[:20] if compared else (), conflicts_verdict=compared.verdict if compared else "",
+        maintenance=windows(session.settings.maintenance, incident.service, incident.onset), changelogs=changelogs(session),
+        recurs=recurrence(session.ledger, incident),
     )  # fmt: skip
     body = session.redactor.data(receipts.model_dump(mode="json"))
     session.ledger.append("incident.validated", body, incident=incident.id)
     return receipts
+
+
+def rules_paths(session: Session) -> tuple[str, ...]:
+    """The paths of the organisation's rules that are there, absolute; the shipped pages are playbooks and no rules."""
+    ours = folder().resolve()
+    paths = [Path.cwd() / name for name in session.settings.authority.paths]
+    return tuple(str(path) for path in paths if path.exists() and not path.resolve().is_relative_to(ours))[:20]
+
+
+def policy_conflicts(session: Session, asking: Asking) -> Outcome | None:
+    """Contradictions among the organisation's rules; None where there are none to compare."""
+    paths = rules_paths(session)
+    return ask(session, Question.of(session, "policy_conflicts", {"paths": list(paths)}), "local", asking) if paths else None
 
 
 def receipts_of(session: Session, incident: Incident) -> Receipts | None:
@@ -139,8 +161,3 @@ def similar(session: Session, incident: Incident) -> Iterator[Similar]:
         yield Similar(
             id=other.id, title=other.title, opened=other.opened, shared=tuple(sorted(shared)), summary=other.summary[:300]
         )
-
-
-def words(text: str) -> set[str]:
-    """The telling words of a title."""
-    return set(_WORD.findall(text.lower())) - _COMMON

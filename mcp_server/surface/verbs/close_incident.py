@@ -28,6 +28,7 @@ def run(session: Session, params: Params, asking: Asking) -> Outcome:
     """Raises BadInput naming what the quality gate misses; a person alone may close all the same (`skip_gate.py quality`)."""
     from mcp_server.core.errors import BadInput
     from mcp_server.incident.gates import QUALITY, standing, unmet_checks
+    from mcp_server.incident.recurrence import recurrence
     from mcp_server.incident.stages import SKIP, skipped
 
     incident = record.required(session.ledger, params.incident)
@@ -43,8 +44,12 @@ def run(session: Session, params: Params, asking: Asking) -> Outcome:
         text="{incident} closed at {at} after {minutes} min",
         values={"incident": closed.id, "at": stamp(at), "minutes": round((at - closed.opened).total_seconds() / 60, 1)},
     )
+    again = recurrence(session.ledger, closed)
     return Outcome(
         name="close_incident", target=closed.target, verdict="ok", at=now(), incident=closed.id,
-        statements=(said, *(Statement(text="closed all the same, a person skipped the gate: " + item) for item in gaps)),
+        statements=(
+            said, *(Statement(text="closed all the same, a person skipped the gate: " + item) for item in gaps),
+            *([again.told()] if again else []),
+        ),
         data={"incident": closed.model_dump(mode="json"), "missing": list(gaps)},
     )  # fmt: skip

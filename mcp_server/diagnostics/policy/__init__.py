@@ -1,0 +1,1 @@
+"""Questions about the organisation's own rules."""
