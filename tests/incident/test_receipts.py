@@ -39,7 +39,7 @@ def test_contradicting_rules_are_told_and_are_no_cause(tmp_path: Path, monkeypat
         told = render(call(session, "open_incident", title="shop answers 502"))
         assert "rules contradict" in told
         assert "says otherwise than" in told
-        call(session, "run_diagnostic", name="policy_conflicts", arguments={"paths": [str(tmp_path / "IMPORTANT")]})
+        call(session, "policy_conflicts", paths=[str(tmp_path / "IMPORTANT"), str(tmp_path / "CLAUDE.md")])
         incident = required(session.ledger, None)
         assert not answers(session.ledger, incident, session.catalog.diagnostics).outcomes
         receipts = receipts_of(session, incident)
