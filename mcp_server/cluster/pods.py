@@ -1,12 +1,26 @@
-"""What containers of a pod wait for, and how they ended: one view for all causes that start from there."""
+"""What containers wait for and how they ended, and who calls whom: views that several families share."""
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from mcp_server.cluster.objects import Key, Object, containers, mapping, moment, number, statuses, words
-from mcp_server.cluster.world import Cluster, is_done
+from mcp_server.cluster.objects import (
+    Key,
+    Object,
+    containers,
+    labels,
+    mapping,
+    moment,
+    name_of,
+    number,
+    parts,
+    space_of,
+    statuses,
+    words,
+)
+from mcp_server.cluster.world import Cluster, is_done, template, template_labels
 
 
 @dataclass(frozen=True)
@@ -70,3 +84,33 @@ def of_pod(pod: Object) -> Iterator[Container]:
 def running(item: Container) -> bool:
     """Whether nothing is wrong with it now."""
     return item.ready and not item.waiting
+
+
+def refusals(cluster: Cluster, service: Object) -> list[str]:
+    """Log lines of anybody in the namespace that could not connect to this Service."""
+    name, address = name_of(service), words(service, "spec.clusterIP")
+    found = []
+    for pod in cluster.pods_in(space_of(service)):
+        for line in cluster.log(pod)[-80:]:
+            if "refused" in line.lower() and (
+                re.search(rf"(?<![\w-]){re.escape(name)}[.:]", line) or (address and address != "None" and address in line)
+            ):
+                found.append(f"log of {name_of(pod)}: {line}")
+                break
+        if len(found) == 2:
+            break
+    return found
+
+
+def leads(service: Object, maker: Object) -> bool:
+    """Whether a Service leads to the pods of a workload."""
+    selector = labels(service, "spec.selector")
+    return bool(selector) and all(template_labels(maker).get(key) == value for key, value in selector.items())
+
+
+def calls_names(maker: Object) -> bool:
+    """Whether its settings hold names of hosts; one that calls addresses only needs no DNS."""
+    return any(
+        re.search(r"[a-z][a-z0-9-]*(?:\.[a-z0-9-]+)*:\d{2,5}|://[a-z]", str(env.get("value")).lower())
+        for container in parts(template(maker), "spec.containers") for env in parts(container, "env")
+    )  # fmt: skip
