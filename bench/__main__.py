@@ -42,7 +42,21 @@ def main() -> None:
     began = time.perf_counter()
     print(f"{'figure':<44}{'ours':>14}{'peer':>14}{'ratio':>9}  promise")
     with tempfile.TemporaryDirectory(prefix="bench-") as state:
-        for part in (starts, calls, listing, triage, redaction, ranking, changes, timeline, gate, logs):
+        for part in (
+            starts,
+            calls,
+            listing,
+            triage,
+            redaction,
+            knowledge,
+            ranking,
+            changes,
+            timeline,
+            topology,
+            gate,
+            kubernetes,
+            logs,
+        ):
             for row in part(state):
                 print(f"{row.what:<44}{row.ours:>14}{row.peer:>14}{row.ratio:>9}  {row.promise}", flush=True)
     print(f"peer: a one-tool server of the same SDK, unless the line says otherwise · {time.perf_counter() - began:.0f} s")
@@ -154,6 +168,22 @@ def gate(state: str) -> Iterator[Row]:
 
     for what, figure, promise in rows():
         yield Row(what[:44], figure, "", "", promise)
+
+
+def knowledge(state: str) -> Iterator[Row]:
+    """Search, and the router, on paraphrased symptoms."""
+    from bench.knowledge import rows
+
+    for what, figure, promise in rows():
+        yield Row(what, figure, "", "", promise)
+
+
+def kubernetes(state: str) -> Iterator[Row]:
+    """Diagnosis of a cluster of 5,000 pods from recorded objects."""
+    from bench.kubernetes import rows
+
+    for what, figure, promise in rows():
+        yield Row(what, figure, "", "", promise)
 
 
 def topology(state: str) -> Iterator[Row]:
