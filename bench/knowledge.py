@@ -22,27 +22,15 @@ def rows() -> Iterator[tuple[str, str, str]]:
     chance = random.Random(SEED)
     syllables = ("ba", "re", "to", "mi", "ka", "lu", "ne", "so", "pi", "da")
     words = ["".join(chance.choices(syllables, k=chance.randint(2, 5))) for _ in range(20_000)]
-    words += [
-        "connection",
-        "refused",
-        "timeout",
-        "pool",
-        "upstream",
-        "nginx",
-        "certificate",
-        "release",
-        "slow",
-        "database",
-        "redis",
-        "queue",
-    ] * 20
+    words += [word for line in QUESTIONS for word in line.split()] * 30
     index = Index()
-    pages = (
-        Document(source="runbook", name=f"p{n}", title=" ".join(chance.choices(words, k=6)), body=" ".join(chance.choices(words, k=100)))
-        for n in range(PAGES)
-    )  # fmt: skip
+
+    def page(number: int) -> Document:
+        title, body = (" ".join(chance.choices(words, k=count)) for count in (6, 100))
+        return Document(source="runbook", name=f"p{number}", title=title, body=body)
+
     began = time.perf_counter()
-    index.update("runbook", pages)
+    index.update("runbook", map(page, range(PAGES)))
     made = time.perf_counter() - began
     times = []
     for question in QUESTIONS * 5:
