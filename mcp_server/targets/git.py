@@ -7,16 +7,17 @@ and with what arrived in it, not with the length of the history.
 import os
 import re
 import stat
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
 
 from mcp_server.core.errors import CouldNotLook
 from mcp_server.core.git_calls import Commit, HeadMove, History, ReadHistory, Tag
 from mcp_server.core.reader import Limits
 from mcp_server.core.settings import ReadSettings
 from mcp_server.core.text import amount, one_line
-from mcp_server.targets.git_early import Early, Read, Walk
+from mcp_server.targets.git_early import Early, Read
 from mcp_server.targets.git_log import LogReader
 from mcp_server.targets.git_reflog import Graph, Move, arrivals, departures, parse, reachable
 from mcp_server.targets.git_run import Runner
@@ -125,6 +126,11 @@ def _tail(path: str, gate: Gate, length: int) -> tuple[bytes, bool]:
 # --- its history ----------------------------------------------------------------------------------------------------
 
 
+_T = TypeVar("_T")
+_Found = tuple[Read, dict[str, datetime]]
+"""Commits, and when commits arrived."""
+
+
 class _Reading:
     """One ReadHistory under way."""
 
@@ -133,6 +139,7 @@ class _Reading:
         self._cut: list[str] = []
         self._problem: str | None = None
         self._committed: dict[str, datetime] = {}
+        self._below: dict[str, datetime] = {}
         self._departures: list[tuple[Move, int, int]] = []
 
     def history(self) -> History:
@@ -144,16 +151,10 @@ class _Reading:
         commits: tuple[Commit, ...] = ()
         tags: tuple[Tag, ...] = ()
         if head is not None:
-            early = Early(self._call, head, self._walk, self._git, edge, self._limits.max_bytes)
-            try:
-                moves = self._moves()
-                arrived = self._arrived(head, moves)
-                tags = tags_of(self._git, self._place.common, self._gate, self._call.since, self._call.until)
-                read = early.result()
-                commits = self._read(self._chosen(read, arrived), arrived, edge, read)
-            except BaseException:
-                early.stop()
-                raise
+            moves = self._moves()
+            read, arrived = self._straight(head, moves, edge) or self._around(head, moves, edge)
+            commits = self._read(self._chosen(read, arrived), arrived, edge, read)
+            tags = tags_of(self._git, self._place.common, self._gate, self._call.since, self._call.until)
         return History(
             top=shown(self._place.top), head=head, branch=None if branch is None else shown(branch), shallow=bool(edge),
             commits=commits, tags=tags, moves=self._left(), reflog_problem=self._problem, cut="; ".join(self._cut) or None,
@@ -184,6 +185,35 @@ class _Reading:
         moves, self._problem = parse(data, self._call.since, whole=whole)
         return moves
 
+    def _straight(self, head: str, moves: list[Move], edge: frozenset[str]) -> _Found | None:
+        """Where HEAD only went forward, as it nearly always does, what it went over is what arrived, and unless a clock
+        was wrong nothing else was made meanwhile: one run reads it all. None where that is not certain.
+        """
+        first = moves[0].old if moves else None
+        if first is None or head == first or moves[-1].at > self._call.until:
+            return None
+        revisions = ("--ignore-missing", f"--max-count={self._call.limit + 1}", head, f"^{first}")
+        read, forward = self._beside(revisions, edge, lambda: self._forward(head, moves))
+        # what these stand on was here before; dated inside the window it would be told as made in it
+        ahead = any(at >= self._call.since.replace(microsecond=0) for at in self._below.values())
+        return None if forward is None or ahead else (read, self._followed(head, *forward))
+
+    def _around(self, head: str, moves: list[Move], edge: frozenset[str]) -> _Found:
+        """What was made in the window is read while the moves are followed one by one."""
+        since, until = int(self._call.since.timestamp()), int((self._call.until + timedelta(seconds=1)).timestamp())
+        revisions = (f"--max-age={since}", f"--min-age={until}", f"--max-count={self._call.limit + 1}", head)
+        return self._beside(revisions, edge, lambda: self._arrived(head, moves))
+
+    def _beside(self, revisions: Sequence[str], edge: frozenset[str], work: Callable[[], _T]) -> tuple[Read, _T]:
+        """These commits, and the outcome of a work done while they are read."""
+        early = Early(self._git, revisions, edge, self._limits.max_bytes)
+        try:
+            done = work()
+            return early.result(), done
+        except BaseException:
+            early.stop()
+            raise
+
     def _arrived(self, head: str, moves: list[Move]) -> dict[str, datetime]:
         """When commits arrived, for those that arrived since the window began."""
         if not moves:
@@ -191,6 +221,10 @@ class _Reading:
         graph, followed = self._forward(head, moves) or self._region(head, moves)
         if len(graph) >= _REGION:
             self._problem = f"more than {amount(_REGION, 'commit')} moved: when some of them arrived is unknown"
+        return self._followed(head, graph, followed)
+
+    def _followed(self, head: str, graph: Graph, followed: list[Move]) -> dict[str, datetime]:
+        """When each commit arrived that is here; what moves left behind is remembered."""
         arrived = arrivals(followed, graph, self._git.in_time)
         until = self._call.until
         self._departures = departures([move for move in followed if move.at <= until], graph, self._git.in_time)
@@ -207,7 +241,7 @@ class _Reading:
         ends = dict.fromkeys(sha for move in moves for sha in (move.old, move.new) if sha is not None and sha != first)
         if first is None or not ends or any(move.old is None for move in moves):
             return None
-        graph = self._commits("--ignore-missing", f"--max-count={_REGION}", *ends, head, f"^{first}")
+        graph = self._commits("--boundary", "--ignore-missing", f"--max-count={_REGION}", *ends, head, f"^{first}")
         # were it missing, nothing would stand on it and everything would be listed
         stands = any(first in parents for parents in graph.values())
         whole = len(graph) < _REGION and stands and head in graph and all(sha in graph for sha in ends)
@@ -242,25 +276,22 @@ class _Reading:
         return self._commits("--no-walk=unsorted", "--ignore-missing", *names)
 
     def _commits(self, *argv: str) -> Graph:
-        """Parents of the commits that rev-list names; their times are remembered."""
-        graph, times = self._walk(*argv)
-        self._committed |= times
-        return graph
-
-    def _walk(self, *argv: str) -> Walk:
+        """Parents of the commits that rev-list names; their times are remembered, and those of what they stand on."""
         graph: Graph = {}
-        times: dict[str, datetime] = {}
         for line in self._git.lines("rev-list", "--timestamp", "--parents", *argv, "--"):
             seconds, sha, *parents = line.decode().split(" ")
+            if sha[:1] == "-":
+                self._below[sha[1:]] = moment(float(seconds))
+                continue
             graph[sha] = tuple(parents)
-            times[sha] = moment(float(seconds))
-        return graph, times
+            self._committed[sha] = moment(float(seconds))
+        return graph
 
     def _chosen(self, read: Read, arrived: dict[str, datetime]) -> list[str]:
         """Commits that were made or arrived inside the window, newest first, as many as asked for."""
         since, until, limit = self._call.since, self._call.until, self._call.limit
-        self._committed |= read.times
-        inside = [sha for sha in read.made if since <= self._committed[sha] <= until]
+        self._committed |= {sha: commit.committed for sha, commit in read.commits.items()}
+        inside = [sha for sha in read.commits if since <= self._committed[sha] <= until]
         chosen = list(
             dict.fromkeys((*inside, *(sha for sha, at in arrived.items() if since.replace(microsecond=0) <= at <= until)))
         )
@@ -275,7 +306,10 @@ class _Reading:
         left_out = read.left_out
         if missing:
             reader = LogReader({}, edge, max(0, self._limits.max_bytes - read.kept))
-            found |= {item.sha: item for item in reader.commits(self._git.stream((*reader.arguments(), *missing, "--")))}
+            found |= {
+                item.sha: item
+                for item in reader.commits(self._git.stream((*reader.arguments(), "--no-walk=unsorted", *missing, "--")))
+            }
             left_out = left_out or reader.left_out
         if left_out:
             self._cut.append(f"file names or lines beyond {amount(self._limits.max_bytes, 'character')} were left out")

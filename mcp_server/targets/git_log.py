@@ -43,10 +43,10 @@ class LogReader:
         self.left_out = False
 
     def arguments(self) -> tuple[str, ...]:
-        """How `git log` must be asked, but for the commits."""
+        """How `git log` must be asked, but for the commits, and whether it walks."""
         fields = "%x00".join(("%H", "%P", "%an", "%at", "%ct", "%cI", "%s"))
         return (
-            "log", "--no-walk=unsorted", f"--format={self._mark.decode()}{fields}", "--encoding=UTF-8", "--raw", "--patch",
+            "log", f"--format={self._mark.decode()}{fields}", "--encoding=UTF-8", "--raw", "--patch",
             "--unified=0", "--diff-merges=first-parent", "--no-renames", "--no-ext-diff", "--no-textconv", "--no-color",
             "--no-notes", "--no-mailmap", "--no-show-signature", "--no-decorate", "--submodule=short", "--no-relative",
             "--no-abbrev", "--inter-hunk-context=0",

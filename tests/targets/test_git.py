@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from mcp_server.core.reader import Limits
 from mcp_server.core.settings import ReadSettings
 from mcp_server.targets import git as target
 from mcp_server.targets.git_reflog import parse
+from mcp_server.targets.git_run import Runner
 from tests.real_parts import lacking, need, wait_until
 
 pytestmark = pytest.mark.real
@@ -253,6 +254,37 @@ def test_a_clock_in_the_future(repository: Repository) -> None:
     repository.commit("from the future", NOON + 90_000 * HOUR)
     assert subjects(history(repository.folder)) == ["now"]
     assert subjects(history(repository.folder, until=NOON + 99_999 * HOUR)) == ["from the future", "now"]
+
+
+def test_what_was_here_before_but_is_dated_inside_the_window_is_told_without_arrival(repository: Repository) -> None:
+    repository.commit("first", NOON - 900 * HOUR)
+    repository.commit("ahead", NOON)
+    log = repository.folder / ".git" / "logs" / "HEAD"
+    log.write_bytes(log.read_bytes().replace(b"%d" % int(NOON.timestamp()), b"%d" % int((NOON - 9 * HOUR).timestamp())))
+    repository.commit("next", NOON + HOUR)
+    found = history(repository.folder)
+    assert {commit.subject: commit.arrived for commit in found.commits} == {"ahead": None, "next": NOON + HOUR}
+
+
+def test_a_commit_older_than_the_window_that_arrived_in_it_costs_no_further_run(
+    repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repository.commit("first", NOON - 900 * HOUR)
+    runs: list[str] = []
+    stream = Runner.stream
+
+    def counted(self: Runner, argv: Sequence[str], accept: tuple[int, ...] = (0,)) -> Iterator[bytes]:
+        runs.append(argv[0])
+        return stream(self, argv, accept)
+
+    monkeypatch.setattr(Runner, "stream", counted)
+    repository.commit("old work", NOON - 300 * HOUR)
+    log = repository.folder / ".git" / "logs" / "HEAD"
+    old, new = (b"%d" % int((NOON + ahead * HOUR).timestamp()) for ahead in (-300, 0))
+    log.write_bytes(log.read_bytes().replace(old, new))
+    repository.commit("new work", NOON + HOUR)
+    assert subjects(history(repository.folder)) == ["new work", "old work"]
+    assert sorted(runs) == ["log", "rev-list"]
 
 
 # --- kinds of repositories ------------------------------------------------------------------------------------------
