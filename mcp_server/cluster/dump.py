@@ -58,6 +58,8 @@ _START = re.compile(
 )
 _SPACELESS = ("Node", "PersistentVolume", "StorageClass", "Namespace", "IngressClass", "PriorityClass", "CSIDriver")
 MAX_OBJECTS = 200_000
+LOG_CHARS = 65_536
+"""Kept of each log."""
 
 
 @dataclass
@@ -108,11 +110,12 @@ def _list(pod: Mapping[str, Any], way: str) -> list[Mapping[str, Any]]:
 
 
 def _objects(name: str, text: str, dump: Dump) -> bool:
+    found = False
     if "==== START logs for container" in text:
         for match in _START.finditer(text):
-            dump.logs.append(LogText(match[2], match[3], match[1], match[4]))
+            found = True
+            dump.logs.append(LogText(match[2], match[3], match[1], _end(match[4])))
         text = _START.sub("", text)
-    found = False
     for document in documents(name, text):
         for obj in _unfold(name, document, dump):
             found = True
@@ -228,6 +231,11 @@ def _described(text: str, dump: Dump) -> bool:
     return bool(objects)
 
 
+def _end(text: str) -> str:
+    """The end of a log: causes stand there, and many look at it."""
+    return text if len(text) <= LOG_CHARS else text[-LOG_CHARS:].partition("\n")[2]
+
+
 def _log(name: str, text: str, pods: Mapping[str, str], containers: Mapping[str, list[str]]) -> LogText | None:
     """A log by the pod that its path names: the longest name wins, for one may begin with another."""
     path = name.replace("\\", "/")
@@ -242,4 +250,4 @@ def _log(name: str, text: str, pods: Mapping[str, str], containers: Mapping[str,
     )
     if not container and len(containers.get(found, [])) == 1:
         container = containers[found][0]
-    return LogText(pods[found], found, container, text, previous="previous" in rest.lower() or "prev" in rest.lower())
+    return LogText(pods[found], found, container, _end(text), previous="previous" in rest.lower() or "prev" in rest.lower())

@@ -71,6 +71,13 @@ def test_a_cluster_info_dump_on_one_stream() -> None:
     text = bare("Pod", [POD]) + "\n==== START logs for container app of pod shop/api-1 ====\nKeyError: 'REDIS_URL'\n" \
         "==== END logs for container app of pod shop/api-1 ====\n"  # fmt: skip
     assert codes([("dump.txt", text)]) == {"setting_missing"}
+    alone = text.split("\n", 1)[1]
+    assert len(read_dump([("pods.json", bare("Pod", [POD])), ("shop/api-1/logs.txt", alone)]).logs) == 1
+    large = read_dump(
+        [("pods.json", bare("Pod", [POD])), ("shop/api-1/logs.txt", "line of a log\n" * 1_000_000 + "last\n")]
+    ).logs[0]
+    assert len(large.text) <= 65_536
+    assert large.text.endswith("last\n")
 
 
 def test_text_of_kubectl() -> None:
