@@ -15,6 +15,12 @@ _SHORT = {
     "zone": "IANA zone of times that name none", "rotated": "Also rotated predecessors", "budget": "Characters of the answer",
 }  # fmt: skip
 """Many tools take these; the instructions and the reference say the rest once."""
+_RARE = {
+    "zone", "rotated", "ignore_case", "fields", "pythons", "zombies", "restarts", "recent_s", "some_percent",
+    "full_percent", "swap_percent", "load_per_cpu", "memory_percent", "cpu_percent", "answers", "depth",
+    "critical_percent", "slow_ms", "check", "host", "method", "timeout_s", "tls_days",
+}  # fmt: skip
+"""Seldom given, so not in what every client carries: taken all the same, and told by list_diagnostics and the reference."""
 _PATTERN_CHARS = 12
 
 
@@ -46,6 +52,8 @@ def compact(schema: Any) -> Any:
     if isinstance(options, list) and {"type": "null"} in options and len(options) == 2:
         kept = next(option for option in options if option != {"type": "null"})
         schema = {key: value for key, value in schema.items() if key != "anyOf"} | kept
+    if isinstance(fields := schema.get("properties"), dict):
+        schema = schema | {"properties": {name: field for name, field in fields.items() if name not in _RARE}}
     small = {key: compact(value) for key, value in schema.items() if not _costly(key, value)}
     for name, text in _SHORT.items():
         if isinstance(entry := small.get("properties", {}).get(name), dict) and len(entry.get("description", "")) > len(text):

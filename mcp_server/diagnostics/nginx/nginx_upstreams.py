@@ -102,6 +102,7 @@ DIAGNOSTIC = Diagnostic(
     question="Does each upstream that nginx hands requests to answer?",
     area="nginx",
     facts=UpstreamFacts,
+    tool=False,
     timeout_s=_TIME_S,
     examples=({}, {"conf": "/etc/nginx/sites-enabled/default", "timeout_s": 1}),
     next=("recent_errors", "service_status", "listening_ports", "what_changed"),

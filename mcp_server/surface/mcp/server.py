@@ -19,7 +19,7 @@ from mcp_server.surface.mcp.resources import Resources
 INSTRUCTIONS = """\
 Read-only incident diagnostics. Nothing here can change the system under examination.
 Loop: open_incident → triage → what_changed → timeline → probable_cause → report. Any single question may be asked alone;
-those that are no tool of their own: list_diagnostics, then run_diagnostic. preflight says what can be asked here.
+those that are no tool of their own, and rarer parameters: list_diagnostics, then run_diagnostic. preflight says what can be asked here.
 `target` is where to look (default local): local, recorded:FILE, docker://[CONTEXT/]CONTAINER or
 k8s://CONTEXT[/NAMESPACE[/KIND[/NAME]]]. `incident` is where it is recorded (default: the only open one).
 Verdicts: OK = everything needed was seen and nothing is wrong. FINDING = something is wrong. UNKNOWN = could not look;
