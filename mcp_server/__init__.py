@@ -1,3 +1,3 @@
-"""Veteran: read-only incident diagnostics for people and assistants."""
+"""Veteran: incident response with evidence, for people and assistants."""
 
 __version__ = "0.1.0"

@@ -17,9 +17,10 @@ from mcp_server.surface.mcp.prompts import Prompts
 from mcp_server.surface.mcp.resources import Resources
 
 INSTRUCTIONS = """\
-Read-only incident diagnostics. Nothing here can change the system under examination.
-Loop: open_incident → triage → what_changed → timeline → probable_cause → report. Any single question may be asked alone;
-those that are no tool of their own, and rarer parameters: list_diagnostics, then run_diagnostic. preflight says what can be asked here.
+Incident diagnostics that only look. One tool changes something: execute_action carries out a plan_action plan, once, after a
+person approved exactly that plan; no parameter is an approval. Nothing else can change the system under examination.
+Loop: search_knowledge → open_incident → assess_severity → triage → timeline → probable_cause → check_gates → report. Single
+questions may be asked alone; those that are no tool of their own, and rarer parameters: list_diagnostics, run_diagnostic.
 `target` is where to look (default local): local, recorded:FILE, docker://[CONTEXT/]CONTAINER or
 k8s://CONTEXT[/NAMESPACE[/KIND[/NAME]]]. `incident` is where it is recorded (default: the only open one).
 Verdicts: OK = everything needed was seen and nothing is wrong. FINDING = something is wrong. UNKNOWN = could not look;
@@ -37,7 +38,7 @@ def build(session: Session, calls: Calls) -> Server:
     note = interrupted_note(session)
     return Server(
         "veteran", version=__version__, title="Veteran", instructions=INSTRUCTIONS + ("\n" + note if note else ""),
-        description="Read-only incident diagnostics with evidence for every answer.",
+        description="Incident diagnostics with evidence for every answer, and changes that a person approves one by one.",
         cache_hints={"tools/list": CacheHint(ttl_ms=60_000, scope="public")},
         on_list_tools=calls.list_tools, on_call_tool=calls.call_tool,
         on_list_resources=resources.list, on_list_resource_templates=resources.templates, on_read_resource=resources.read,
