@@ -96,3 +96,8 @@ def test_declarations() -> None:
             or kind.text[0] == "{"
             or kind.text.startswith(("Service", "Resource", "Secret", "Priority", "CoreDNS", "kube"))
         ), code
+
+
+def test_every_cause_has_a_case() -> None:
+    told = {case["code"] for case in CASES.values()} | set(REAL)
+    assert set(cause_types()) - told == set(), "a cause that nothing shows is none"

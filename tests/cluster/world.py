@@ -96,6 +96,8 @@ class World:
             for app, text in (what.get(way) or {}).items():
                 pod = self.pods(app)[0]
                 self.logs.append(LogText("shop", name_of(pod), pod["spec"]["containers"][0]["name"], text, previous))
+        for space, name, container, text in what.get("said") or ():
+            self.logs.append(LogText(space, name, container, text, previous=True))
         for about, path, value in what.get("set") or ():
             _put(self.get(about), path, self._times(value))
         for obj in what.get("add") or ():

@@ -124,6 +124,7 @@ def find(cluster: Cluster) -> Iterator[Cause]:
                 if item.exit is not None
                 else "unknown",
             )
+        yield from _hooks(cluster, item)
     yield from _shared_ports(cluster)
 
 
@@ -181,6 +182,13 @@ def _start(cluster: Cluster, item: Container) -> Iterator[Cause]:
         yield _cause(cluster, NOT_EXECUTABLE, item, "command", **values)
     elif item.waiting in _CREATING:
         yield _cause(cluster, CREATE, item, "", node=words(item.pod, "spec.nodeName") or "(unknown)")
+
+
+def _hooks(cluster: Cluster, item: Container) -> Iterator[Cause]:
+    """A hook that fails is told by an event of the pod; which container it is of, by what is declared."""
+    for event in cluster.events(item.pod, "FailedPostStartHook")[-1:]:
+        if at(item.spec, "lifecycle.postStart") is not None and not item.ready:
+            yield _cause(cluster, HOOK, item, "lifecycle.postStart", hook="postStart", event=event.message)
 
 
 def _init(cluster: Cluster, item: Container) -> Iterator[Cause]:
