@@ -23,7 +23,7 @@ def approval_routes(settings: Settings) -> Iterator[Statement]:
     signers = settings.approvals.allowed_signers
     why = "approvals.allowed_signers is not set" if signers is None else distrust(signers, (settings.state_dir,))
     yield Statement(text="approval by signature: {how}", values={"how": why or f"keys in {signers}"})
-    if asked := _beside_the_lock():
+    if asked := beside_the_lock():
         yield Statement(
             text="beside the lock: this account may ask {managers} for changes over a socket, whoever takes it over too; "
             "an account of its own may not",
@@ -31,7 +31,7 @@ def approval_routes(settings: Settings) -> Iterator[Statement]:
         )
 
 
-def _beside_the_lock() -> list[str]:
+def beside_the_lock() -> list[str]:
     """Managers that do what this account asks, by the right to write to their sockets: root's right counts everywhere."""
     bus_obeys = os.geteuid() == 0
     return [

@@ -11,6 +11,7 @@ from mcp_server.engine.catalog import load_catalog
 from mcp_server.surface.by_hand import BY_HAND
 from mcp_server.surface.cli import EXIT_TEXT
 from mcp_server.surface.docs_patterns import patterns_page
+from mcp_server.surface.docs_rules import PAGE, rules_page
 from mcp_server.surface.flags import Flag, command_line, flags_of, positional, script_path
 from mcp_server.surface.packaging import packaging
 from mcp_server.surface.tools import Tool, inventory
@@ -43,6 +44,7 @@ def generated(tools: Mapping[str, Tool]) -> dict[str, str]:
     files |= {f"{REFERENCE}/{tool.name}.md": page(tool) for tool in tools.values()}
     files[f"{REFERENCE}/README.md"] = index(tools)
     files[f"{REFERENCE}/patterns.md"] = patterns_page()
+    files[PAGE] = rules_page()
     files |= packaging(ROOT, [tool.name for tool in tools.values() if tool.listed])
     return files
 
