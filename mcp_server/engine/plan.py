@@ -6,23 +6,23 @@ the same digest comes out. What is only shown beside (blast radius, recent chang
 
 import time
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
 from typing import Any
 
 from pydantic import JsonValue
 
 from mcp_server.core.calls import Process, ReadProcesses
-from mcp_server.core.clock import now, stamp
+from mcp_server.core.clock import now
 from mcp_server.core.environment import Environment
 from mcp_server.core.errors import BadInput
 from mcp_server.core.operation import Ask, KindSpec, Operation, filled
-from mcp_server.core.outcome import Coverage, Outcome, Statement, Value
-from mcp_server.core.plan import Execution, Fact, GateResult, Plan, PlannedStep, Request, Step, Verification
+from mcp_server.core.outcome import Coverage, Outcome, Statement
+from mcp_server.core.plan import Fact, Plan, PlannedStep, Request, Step, Verification
 from mcp_server.core.reader import Limits
 from mcp_server.core.text import one_line
 from mcp_server.core.writer import Before, VerbUnit, World
 from mcp_server.engine.approval_policy import requirement
 from mcp_server.engine.environments import environment_of
+from mcp_server.engine.four_gates import communication, monitoring, rollback, safety
 from mcp_server.engine.gate_store import Gate
 from mcp_server.engine.operations import operation_of, verbs
 from mcp_server.engine.places import resolve
@@ -32,8 +32,6 @@ from mcp_server.engine.run import Question, ask_all
 from mcp_server.engine.session import Asking, Session
 from mcp_server.engine.signing import genuine_authority
 from mcp_server.engine.taking_back import TAKE_BACK, taking_back
-
-_PROTECTIONS = ("dev", "staging", "production")
 
 
 def make_plan(session: Session, gate: Gate | None, request: Request, asking: Asking) -> Plan:
@@ -81,9 +79,9 @@ def make_plan(session: Session, gate: Gate | None, request: Request, asking: Ask
         request=request, declaration=operation.digest, summary=operation.summary, environment=environment, risk=operation.risk,
         steps=tuple(steps), facts=tuple(facts), verification=verification, cooldown_s=operation.cooldown_s,
         gates=(
-            _safety(operation, environment, steps, facts, gate), _rollback(operation, steps),
-            _monitoring(facts[-1] if asked[-1].diagnostic == verification.diagnostic else _of(facts, verification)),
-            _communication(operation, environment, request),
+            safety(operation, environment, steps, facts, gate), rollback(operation, steps),
+            monitoring(facts[-1] if asked[-1].diagnostic == verification.diagnostic else _of(facts, verification)),
+            communication(operation, environment, request),
         ),
         requirement=needed, made=now(), coverage=_coverage(outcomes, reader),
         waiting=Statement(text="{cost}", values={"cost": operation.waiting}) if operation.waiting else None,
@@ -204,104 +202,10 @@ def _guarded(
     return found
 
 
-# --- the four gates ---------------------------------------------------------------------------------------------------
-
-
-def _safety(
-    operation: Operation, environment: Environment, steps: Sequence[PlannedStep], facts: Sequence[Fact], gate: Gate | None
-) -> GateResult:
-    units = verbs(environment.kind)
-
-    def refused(text: str, **values: Value) -> GateResult:
-        return GateResult(gate="safety", passed=False, reason=Statement(text=text, values=values))
-
-    for fact in facts:
-        if fact.verdict == "unknown":
-            return refused(
-                "{question} could not be answered in full: what is not seen is not changed", question=fact.diagnostic
-            )
-        standing = [code for code in fact.codes if code.split(" ")[0] in operation.gates.safety.forbidden]
-        if standing:
-            return refused("a finding forbids it: {finding}", finding=standing[0])
-    if all(units[step.step.verb].idempotent and step.after.items() <= step.before.items() for step in steps):
-        return refused("it is as wanted already: there is nothing to do")
-    touches = components(steps)
-    if gate is not None and (left := _unfinished(gate, environment, touches, operation)):
-        return refused(
-            "{execution} of {plan} was cut off at step {step} and touches the same: finish that first",
-            execution=left.id, plan=left.plan, step=left.step,
-        )  # fmt: skip
-    if gate is not None and operation.cooldown_s:
-        since = now() - timedelta(seconds=operation.cooldown_s)
-        if recent := gate.recent(operation.name, environment.name, touches, since):
-            return refused(
-                "{execution} did the same at {at}; {seconds} s must pass between two", execution=recent[-1].id,
-                at=stamp(recent[-1].started), seconds=operation.cooldown_s,
-            )  # fmt: skip
-    return GateResult(
-        gate="safety", passed=True,
-        reason=Statement(text="the state before was seen in full; nothing protected is touched; no equal act just before"),
-    )  # fmt: skip
-
-
-def components(steps: Sequence[PlannedStep]) -> list[str]:
-    """What is acted on, without what only tells what it is: a process number, a program that others run too."""
-    return sorted({name for step in steps for name in step.touches if not name.startswith(("pid:", "program:"))})
-
-
-def _unfinished(gate: Gate, environment: Environment, touches: Sequence[str], operation: Operation) -> Execution | None:
-    if operation.name == TAKE_BACK:
-        return None
-    wanted = set(touches)
-    return next(
-        (item for item in gate.interrupted() if item.environment == environment.name and wanted & set(item.touches)), None
-    )
-
-
-def _rollback(operation: Operation, steps: Sequence[PlannedStep]) -> GateResult:
-    lost = [step for step in steps if step.undo is None]
-    values: dict[str, Value] = {}
-    accepted = operation.gates.rollback.accept_loss
-    if not lost:
-        text = "each step can be taken back, and what proves it was read before"
-    elif accepted:
-        text, values = "not everything can be taken back: {loss} — accepted by the operation: {accepted}", {
-            "loss": lost[0].lost, "accepted": accepted,
-        }  # fmt: skip
-    else:
-        text, values = "step {step} cannot be taken back: {loss}", {"step": lost[0].number, "loss": lost[0].lost}
-    return GateResult(gate="rollback", passed=not lost or bool(accepted), reason=Statement(text=text, values=values))
-
-
 def _of(facts: Sequence[Fact], verification: Verification) -> Fact:
     return next(
         item for item in facts if item.diagnostic == verification.diagnostic and item.arguments == verification.arguments
     )
-
-
-def _monitoring(fact: Fact) -> GateResult:
-    seen = fact.verdict in ("ok", "finding")
-    text = "{question} answers now ({verdict}), so it will show whether it worked"
-    if not seen:
-        text = "{question} answers {verdict} now: nobody would see whether it worked"
-    reason = Statement(text=text, values={"question": fact.diagnostic, "verdict": fact.verdict}, evidence=fact.evidence[:4])
-    return GateResult(gate="monitoring", passed=seen, reason=reason)
-
-
-def _communication(operation: Operation, environment: Environment, request: Request) -> GateResult:
-    start = operation.gates.communication.tell_from
-    needed = start != "never" and _PROTECTIONS.index(environment.protection) >= _PROTECTIONS.index(start)
-    values: dict[str, Value] = {}
-    if not needed:
-        text, values = "nobody need be told in {protection}", {"protection": environment.protection}
-    elif request.told:
-        text, values = "the caller says to have told: {told}", {"told": request.told}
-    else:
-        text, values = "nobody was told; give `told`: who knows of it, and where. To be told here: {tell}", {
-            "tell": ", ".join(environment.tell) or "whoever depends on it",
-        }  # fmt: skip
-    passed = not needed or bool(request.told)
-    return GateResult(gate="communication", passed=passed, reason=Statement(text=text, values=values))
 
 
 def _coverage(outcomes: Sequence[Outcome], reader: EvidenceReader) -> Coverage:
