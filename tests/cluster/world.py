@@ -6,6 +6,7 @@ unready    [app]                     all its pods are not ready
 unplaced   {app: message}            its first pod has no node, and the scheduler says why
 events     [[Kind/name, reason, message, count?]]
 logs, previous  {app: text}          of the first pod's first container
+said       [[namespace, pod, container, text]]   of any pod, the run before
 set        [[Kind/name, path, value]]
 add        [object]                  namespace shop where it names none
 remove     [Kind/name]               or Pod/app=NAME for all its pods
