@@ -16,7 +16,7 @@ from tests.real_parts import need
 
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "README.md").read_text(encoding="utf8")
-MARKED = re.findall(r"<!-- run: (\w+) -->\n```console\n(.*?)```", TEXT, re.DOTALL)
+MARKED = re.findall(r"<!-- run: ([\w-]+) -->\n```console\n(.*?)```", TEXT, re.DOTALL)
 
 
 def commands(kind: str) -> list[tuple[list[str], str]]:
@@ -37,7 +37,7 @@ def run(words: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
 
 
 def test_every_kind_of_block_is_known() -> None:
-    assert {kind for kind, _ in MARKED} == {"demo", "dry", "script"}
+    assert {kind for kind, _ in MARKED} == {"demo", "dry", "dry-deploy", "script"}
     assert TEXT.count("```console") == len(MARKED), "a console block that nobody runs"
 
 
@@ -70,6 +70,13 @@ def test_the_demonstration_shows_what_the_readme_shows(tmp_path: Path) -> None:
 def test_targets_exist(words: list[str], tmp_path: Path) -> None:
     need("make")
     assert run([words[0], "--dry-run", *words[1:]], tmp_path).returncode == 0
+
+
+@pytest.mark.parametrize("words", [words for words, _ in commands("dry-deploy")], ids=" ".join)
+def test_the_installer_answers(words: list[str], tmp_path: Path) -> None:
+    done = run(words, tmp_path)
+    assert done.returncode == 0
+    assert done.stdout == "installed: nothing\n"
 
 
 def test_snippets_are_valid() -> None:
