@@ -1,4 +1,4 @@
-"""The image by our own rule (11): pinned base, more than one stage, no root, a health check, nothing copied that is not needed."""
+"""The image by our own rule (11): pinned base, stages, no root, a health check, nothing copied that is not needed."""
 
 import re
 from pathlib import Path
