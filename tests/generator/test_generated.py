@@ -29,7 +29,7 @@ def session(tmp_path: Path) -> Iterator[Session]:
 
 
 @pytest.mark.real
-@pytest.mark.parametrize("seed", [FIXED, FRESH])
+@pytest.mark.parametrize("seed", [FIXED, FRESH], ids=["fixed", "fresh"])
 def test_incident_folders(seed: str, session: Session, tmp_path: Path) -> None:
     need("git")
     print(f"seed {seed}")
@@ -45,7 +45,7 @@ def _told(judged: list[Judged]) -> str:
     return "\n".join(item.told() for item in judged if not item.right() or item.place() != 1)
 
 
-@pytest.mark.parametrize("seed", [FIXED, FRESH])
+@pytest.mark.parametrize("seed", [FIXED, FRESH], ids=["fixed", "fresh"])
 def test_concurrent_releases(seed: str) -> None:
     print(f"seed {seed}")
     cases = [case(random.Random(f"{seed}-{index}")) for index in range(RELEASES)]
@@ -60,7 +60,7 @@ def test_concurrent_releases(seed: str) -> None:
     assert len(accused) <= 2, accused
 
 
-@pytest.mark.parametrize("seed", [FIXED, FRESH])
+@pytest.mark.parametrize("seed", [FIXED, FRESH], ids=["fixed", "fresh"])
 def test_fleets(seed: str) -> None:
     """The second generator, by another hand's rules: users, capacities, queues, counted errors."""
     print(f"seed {seed}")
