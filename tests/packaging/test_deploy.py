@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,11 @@ class Machine:
         )
         return done.stdout.removeprefix("veteran ").strip()
 
+    def restore(self) -> None:
+        """The checkout as it was."""
+        shutil.rmtree(self.checkout / "mcp_server")
+        shutil.copytree(ROOT / "mcp_server", self.checkout / "mcp_server", ignore=shutil.ignore_patterns("__pycache__"))
+
     def make_version(self, version: str) -> None:
         path = self.checkout / "mcp_server/__init__.py"
         path.write_text(f'"""Veteran."""\n\n__version__ = "{version}"\n', encoding="utf8")
@@ -64,6 +70,28 @@ class Machine:
 def machine(tmp_path: Path) -> Machine:
     need("awk", "find", "df")
     return Machine(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def bare(tmp_path_factory: pytest.TempPathFactory) -> Machine:
+    """Shared by what installs nothing."""
+    need("awk", "find", "df")
+    return Machine(tmp_path_factory.mktemp("bare"))
+
+
+@pytest.fixture(scope="module")
+def settled(tmp_path_factory: pytest.TempPathFactory) -> Machine:
+    """With a version installed once; what fails on it must leave it as it was, so the next test finds that version too."""
+    need("awk", "find", "df")
+    made = Machine(tmp_path_factory.mktemp("settled"))
+    made.run("install")
+    return made
+
+
+@pytest.fixture
+def running(settled: Machine) -> Iterator[Machine]:
+    yield settled
+    settled.restore()
 
 
 def test_install_upgrade_roll_back_uninstall(machine: Machine) -> None:
@@ -91,8 +119,8 @@ def test_install_upgrade_roll_back_uninstall(machine: Machine) -> None:
         ("mcp_server/__main__.py", "import time\ntime.sleep(0)\n", "the server ended without an answer"),
     ],
 )
-def test_a_broken_new_version_changes_nothing_and_says_why(machine: Machine, file: str, text: str, says: str) -> None:
-    machine.run("install")
+def test_a_broken_new_version_changes_nothing_and_says_why(running: Machine, file: str, text: str, says: str) -> None:
+    machine = running
     before = machine.installed()
     machine.make_version("9.0.1")
     (machine.checkout / file).write_text(text, encoding="utf8")
@@ -104,8 +132,8 @@ def test_a_broken_new_version_changes_nothing_and_says_why(machine: Machine, fil
     assert len(list((machine.prefix / "releases").iterdir())) == 1, "what did not answer is removed"
 
 
-def test_a_version_that_fails_only_in_place_is_taken_back(machine: Machine) -> None:
-    machine.run("install")
+def test_a_version_that_fails_only_in_place_is_taken_back(running: Machine) -> None:
+    machine = running
     before = machine.installed()
     machine.make_version("9.0.2")
     main = machine.checkout / "mcp_server/__main__.py"
@@ -134,8 +162,8 @@ def test_a_version_that_fails_only_in_place_is_taken_back(machine: Machine) -> N
         (("rollback",), "nothing is installed"),
     ],
 )
-def test_what_cannot_be_done_is_said_in_a_sentence(machine: Machine, words: tuple[str, ...], says: str) -> None:
-    assert says in machine.run(*words, ok=False)
+def test_what_cannot_be_done_is_said_in_a_sentence(bare: Machine, words: tuple[str, ...], says: str) -> None:
+    assert says in bare.run(*words, ok=False)
 
 
 def test_a_checkout_with_a_part_missing_is_named(machine: Machine) -> None:

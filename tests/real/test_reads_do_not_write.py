@@ -133,7 +133,22 @@ def test_the_recorder_sees_a_write_a_signal_and_a_command(tmp_path: Path) -> Non
         f"os.fchmod(os.open({str(target)!r}, os.O_RDONLY), 0o600); os.kill(os.getppid(), 18)\n"
         f"subprocess.run(['rm', {str(target)!r}])"
     )
-    command = ["strace", "-f", "--seccomp-bpf", "-qq", "-y", "-s", "300", "-o", str(trace), "-e", f"trace={CALLS}", sys.executable, "-c", code]
+    command = [
+        "strace",
+        "-f",
+        "--seccomp-bpf",
+        "-qq",
+        "-y",
+        "-s",
+        "300",
+        "-o",
+        str(trace),
+        "-e",
+        f"trace={CALLS}",
+        sys.executable,
+        "-c",
+        code,
+    ]
     subprocess.run(command, check=True, env={"PATH": os.environ["PATH"], "PYTHONDONTWRITEBYTECODE": "1"})
     seen = " ".join(violations(trace, "/nowhere"))
     for word in ("openat", " chmod", "fchmod", "kill", "unlink", "execve"):
