@@ -11,9 +11,9 @@ import pytest
 
 from mcp_server.core.outcome import Outcome
 from mcp_server.core.settings import load_settings
+from mcp_server.engine.catalog import load_catalog
 from mcp_server.engine.session import Asking, Session
 from mcp_server.surface.tools import inventory
-from mcp_server.engine.catalog import load_catalog
 from tests.cluster.manifests import container, deployment
 from tests.kubernetes_cluster import Cluster
 
