@@ -27,7 +27,7 @@ _SENTENCE = re.compile(r"(?<=[.!;])\s+(?=[A-Z0-9`*])")
 _NEVER = re.compile(
     r"\b(?:must not|must never|mustn't|never|do not|don't|shall not|may not|can ?not|forbidden|prohibited|not allowed)\b", re.I
 )
-_MUST = re.compile(r"\b(?:must|always|shall|required|mandatory|have to|has to|allowed|may)\b", re.I)
+_MUST = re.compile(r"\b(?:must|always|shall|required|mandatory|have to|has to|allowed|may(?! be| have))\b", re.I)
 _CONDITION = re.compile(r"\b(?:without|unless|except|only|until|before|if|when|while|during|outside|after)\b", re.I)
 _UNITS: dict[str, tuple[str, float]] = {
     "s": ("time", 1), "sec": ("time", 1), "second": ("time", 1), "min": ("time", 60), "minute": ("time", 60),
@@ -84,7 +84,7 @@ def rank_of(path: str, text: str) -> tuple[Rank, str]:
         for rank, pattern in _PATH_WORDS:
             for word in words:
                 if pattern.fullmatch(word):
-                    return rank, f"`{word}` in its path"
+                    return rank, f"the word {word} in its path"
     return "team", "nothing says otherwise"
 
 

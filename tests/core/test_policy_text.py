@@ -41,6 +41,7 @@ def test_what_contradicts(one: str, other: str) -> None:
         ("Owner of checkout: Payments", "The owner of checkout is payments."),
         ("Owner of checkout: Payments", "Owner of search: Find"),
         ("Update within 15 minutes, then every 30 minutes.", "Update within 20 minutes."),
+        ("The pod cannot get an address.", "The pod may be without an address."),
         ("Never.", "Always."),
     ],
 )

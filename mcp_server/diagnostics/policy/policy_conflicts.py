@@ -21,6 +21,7 @@ from mcp_server.core.reader import Reader
 
 _SUFFIXES = (".md", ".rst", ".txt")
 _BYTES, _FILES, _SENTENCES, _MOST = 262_144, 200, 4_000, 50
+_FORM = 4
 Path = Annotated[str, StringConstraints(pattern=r"^/[^\x00]*$", max_length=4_096)]
 
 
@@ -136,6 +137,13 @@ def _files(reader: Reader, params: Params) -> list[str]:
 def judge(facts: PolicyFacts, params: Params) -> Iterator[Finding]:
     """Every pair that contradicts, the weightiest first; at most so many."""
     said = [(page, sentence, reading) for page in facts.pages for sentence in page.sentences for reading in read(sentence.text)]
+    where: dict[tuple[str, str, frozenset[str]], set[str]] = {}
+    for page, _, reading in said:
+        where.setdefault((reading.kind, reading.says, reading.words), set()).add(page.path)
+    # one form on many pages ("Time limit: 20 s.") speaks of its own page on each
+    said = [
+        item for item in said if len(where[item[2].kind, item[2].says, item[2].words]) < _FORM or item[2].kind == "directive"
+    ]
     by_word: dict[str, list[int]] = {}
     for index, (_, _, reading) in enumerate(said):
         for word in reading.words:
