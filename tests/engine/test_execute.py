@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -242,7 +243,45 @@ def test_the_executor_knows_no_protocol_and_whoever_plans_holds_no_writer(world:
     assert done.stdout.strip() == "[]"
 
 
-def test_killed_at_every_boundary_it_is_named_and_never_done_twice(world: World) -> None:
+class Executors:
+    """Executors of a world, each a process of its own; a process that loaded the program starts them."""
+
+    def __init__(self, world: World) -> None:
+        self._folder = world.folder
+        self._starter = subprocess.Popen(
+            [sys.executable, "-m", "tests.engine.killed_executor"], cwd=ROOT, env=world.environment, text=True,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        )  # fmt: skip
+
+    def killed(self, number: int, plan: str) -> "subprocess.CompletedProcess[str]":
+        """One that is killed at its n-th boundary, if it has one."""
+        assert self._starter.stdin
+        assert self._starter.stdout
+        out, err = self._folder / "executor.out", self._folder / "executor.err"
+        self._starter.stdin.write(json.dumps([number, plan, str(out), str(err)]) + "\n")
+        self._starter.stdin.flush()
+        status = self._starter.stdout.readline()
+        return subprocess.CompletedProcess((), int(status), out.read_text(), err.read_text())
+
+    def execute(self, plan: str) -> tuple[int, list[dict[str, Any]]]:
+        """As `World.execute`."""
+        done = self.killed(0, plan)
+        assert done.stderr == "", done.stderr
+        return done.returncode, [json.loads(line) for line in done.stdout.splitlines()]
+
+    def close(self) -> None:
+        with self._starter:
+            self._starter.kill()
+
+
+@pytest.fixture
+def executors(world: World) -> Iterator[Executors]:
+    made = Executors(world)
+    yield made
+    made.close()
+
+
+def test_killed_at_every_boundary_it_is_named_and_never_done_twice(world: World, executors: Executors) -> None:
     """A sweep: n-th boundary of a run, until a run has no n-th one. Three lives for each: killed, looked after, asked again."""
     names = []
     for number in range(1, 60):
@@ -251,7 +290,7 @@ def test_killed_at_every_boundary_it_is_named_and_never_done_twice(world: World)
             world.pid_file.unlink()
         before = world.starts()
         proposal = world.approved("quick_restart")
-        child = _killed(world, number, proposal.id)
+        child = executors.killed(number, proposal.id)
         if child.returncode == 0:
             break
         assert child.returncode == -signal.SIGKILL, child.stderr
@@ -267,11 +306,11 @@ def test_killed_at_every_boundary_it_is_named_and_never_done_twice(world: World)
             assert f"take_back execution={done[0].id}" in told[0]
         started = world.starts() - before
         assert started <= 1
-        status, lines = world.execute(proposal.id)
+        status, lines = executors.execute(proposal.id)
         state = result(lines)["state"]
         if claimed:
             assert world.starts() - before == started, f"done again after {child.stderr}"
-            assert world.execute(proposal.id)[0] == 3, "after it was looked after, nothing is open"
+            assert executors.execute(proposal.id)[0] == 3, "after it was looked after, nothing is open"
             assert world.starts() - before == started
             assert state in ("done", "left", "refused"), (child.stderr, lines)
             if "after execution.step done" in child.stderr:
@@ -285,13 +324,13 @@ def test_killed_at_every_boundary_it_is_named_and_never_done_twice(world: World)
     assert {"before execution.claimed", "before restart_process", "after execution.state done"} <= set(names), names
 
 
-def test_killed_on_the_way_back_the_way_back_can_be_planned(world: World) -> None:
+def test_killed_on_the_way_back_the_way_back_can_be_planned(world: World, executors: Executors) -> None:
     """The same sweep where verification fails: wherever the executor died, taking back leads to the state before."""
     world.mode.write_text("deaf")
     names = []
     for number in range(11, 60):  # the first ten lie before the way back begins
         proposal = world.approved("quick_restart")
-        child = _killed(world, number, proposal.id)
+        child = executors.killed(number, proposal.id)
         if child.returncode == 1:
             break
         assert child.returncode == -signal.SIGKILL, child.stderr
@@ -299,25 +338,18 @@ def test_killed_on_the_way_back_the_way_back_can_be_planned(world: World) -> Non
         done = [item for item in world.executions() if item.plan == proposal.id]
         if not done or done[0].state in ("undone", "left", "refused"):
             continue
-        status, lines = world.execute(proposal.id)
+        status, lines = executors.execute(proposal.id)
         assert result(lines)["state"] in ("left", "refused"), (child.stderr, lines)
         if result(lines)["state"] == "left" and done[0].undone != (1,):
             back = world.plan("take_back", execution=done[0].id)
             name = world.propose(back)
             world.approve(name)
-            status, lines = world.execute(name.id)
+            status, lines = executors.execute(name.id)
             assert status in (0, 3), (child.stderr, lines)
         assert world.pid() is None or not Path(f"/proc/{world.pid()}/exe").exists(), child.stderr
     else:
         pytest.fail("the sweep did not come to its end")
     assert {"before execution.state undoing", "before stop_process", "after stop_process"} <= set(names), names
-
-
-def _killed(world: World, number: int, plan: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        [sys.executable, "-m", "tests.engine.killed_executor", str(number), plan], cwd=ROOT, env=world.environment, text=True,
-        capture_output=True, check=False, timeout=60, stdin=subprocess.DEVNULL,
-    )  # fmt: skip
 
 
 def test_a_record_that_cannot_be_written_any_more_stops_it_before_anything_is_done(tmp_path: Path) -> None:
