@@ -105,6 +105,7 @@ class KnowledgeSettings(_Section):
     """What `search_knowledge` searches besides the playbooks and the ledger."""
 
     paths: tuple[str, ...] = Field((), description="folders or files of your own runbooks (*.md, *.rst, *.txt), absolute paths")
+    playbooks: tuple[str, ...] = Field((), description="folders of your own playbooks; check_playbooks checks them")
     commits: int = Field(5_000, ge=0, le=100_000, description="newest commits per declared checkout; 0: none")
 
 

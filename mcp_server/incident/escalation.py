@@ -12,7 +12,7 @@ from mcp_server.core.ledger import Ledger
 from mcp_server.core.noun import Noun
 from mcp_server.core.text import one_line
 from mcp_server.engine.session import Session
-from mcp_server.incident.playbooks import library
+from mcp_server.incident.pages import pages
 from mcp_server.incident.record import Incident
 from mcp_server.incident.severity import levels, next_update
 
@@ -41,7 +41,7 @@ class Clock(Noun):
 
 def matrix(session: Session) -> tuple[tuple[Bring, ...], int]:
     """The rows and the general limit in minutes. Raises Broken naming the page when it cannot be read."""
-    page = library(session.catalog).get(("form", "escalation"))
+    page = pages(session).get(("form", "escalation"))
     try:
         rows = tuple(Bring.model_validate(row) for row in page.data["matrix"]) if page else ()
         limit = int(page.data["stall_min"]) if page else 0

@@ -9,7 +9,7 @@ from mcp_server.core.text import one_line
 from mcp_server.engine.session import Session
 from mcp_server.incident.answers import Answers, answers, past_causes
 from mcp_server.incident.causes import Diagnosis, diagnose
-from mcp_server.incident.playbooks import library
+from mcp_server.incident.pages import pages
 from mcp_server.incident.record import Incident
 
 
@@ -79,7 +79,7 @@ QUALITY = "quality"
 
 def unmet_checks(session: Session, now: Standing, gate: str = QUALITY) -> tuple[str, ...]:
     """What a gate misses, as sentences. Raises BadInput for a gate that does not exist, Broken for a check that does not."""
-    found = library(session.catalog)
+    found = pages(session)
     page = found.get(("gate", gate))
     if page is None:
         names = ", ".join(name for kind, name in sorted(found) if kind == "gate")

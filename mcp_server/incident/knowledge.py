@@ -18,7 +18,8 @@ from mcp_server.engine.places import resolve
 from mcp_server.engine.reader import EvidenceReader
 from mcp_server.engine.session import Asking, Session
 from mcp_server.incident.knowledge_index import Document, Index, Source
-from mcp_server.incident.playbooks import Playbook, folder, library
+from mcp_server.incident.pages import pages
+from mcp_server.incident.playbooks import Playbook, folder
 from mcp_server.incident.record import Incident, incidents
 
 FILES, FILE_BYTES = 20_000, 1_048_576
@@ -32,7 +33,7 @@ def refreshed(session: Session, asking: Asking) -> tuple[Index, tuple[BlindSpot,
     index = Index(Path(session.settings.state_dir, "knowledge.sqlite3"))
     blind: list[BlindSpot] = []
     sources: Sequence[tuple[Source, Iterable[Document]]] = (
-        ("playbook", map(playbook_document, library(session.catalog).values())),
+        ("playbook", map(playbook_document, pages(session).values())),
         ("trouble", _troubles(index.states("trouble"))),
         ("incident", _incidents(session)),
         ("runbook", _pages(session, index.states("runbook"), blind)),

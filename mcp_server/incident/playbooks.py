@@ -102,14 +102,13 @@ def library(catalog: Catalog, place: Path | None = None) -> Library:
 
 @cache
 def _files(place: Path) -> tuple[Playbook, ...]:
-    return tuple(playbook for path in sorted(place.rglob("*.md")) if (playbook := _read(path)))
+    return tuple(playbook for path in sorted(place.rglob("*.md")) if (playbook := read_page(path)))
 
 
 def _library(catalog: Catalog, place: Path) -> Library:
     found: dict[tuple[str, str], Playbook] = {}
     for playbook in _files(place):
-        for number, step in enumerate(playbook.steps, 1):
-            _check_step(playbook, number, step, catalog)
+        check_steps(playbook, catalog)
         if (playbook.kind, playbook.name) in found:
             raise Broken(f"{playbook.path}: the {playbook.kind} {playbook.name} exists already")
         found[playbook.kind, playbook.name] = playbook
@@ -122,8 +121,8 @@ def _library(catalog: Catalog, place: Path) -> Library:
     return found
 
 
-def _read(path: Path) -> Playbook | None:
-    """One document; None without front matter: it is for people only (README, CHANGELOG, reference pages)."""
+def read_page(path: Path) -> Playbook | None:
+    """One document. None without front matter: it is for people only. Raises Broken naming what is wrong."""
     from yaml import BaseLoader, YAMLError, load
 
     try:
@@ -149,6 +148,12 @@ _SAMPLE_SERVICE = ServiceSettings(
 )  # fmt: skip
 _SAMPLE_MONITORING = MonitoringSettings(prometheus="http://127.0.0.1:9090", alertmanager="http://127.0.0.1:9093")
 _SAMPLE_TIMES = {"incident.onset": "2026-01-01T00:00:00.000Z", "incident.opened": "2026-01-01T00:00:00.000Z"}
+
+
+def check_steps(playbook: Playbook, catalog: Catalog) -> None:
+    """Raises Broken naming the step that cannot be carried out."""
+    for number, step in enumerate(playbook.steps, 1):
+        _check_step(playbook, number, step, catalog)
 
 
 def _check_step(playbook: Playbook, number: int, step: Step, catalog: Catalog) -> None:

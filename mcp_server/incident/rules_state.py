@@ -14,7 +14,7 @@ from mcp_server.engine.operations import operations
 from mcp_server.engine.session import Asking, Session
 from mcp_server.incident.changelogs import changelogs
 from mcp_server.incident.escalation import matrix
-from mcp_server.incident.playbooks import library
+from mcp_server.incident.pages import pages
 from mcp_server.incident.rules import Rule, rules
 from mcp_server.incident.severity import levels
 from mcp_server.incident.validation import policy_conflicts, rules_paths
@@ -156,8 +156,8 @@ def _professional(session: Session, asking: Asking) -> Iterator[Gap]:
 
 
 def _documentation(session: Session, asking: Asking) -> Iterator[Gap]:
-    pages = library(session.catalog).values()
-    old = [page.name for page in pages if date.today() - date.fromisoformat(page.verified) > OLD]
+    known = pages(session).values()
+    old = [page.name for page in known if date.today() - date.fromisoformat(page.verified) > OLD]
     if old:
         yield Gap(
             level="in part", reason="{count} pages were last verified more than {days} days ago, such as {page}",

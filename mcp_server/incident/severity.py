@@ -10,7 +10,7 @@ from mcp_server.core.ledger import Entry, Ledger
 from mcp_server.core.noun import Noun
 from mcp_server.core.outcome import Finding, Outcome, Statement
 from mcp_server.engine.session import Session
-from mcp_server.incident.playbooks import library
+from mcp_server.incident.pages import pages
 from mcp_server.incident.record import SeverityLevel
 
 ENTRY = "incident.severity"
@@ -97,7 +97,7 @@ def refusal_in(answers: Sequence[Outcome], url: str | None) -> Finding | None:
 
 def levels(session: Session) -> dict[str, Level]:
     """The rows of `forms/severity.md`. Raises Broken naming the page when they cannot be read."""
-    page = library(session.catalog).get(("form", "severity"))
+    page = pages(session).get(("form", "severity"))
     try:
         found = [Level.model_validate(row) for row in page.data["levels"]] if page else []
     except (KeyError, TypeError, ValueError) as error:

@@ -16,7 +16,8 @@ from mcp_server.engine.run import Question, ask_all, record
 from mcp_server.engine.session import Asking, Session
 from mcp_server.incident.answers import TRIAGE, answers, past_causes
 from mcp_server.incident.causes import Diagnosis, diagnose
-from mcp_server.incident.playbooks import Asked, Playbook, asked, context_of, library, named, route
+from mcp_server.incident.pages import pages, refused
+from mcp_server.incident.playbooks import Asked, Playbook, asked, context_of, named, route
 from mcp_server.incident.record import Incident
 from mcp_server.incident.recurrence import recurrence
 from mcp_server.incident.said import diagnosis_statements
@@ -41,7 +42,7 @@ def plan(session: Session, incident: Incident, *, service: str | None, symptom: 
     """
     declared = session.settings.services
     chosen = session.service(service) or incident.service or (next(iter(declared)) if len(declared) == 1 else None)
-    found = library(session.catalog)
+    found = pages(session)
     if playbook:
         books: tuple[Playbook, ...] = (named(found, playbook),)
     else:
@@ -70,6 +71,7 @@ def triage(session: Session, doing: Plan, asking: Asking) -> tuple[Outcome, Diag
     diagnosis = diagnose(incident, known.model_copy(update={"triage": None}), session.catalog.finding_types(), earlier)
     parts = (*map(compact, outcomes), compact(changes))
     findings = _findings(diagnosis)
+    unasked += tuple(BlindSpot(what=page.path, reason=page.reason, remedy="mend the page") for page in refused(session))
     coverage = _coverage(parts, unasked)
     data = {
         "playbooks": names, "service": doing.service, "unasked": [spot.model_dump() for spot in unasked],

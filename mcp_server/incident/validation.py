@@ -21,7 +21,8 @@ from mcp_server.engine.readiness import lacking, reached, reader_of
 from mcp_server.engine.run import Question, ask
 from mcp_server.engine.session import Asking, Session
 from mcp_server.incident.changelogs import Changelog, changelogs
-from mcp_server.incident.playbooks import folder, library, route
+from mcp_server.incident.pages import pages
+from mcp_server.incident.playbooks import folder, route
 from mcp_server.incident.record import Incident, incidents
 from mcp_server.incident.recurrence import Recurrence, recurrence, words
 
@@ -72,7 +73,7 @@ def validate(session: Session, incident: Incident, asking: Asking) -> Receipts:
     receipts = Receipts(
         authority=authority, authority_blind=blind, units_ready=ready, lacking=lacking,
         similar=tuple(similar(session, incident))[:5],
-        playbooks={kind: item.name for kind, item in route(library(session.catalog), incident.title).items()},
+        playbooks={kind: item.name for kind, item in route(pages(session), incident.title).items()},
         conflicts=compared.findings[:20] if compared else (), conflicts_verdict=compared.verdict if compared else "",
         maintenance=windows(session.settings.maintenance, incident.service, incident.onset), changelogs=changelogs(session),
         recurs=recurrence(session.ledger, incident),

@@ -81,3 +81,8 @@ def concepts(text: str) -> Counter[str]:
                 said.add((concept, phrase))
                 found[concept] += 1
     return found
+
+
+def known_concepts() -> frozenset[str]:
+    """The names in concepts.yaml."""
+    return frozenset(concept for rows in _phrases().values() for _, concept in rows)
