@@ -5,6 +5,7 @@ watch over the watcher (rule 20); a page about the monitoring goes to whoever ru
 """
 
 import json
+import re
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
@@ -20,6 +21,8 @@ from mcp_server.core.parameters import Parameters
 from mcp_server.core.reader import Reader
 
 _BODY = 1_048_576
+_MEANT = re.compile(r"watchdog|dead.?man|heartbeat|always", re.IGNORECASE)
+"""Alerts that fire for as long as all is well."""
 
 
 class Params(Parameters):
@@ -32,6 +35,7 @@ class Params(Parameters):
         None, max_length=500, pattern=r"^https?://", description="Its address: http://127.0.0.1:9093"
     )
     stale_s: int = Field(300, ge=5, le=86_400, description="Seconds after which a scrape or evaluation is stale")
+    always_days: int = Field(7, ge=1, le=366, description="Days after which an alert that fires is one that always fires")
 
 
 class Target(Facts):
@@ -60,6 +64,7 @@ class WatchdogFacts(Facts):
     rules: tuple[Rules, ...] | None = None
     alertmanagers: tuple[str, ...] | None = Field(None, description="where Prometheus sends its alerts")
     firing: tuple[str, ...] | None = Field(None, description="alerts that Prometheus says fire now")
+    since: dict[str, Moment] = Field({}, description="alerts that fire, and since when the oldest of each does")
     received: tuple[str, ...] | None = Field(None, description="alerts that Alertmanager holds")
     silent: dict[str, str] = {}
     evidence: dict[str, str] = {}
@@ -99,6 +104,14 @@ NOT_SENT = FindingType(
     advice="Compare the alertmanagers of the configuration with where Alertmanager listens.",
 )
 
+ALWAYS = FindingType(
+    code="always_fires",
+    text="{count} alerts have been firing for more than {days} days: {names}",
+    severity="info",
+    meaning="An alert that always fires is read by nobody, and hides the one that matters.",
+    advice="Repair what it tells of, or take the alert away; silencing it only hides it.",
+)
+
 DIAGNOSTIC = Diagnostic(
     question="Is the monitoring awake: does it answer, scrape, evaluate its rules and hand alerts on?",
     area="monitoring",
@@ -125,9 +138,11 @@ def collect(reader: Reader, params: Params) -> WatchdogFacts:
         if (data := _asked(reader, facts, "prometheus alertmanagers", f"{base}/api/v1/alertmanagers")) is not None:
             facts.alertmanagers = tuple(str(item["url"]) for item in data["activeAlertmanagers"])
         if (data := _asked(reader, facts, "prometheus alerts", f"{base}/api/v1/alerts")) is not None:
-            facts.firing = tuple(
-                str(item["labels"].get("alertname", "?")) for item in data["alerts"] if item["state"] == "firing"
-            )
+            firing = [item for item in data["alerts"] if item["state"] == "firing"]
+            facts.firing = tuple(str(item["labels"].get("alertname", "?")) for item in firing)
+            for name, item in zip(facts.firing, firing, strict=True):
+                if begun := _moment(item.get("activeAt")):
+                    facts.since[name] = min(begun, facts.since.get(name, begun))
     if params.alertmanager:
         address = f"{params.alertmanager.rstrip('/')}/api/v2/alerts"
         if (data := _asked(reader, facts, "alertmanager", address, wrapped=False)) is not None:
@@ -207,15 +222,22 @@ def judge(facts: WatchdogFacts, params: Params) -> Iterator[Finding]:
         cited = facts.evidence["prometheus rules"]
         if broken := [name for group in facts.rules for name in group.broken]:
             yield RULE_BROKEN.found(cited, component="prometheus", count=len(broken), names=", ".join(broken[:8]))
-        old = [item for item in facts.rules if item.evaluated and facts.now - item.evaluated > limit]
-        if old:
-            yield _stale(f"rule group {old[0].name}", facts.now, old[0].evaluated, cited)
+        behind = [item for item in facts.rules if item.evaluated and facts.now - item.evaluated > limit]
+        if behind:
+            yield _stale(f"rule group {behind[0].name}", facts.now, behind[0].evaluated, cited)
     if facts.firing and facts.alertmanagers == ():
         cites = (facts.evidence["prometheus alerts"], facts.evidence["prometheus alertmanagers"])
         yield NOT_SENT.found(*cites, component="prometheus", names=", ".join(sorted(set(facts.firing))[:8]))
     elif facts.firing and facts.received is not None and (lost := sorted(set(facts.firing) - set(facts.received))):
         cites = (facts.evidence["prometheus alerts"], facts.evidence["alertmanager"])
         yield NOT_SENT.found(*cites, component="alertmanager", names=", ".join(lost[:8]))
+
+    limit = timedelta(days=params.always_days)
+    old = [name for name, begun in facts.since.items() if facts.now - begun > limit and not _MEANT.search(name)]
+    if old:
+        cited = facts.evidence["prometheus alerts"]
+        named = ", ".join(sorted(old)[:8])
+        yield ALWAYS.found(cited, component="prometheus", count=len(old), days=params.always_days, names=named)
 
 
 def _stale(what: str, now: Any, last: Any, evidence: str) -> Finding:

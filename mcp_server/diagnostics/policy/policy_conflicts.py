@@ -21,7 +21,7 @@ from mcp_server.core.reader import Reader
 
 _SUFFIXES = (".md", ".rst", ".txt")
 _BYTES, _FILES, _SENTENCES, _MOST = 262_144, 200, 4_000, 50
-_FORM = 4
+_FORM, _REPEATED, _COMPARED = 4, 3, 500_000
 Path = Annotated[str, StringConstraints(pattern=r"^/[^\x00]*$", max_length=4_096)]
 
 
@@ -68,6 +68,14 @@ UNDECIDED = FindingType(
     text="{lower}:{lower_line} and {higher}:{higher_line} contradict each other, and both are {higher_rank}",
     meaning="No rank says which of them counts.",
     advice="Ask whoever owns these pages before acting on either.",
+)
+
+CROWDED = FindingType(
+    code="not_all_compared",
+    text="{count} sentences share so many words that only the first {compared} of them were compared",
+    severity="info",
+    meaning="There may be contradictions that were not seen.",
+    advice="Name fewer paths at a time.",
 )
 
 DIAGNOSTIC = Diagnostic(
@@ -136,26 +144,43 @@ def _files(reader: Reader, params: Params) -> list[str]:
 
 def judge(facts: PolicyFacts, params: Params) -> Iterator[Finding]:
     """Every pair that contradicts, the weightiest first; at most so many."""
-    said = [(page, sentence, reading) for page in facts.pages for sentence in page.sentences for reading in read(sentence.text)]
-    where: dict[tuple[str, str, frozenset[str]], set[str]] = {}
-    for page, _, reading in said:
-        where.setdefault((reading.kind, reading.says, reading.words), set()).add(page.path)
-    # one form on many pages ("Time limit: 20 s.") speaks of its own page on each
-    said = [
-        item for item in said if len(where[item[2].kind, item[2].says, item[2].words]) < _FORM or item[2].kind == "directive"
-    ]
+    said = _comparable(facts)
     by_word: dict[str, list[int]] = {}
     for index, (_, _, reading) in enumerate(said):
         for word in reading.words:
             by_word.setdefault(word, []).append(index)
     pairs: dict[tuple[int, int], None] = {}
-    for index, (_, _, reading) in enumerate(said):
-        rarest = min(reading.words, key=lambda word: len(by_word[word]))
-        for other in by_word[rarest]:
+    compared = 0
+    for index, (page, _, reading) in enumerate(said):
+        near = by_word[min(reading.words, key=lambda word: len(by_word[word]))]
+        compared += len(near)
+        if compared > _COMPARED:
+            yield CROWDED.found(page.evidence, count=len(said), compared=index)
+            break
+        for other in near:
             if other != index and contradicts(reading, said[other][2]):
                 pairs.setdefault((min(index, other), max(index, other)))
     for higher, lower in sorted(pairs)[:_MOST]:
         yield _finding(said[higher], said[lower])
+
+
+def _comparable(facts: PolicyFacts) -> list[tuple[Page, Sentence, Reading]]:
+    """What is said, the most authoritative first. What stands on many pages counts a few times.
+
+    One form on many pages ("Time limit: 20 s.") speaks of its own page on each, so it is left out.
+    """
+    said = [(page, sentence, reading) for page in facts.pages for sentence in page.sentences for reading in read(sentence.text)]
+    where: dict[tuple[str, str, frozenset[str]], set[str]] = {}
+    for page, _, reading in said:
+        where.setdefault((reading.kind, reading.says, reading.words), set()).add(page.path)
+    times: Counter[Reading] = Counter()
+    kept = []
+    for page, sentence, reading in said:
+        times[reading] += 1
+        form = reading.kind != "directive" and len(where[reading.kind, reading.says, reading.words]) >= _FORM
+        if not form and times[reading] <= _REPEATED:
+            kept.append((page, sentence, reading))
+    return kept
 
 
 def _finding(higher: tuple[Page, Sentence, Reading], lower: tuple[Page, Sentence, Reading]) -> Finding:
