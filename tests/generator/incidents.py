@@ -1,7 +1,7 @@
 """Incidents of a small web service, written to disk as its own programs would have left them.
 
-A real git repository with its reflog, a dpkg log in a private root, files in /etc, logs in the formats of nginx and gunicorn,
-and for half of them a real journal file.
+A real git repository with its reflog, packages by real dpkg in a private root, files in /etc, logs in the formats of nginx
+and gunicorn (`services.py` has them written by the programs themselves), and for half of them a real journal file.
 One change broke the service, or none did; others happened around it and are innocent. Nothing here knows how changes are
 ranked: what breaks, what it writes into the logs and what else happens are taken from how such services fail.
 """
@@ -17,8 +17,12 @@ from typing import Any
 
 from mcp_server.core.clock import now
 from tests.changes.world import World
+from tests.generator import packages
+from tests.generator.guilty import GUILTY
+from tests.generator.innocent import INNOCENT
 from tests.generator.journals import journal, possible
-from tests.generator.stories import GUILTY, INNOCENT, NOISE, Names, Story
+from tests.generator.noise import NOISE
+from tests.generator.stories import Names, Story
 
 ROOT = "/srv/app"
 
@@ -129,16 +133,16 @@ class Maker:
         self._git("commit", "-q", "--allow-empty", "-m", subject, at=at)
         return "git", self._git("rev-parse", "HEAD").strip()[:12]
 
-    def _upgrade(self, at: datetime, package: str, old: str, new: str) -> tuple[str, str]:
-        log = self.root / "var/log/dpkg.log"
-        stamp = at.strftime("%Y-%m-%d %H:%M:%S")
-        lines = (
-            "startup archives unpack", f"upgrade {package}:amd64 {old} {new}", f"status half-configured {package}:amd64 {old}",
-            f"status unpacked {package}:amd64 {new}", "startup packages configure", f"configure {package}:amd64 {new} <none>",
-            f"status installed {package}:amd64 {new}",
-        )  # fmt: skip
-        with log.open("a") as file:
-            file.writelines(f"{stamp} {line}\n" for line in lines)
+    def _upgrade(self, at: datetime, package: str, version: str) -> tuple[str, str]:
+        packages.install(self.root, at, package, version)
+        return "packages", package
+
+    def _install(self, at: datetime, package: str, version: str) -> tuple[str, str]:
+        packages.install(self.root, at, package, version)
+        return "packages", package
+
+    def _remove(self, at: datetime, package: str) -> tuple[str, str]:
+        packages.remove(self.root, at, package)
         return "packages", package
 
     def _edit(self, at: datetime, path: str, text: str) -> tuple[str, str]:
@@ -163,11 +167,10 @@ class Maker:
 
     def _base(self, story: Story) -> None:
         old = self.world.moment - timedelta(days=40)
-        for path, text in {"/etc/hostname": "web1\n", "/etc/timezone": "Etc/UTC\n", "/var/lib/dpkg/status": "\n"}.items():
+        for path, text in {"/etc/hostname": "web1\n", "/etc/timezone": "Etc/UTC\n"}.items():
             self.world.file(path, text)
             self.world.dated[path] = (old, old)
-        (self.root / "var/log").mkdir(parents=True, exist_ok=True)
-        (self.root / "var/log/dpkg.log").touch()
+        packages.found(self.root, old)
         (self.root / ROOT.lstrip("/")).mkdir(parents=True)
         self._git("init", "-q", "-b", "main")
         self._commit(old, "first", {**self.names.files(), "README.md": "# app\n", ".gitignore": "*.key\n"})
