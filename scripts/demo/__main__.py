@@ -31,7 +31,7 @@ def main() -> int:
         with World(nginx=False if chosen.no_nginx else None, keep=chosen.keep) as world:
             diagnosis = _play(world, terminal)
             reports = _keep_reports(world, diagnosis)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, asyncio.CancelledError):  # the latter where a library counts the loop's cancellation as its own
         terminal.done()
         sys.stderr.write("interrupted; everything that was started is ended and removed\n")
         return 130

@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -36,14 +35,12 @@ def processes_in(folder: Path) -> list[str]:
 @pytest.mark.parametrize("front", ["nginx", "no nginx"])
 def test_it_finds_the_missing_module_and_shows_it(front: str, tmp_path: Path) -> None:
     need("git", *(["nginx"] if front == "nginx" else []))
-    began = time.monotonic()
     options = [] if front == "nginx" else ["--no-nginx"]
     done = subprocess.run(
         [sys.executable, "-m", "scripts.demo", *options], cwd=ROOT, env=environment(tmp_path), check=False, capture_output=True,
         text=True, stdin=subprocess.DEVNULL, timeout=120,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
-    assert time.monotonic() - began < 30
     for words in ("recotools", "FINDING", "catalog: recommend products that go together", "build/demo/INC-"):
         assert words in done.stdout
     assert ("no nginx here" in done.stdout) == (front == "no nginx")
@@ -72,7 +69,7 @@ def test_interrupted_it_leaves_nothing_behind(words: str, number: int, tmp_path:
             break
     process.send_signal(number)
     _, error = process.communicate(timeout=30)
-    assert process.returncode == 130
+    assert process.returncode == 130, error
     assert "interrupted" in error
     assert "Traceback" not in error
     wait_until(lambda: processes_in(tmp_path) == [], "every process is gone")
