@@ -2,40 +2,74 @@
 
 import random
 import secrets
+import shutil
 import statistics
 import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from mcp_server.core.settings import load_settings
 from mcp_server.engine.ranking import rank_json
 from mcp_server.engine.session import Session
+from tests.generator import packages
 from tests.generator.fleets import Fleet, fleet
 from tests.generator.incidents import make
 from tests.generator.judged import judge
 from tests.generator.releases import Case, case
+from tests.generator.services import KINDS, NEEDED, make_real
 
 FOLDERS, NOBODY, RELEASES = 60, 20, 100
 
 
 def rows(seed: str, count: int = FOLDERS) -> Iterator[tuple[str, str, str]]:
     """(what, figure, promise) of one seed."""
-    yield from _folders(seed, count, max(12, count // 3))
+    calm = max(12, count // 3)
+    yield from _unless_missing(packages.PROGRAMS, "incident folders", lambda: _folders(seed, count, calm))
+    yield from _unless_missing(NEEDED, "services that really break", lambda: _services(seed))
     many = max(20, count * RELEASES // FOLDERS)
     yield from _releases(seed, many, "concurrent releases", lambda name: case(random.Random(name)))
     yield from _releases(seed, many, "releases in a simulated fleet", fleet)
 
 
+def _unless_missing(
+    programs: Sequence[str], what: str, measured: Callable[[], Iterator[tuple[str, str, str]]]
+) -> Iterator[tuple[str, str, str]]:
+    missing = [name for name in programs if shutil.which(name) is None]
+    if missing:
+        yield f"{what}: not installed: {', '.join(missing)}", "not measured", ""
+    else:
+        yield from measured()
+
+
+def _services(seed: str) -> Iterator[tuple[str, str, str]]:
+    """Logs by nginx and gunicorn themselves, one incident of each kind."""
+    with tempfile.TemporaryDirectory(prefix="bench-") as name, _session(name) as session:
+        found = [judge(session, make_real(Path(name) / str(place), seed, kind)) for place, kind in enumerate(KINDS)]
+    guilty = [item for item in found if item.folder.guilty]
+    first = sum(item.place() == 1 for item in guilty)
+    wrong = [item.folder.story for item in found if not item.right()]
+    yield f"{len(guilty)} services that really break: guilty change first", _share(first, len(guilty)), "≥ 85 %"
+    yield "  these and one with no guilty change: named rightly", _share(len(found) - len(wrong), len(found)), ""
+    if wrong:
+        yield "  not right: " + ", ".join(wrong), "", ""
+
+
+@contextmanager
+def _session(folder: str) -> Iterator[Session]:
+    made = Session(load_settings({"VETERAN_STATE_DIR": f"{folder}/state", "HOME": folder}), program="bench")
+    yield made
+    made.close()
+
+
 def _folders(seed: str, guilty: int, innocent: int) -> Iterator[tuple[str, str, str]]:
-    with tempfile.TemporaryDirectory(prefix="bench-") as name:
+    with tempfile.TemporaryDirectory(prefix="bench-") as name, _session(name) as session:
         folder = Path(name)
-        session = Session(load_settings({"VETERAN_STATE_DIR": f"{name}/state", "HOME": name}), program="bench")
         found = [judge(session, make(folder / f"g{index}", f"{seed}-g{index}")) for index in range(guilty)]
         calm = [judge(session, make(folder / f"i{index}", f"{seed}-i{index}", innocent=True)) for index in range(innocent)]
-        session.close()
     newest = sum(item.newest_is_guilty() for item in found)
     yield f"{guilty} incident folders: guilty change first", _share(sum(item.place() == 1 for item in found), guilty), "≥ 85 %"
     yield "  in the first three", _share(sum((item.place() or 99) <= 3 for item in found), guilty), "≥ 97 %"

@@ -22,7 +22,7 @@ from tests.generator.guilty import GUILTY
 from tests.generator.innocent import INNOCENT
 from tests.generator.journals import journal, possible
 from tests.generator.noise import NOISE
-from tests.generator.stories import Names, Story
+from tests.generator.stories import Names, Story, Told
 
 ROOT = "/srv/app"
 
@@ -39,6 +39,8 @@ class Folder:
     changes: int = 0
     journal: str | None = None
     """Folder of a real journal file, where this incident has one."""
+    root: str = ROOT
+    """The application's checkout on that host."""
 
 
 class Host(World):
@@ -84,24 +86,15 @@ class Maker:
 
     def made(self, story: Story) -> Folder:
         """The whole incident."""
-        self._base(story)
+        self._base()
         # a broken deployment is noticed when the next request meets it, or when the next restart, job or customer does
         delay = self.chance.choice((3, 20, 60, 240, 900, 3_600))
         if story.change:
             self.events.append(
                 (self.onset - timedelta(seconds=delay * self.chance.uniform(0.5, 1.2)), self._doing(story), True)
             )
-        innocents = self.chance.sample(NOISE, self.chance.randint(2, 11))
-        for noise in innocents:
-            before = self.chance.choice((30, 120, 400, 1_500, 6_000, 40_000)) * self.chance.uniform(0.3, 1.6)
-            self.events.append((self.onset - timedelta(seconds=before), self._doing(noise(self.names, self.chance)), False))
-        if self.chance.random() < 0.4:
-            late = noise(self.names, self.chance)
-            self.events.append((self.onset + timedelta(seconds=self.chance.uniform(60, 200)), self._doing(late), False))
-        guilty = None
-        for at, doing, is_guilty in sorted(self.events, key=lambda item: item[0]):
-            told = doing(at)
-            guilty = told if is_guilty else guilty
+        self.innocents(NOISE)
+        guilty = self.play()
         logs = self._logs(story)
         kept = None
         if possible() and self.chance.random() < 0.5:
@@ -109,6 +102,33 @@ class Maker:
             kept = str(journal(self.root / "journal", self.onset, self.world.moment, deployed, self.chance))
             self.world.journals = True
         return Folder(self.world, self.onset, story.name, guilty, logs, len(self.events), kept)
+
+    def innocents(self, among: list[Told]) -> None:
+        """Draw what else happens before the onset, and now and then shortly after it."""
+        noise = self.chance.sample(among, self.chance.randint(2, 11))
+        for told in noise:
+            before = self.chance.choice((30, 120, 400, 1_500, 6_000, 40_000)) * self.chance.uniform(0.3, 1.6)
+            self.events.append((self.onset - timedelta(seconds=before), self._doing(told(self.names, self.chance)), False))
+        late = self.onset + timedelta(seconds=self.chance.uniform(60, 200))
+        if self.chance.random() < 0.4 and late < self.world.moment:
+            self.events.append((late, self._doing(noise[-1](self.names, self.chance)), False))
+
+    def play(self) -> tuple[str, str] | None:
+        """Let everything happen, in its order; (source, name) of the guilty change."""
+        guilty = None
+        for at, doing, is_guilty in sorted(self.events, key=lambda item: item[0]):
+            told = doing(at)
+            guilty = told if is_guilty else guilty
+        return guilty
+
+    def machine(self) -> datetime:
+        """The host before anything happened; returns when it was set up."""
+        old = self.world.moment - timedelta(days=40)
+        for path, text in {"/etc/hostname": "web1\n", "/etc/timezone": "Etc/UTC\n"}.items():
+            self.world.file(path, text)
+            self.world.dated[path] = (old, old)
+        packages.found(self.root, old)
+        return old
 
     def _doing(self, story: Story) -> Callable[[datetime], tuple[str, str]]:
         kind, what = story.change[0], story.change[1:]
@@ -165,12 +185,8 @@ class Maker:
         command = ("git", *person, "-C", str(self.root / ROOT.lstrip("/")), *argv)
         return subprocess.run(command, check=True, capture_output=True, text=True, env=os.environ | home | when).stdout
 
-    def _base(self, story: Story) -> None:
-        old = self.world.moment - timedelta(days=40)
-        for path, text in {"/etc/hostname": "web1\n", "/etc/timezone": "Etc/UTC\n"}.items():
-            self.world.file(path, text)
-            self.world.dated[path] = (old, old)
-        packages.found(self.root, old)
+    def _base(self) -> None:
+        old = self.machine()
         (self.root / ROOT.lstrip("/")).mkdir(parents=True)
         self._git("init", "-q", "-b", "main")
         self._commit(old, "first", {**self.names.files(), "README.md": "# app\n", ".gitignore": "*.key\n"})

@@ -16,7 +16,7 @@ from mcp_server.incident.answers import Answers
 from mcp_server.incident.causes import diagnose
 from mcp_server.incident.record import Incident
 from tests.changes.world import collect
-from tests.generator.incidents import ROOT, Folder
+from tests.generator.incidents import Folder
 
 SOURCES, JOURNAL = ("git", "packages", "files"), ("systemd", "sessions", "boots", "kernel_messages")
 
@@ -74,7 +74,7 @@ def judge(session: Session, folder: Folder) -> Judged:
     window = Window(since=folder.onset - timedelta(hours=24), until=folder.world.moment)
     seen: list[Change] = []
     for name in SOURCES:
-        found, _ = collect(session, folder.world, name, window, folders=(ROOT,), onset=folder.onset)
+        found, _ = collect(session, folder.world, name, window, folders=(folder.root,), onset=folder.onset)
         seen += found
     for name in JOURNAL if folder.journal else ():
         found, _ = collect(session, folder.world, name, window, onset=folder.onset, journal=folder.journal)
