@@ -1,13 +1,17 @@
 """How far do the twenty rules hold here?"""
 
+from typing import TYPE_CHECKING
+
 from pydantic import Field
 
 from mcp_server.core.outcome import BlindSpot, Coverage, Finding, FindingType, Outcome, Statement, Value
 from mcp_server.core.parameters import Parameters
 from mcp_server.engine.session import Asking, Session
-from mcp_server.incident.rules_state import Gap, RuleState
 from mcp_server.surface.telling import Told, tell
 from mcp_server.surface.verb import Verb
+
+if TYPE_CHECKING:
+    from mcp_server.incident.rules_state import Gap, RuleState
 
 
 class Params(Parameters):
@@ -63,14 +67,14 @@ def _check(session: Session, params: Params, asking: Asking) -> Told:
     )  # fmt: skip
 
 
-def _said(item: RuleState) -> Statement:
+def _said(item: "RuleState") -> Statement:
     return Statement(
         text="{number}. {title}: {state}; see: {see}",
         values={"number": item.rule.number, "title": item.rule.title, "state": item.state, "see": item.rule.see},
     )
 
 
-def _finding(item: RuleState, head: str) -> Finding:
+def _finding(item: "RuleState", head: str) -> Finding:
     """All reasons of one rule in one finding; what comes from outside stays in values."""
     kind = OFF if item.state == "off" else IN_PART
     values: dict[str, Value] = {"number": item.rule.number, "name": item.rule.name}
@@ -86,5 +90,5 @@ def _finding(item: RuleState, head: str) -> Finding:
     return made.model_copy(update={"code": f"check_rules.{kind.code}", "text": text, "values": values})
 
 
-def _filled(gap: Gap) -> str:
+def _filled(gap: "Gap") -> str:
     return Statement(text=gap.reason, values=dict(gap.values)).told(str)
