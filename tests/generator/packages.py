@@ -48,11 +48,16 @@ def _append(root: Path, at: datetime, *argv: str) -> None:
 def _dpkg(root: Path, *argv: str) -> None:
     command = ["dpkg", f"--root={root}", f"--log={root}/var/log/dpkg.log", "--force-all", *argv]
     done = subprocess.run(
-        command, check=False, env=os.environ | {"TZ": "UTC", "LC_ALL": "C"}, stdin=subprocess.DEVNULL, capture_output=True,
+        command, check=False, env=_environment(), stdin=subprocess.DEVNULL, capture_output=True,
         text=True,
     )  # fmt: skip
     if done.returncode:
         raise RuntimeError(f"{' '.join(command)} ended with {done.returncode}: {done.stderr}")
+
+
+def _environment() -> dict[str, str]:
+    """Stamps in UTC, and temporary files where ours are: not everybody may write to /tmp."""
+    return os.environ | {"TZ": "UTC", "LC_ALL": "C", "TMPDIR": tempfile.gettempdir()}
 
 
 def _moved(written: str, at: datetime) -> str:
@@ -81,8 +86,8 @@ def _built(package: str, version: str) -> Path:
     )
     file = tree.with_name(f"{tree.name}.deb")
     subprocess.run(
-        ["dpkg-deb", "--root-owner-group", "-Znone", "-b", str(tree), str(file)], check=True, stdin=subprocess.DEVNULL,
-        capture_output=True,
+        ["dpkg-deb", "--root-owner-group", "-Znone", "-b", str(tree), str(file)], check=True, env=_environment(),
+        stdin=subprocess.DEVNULL, capture_output=True,
     )  # fmt: skip
     return file
 
