@@ -141,7 +141,7 @@ def test_a_page_whose_table_is_damaged_stops_with_its_name(tmp_path: Path, monke
             "Page", (), {"path": "forms/escalation.md", "data": {"matrix": [{"area": "X"}], "stall_min": "1"}}
         )
     }
-    monkeypatch.setattr("mcp_server.incident.escalation.library", lambda catalog: found)
+    monkeypatch.setattr("mcp_server.incident.escalation.pages", lambda session: found)
     assert "stall_min" in page
     with session_in(tmp_path) as session, pytest.raises(Broken, match=r"escalation\.md: its matrix cannot be read"):
         matrix(session)
