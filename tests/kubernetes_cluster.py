@@ -58,13 +58,14 @@ class Cluster:
 
     def create(self, obj: Mapping[str, Any]) -> Any:
         """Create an object, in its namespace; a server out of breath is asked again."""
-        for again in (True, True, False):
+        end = time.monotonic() + 15
+        while True:
             try:
                 return self.call("POST", collection(obj), obj)
             except urllib.error.HTTPError as error:
-                if error.code < 500 or not again:
+                if error.code < 500 or time.monotonic() > end:
                     raise
-        raise AssertionError("unreachable")
+                time.sleep(0.1)
 
     def patch(self, path: str, body: Any, kind: str = "application/merge-patch+json") -> Any:
         """Patch by path."""
@@ -81,12 +82,11 @@ class Cluster:
         return found
 
     def namespace(self) -> str:
-        """A new namespace, with its default ServiceAccount (pods are refused before it is there)."""
+        """A new namespace, with what the controllers put into it (pods are refused before their ServiceAccount is there)."""
         space = "t" + uuid.uuid4().hex[:10]
         self.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": space}})
-        self.until(
-            lambda: self.call("GET", f"/api/v1/namespaces/{space}/serviceaccounts/default"), "the default ServiceAccount"
-        )
+        for made in ("serviceaccounts/default", "configmaps/kube-root-ca.crt"):
+            self.until(lambda path=made: self.call("GET", f"/api/v1/namespaces/{space}/{path}"), made)
         return space
 
     def until(self, look: Any, what: str, seconds: float = 30) -> Any:

@@ -136,13 +136,9 @@ def test_a_whole_cluster_is_diagnosed_live(kubernetes: Cluster, monkeypatch: pyt
     space = kubernetes.namespace()
     spec = {"nodeSelector": {"disk": "ssd"}, "containers": [container("app", "reg.io/app:1", 80)]}
     kubernetes.create(deployment("api", spec, space=space))
-    kubernetes.until(
-        lambda: [
-            event
-            for event in kubernetes.call("GET", f"/api/v1/namespaces/{space}/events")["items"]
-            if event["reason"] == "FailedScheduling"
-        ],
-        "FailedScheduling",
+    kubernetes.until(  # the scheduler tells its event first and writes the condition afterwards
+        lambda: [pod for pod in kubernetes.pods(space) if pod["status"].get("conditions")],
+        "the condition PodScheduled",
     )
     seen = place(kubernetes, monkeypatch).look(DiagnoseCluster(), Limits(20))
     assert any(cause.namespace == space and cause.component == f"Deployment {space}/api" for cause in seen.causes)

@@ -62,7 +62,8 @@ def test_a_last_line_without_an_end_is_passed_on() -> None:
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_signal_is_the_servers(number: int) -> None:
     with front(
-        "import signal\nsignal.signal(signal.SIGINT, signal.SIG_DFL)\nsay(b'ready\\n')\nwhile True: signal.pause()"
+        "import signal\nfor n in (signal.SIGINT, signal.SIGHUP): signal.signal(n, signal.SIG_DFL)\n"
+        "say(b'ready\\n')\nwhile True: signal.pause()"
     ) as wire:
         assert wire.line() == b"ready\n"
         server = wire.server()
