@@ -42,6 +42,8 @@ class Cluster:
 
     def __init__(self, server: str, authority: Path, folder: Path) -> None:
         self.server, self.authority, self.folder = server, authority, folder
+        self.wide: list[str] = []
+        """Paths of what was created outside of any namespace: the next test's pods would meet it."""
 
     def call(self, method: str, path: str, body: Any = None, *, token: str = ADMIN, kind: str = "application/json") -> Any:
         """One request; the decoded answer. Raises urllib.error.HTTPError for anything but success."""
@@ -61,11 +63,21 @@ class Cluster:
         end = time.monotonic() + 15
         while True:
             try:
-                return self.call("POST", collection(obj), obj)
+                made = self.call("POST", collection(obj), obj)
             except urllib.error.HTTPError as error:
                 if error.code < 500 or time.monotonic() > end:
                     raise
                 time.sleep(0.1)
+                continue
+            if not made["metadata"].get("namespace") and obj["kind"] != "Namespace":
+                self.wide.append(f"{collection(obj)}/{made['metadata']['name']}")
+            return made
+
+    def tidy(self) -> None:
+        """Remove what was created outside of any namespace since the last time."""
+        while self.wide:
+            with suppress(urllib.error.HTTPError):
+                self.call("DELETE", self.wide.pop())
 
     def patch(self, path: str, body: Any, kind: str = "application/merge-patch+json") -> Any:
         """Patch by path."""
@@ -179,6 +191,7 @@ def control_plane(folder: Path) -> Iterator[Cluster]:
         })  # fmt: skip
         # a controller gathers the rules of that role
         cluster.until(lambda: cluster.call("GET", "/api/v1/pods?limit=1", token=VIEWER), "the viewer may list pods")
+        cluster.wide.clear()  # the roles stay
         yield cluster
 
 

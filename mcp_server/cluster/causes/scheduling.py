@@ -175,8 +175,9 @@ def _reasons(cluster: Cluster, item: _Waiting, nodes: list[Object]) -> Iterator[
         yield _resource(cluster, item, nodes, resource)
     if "Too many pods" in said:
         yield _cause(cluster, FULL, item, "", resource="pods", asked="1")
-    if "node affinity" in said.replace("volume node affinity", "") or "node selector" in said:
-        yield from _selectors(cluster, item, nodes)
+    named = "node affinity" in said.replace("volume node affinity", "") or "node selector" in said
+    if named or (nodes and cluster.knows("Node", "")):  # the scheduler names the first reason of each node only
+        yield from _selectors(cluster, item, nodes, named=named)
     together = "pod affinity/anti-affinity" in said  # older schedulers do not say which of the two
     if "pod affinity rules" in said or (together and at(pod, "spec.affinity.podAffinity")):
         wanted = _terms(pod, "spec.affinity.podAffinity.requiredDuringSchedulingIgnoredDuringExecution")
@@ -260,7 +261,8 @@ def _amount(value: float, resource: str) -> str:
     return f"{value:g}"
 
 
-def _selectors(cluster: Cluster, item: _Waiting, nodes: list[Object]) -> Iterator[Cause]:
+def _selectors(cluster: Cluster, item: _Waiting, nodes: list[Object], *, named: bool) -> Iterator[Cause]:
+    """Labels that no node has; where the scheduler named a selector and all labels are there, that none has them together."""
     wanted = labels(item.pod, "spec.nodeSelector")
     lacking = (
         {key: value for key, value in wanted.items() if not any(labels(node).get(key) == value for node in nodes)}
@@ -273,9 +275,9 @@ def _selectors(cluster: Cluster, item: _Waiting, nodes: list[Object]) -> Iterato
             cluster, SELECTOR, item, f"nodeSelector[{key}]", "high" if nodes else "medium", wanted=f"{key}={value}",
             values=_few(there) or "none",
         )  # fmt: skip
-    if not wanted and not at(item.pod, "spec.affinity.nodeAffinity"):  # the pod itself was not seen
+    if named and not wanted and not at(item.pod, "spec.affinity.nodeAffinity"):  # the pod itself was not seen
         yield _cause(cluster, SELECTOR, item, "nodeSelector", "medium", wanted="not told, see the event", values="not seen")
-    if wanted and not lacking:
+    if named and wanted and not lacking:
         together = ", ".join(f"{key}={value}" for key, value in wanted.items())
         yield _cause(
             cluster,
