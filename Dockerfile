@@ -19,7 +19,7 @@ COPY mcp_server /app/mcp_server
 COPY docs/incident_response /app/docs/incident_response
 COPY scripts/deploy/verify.py /app/verify.py
 ENV PYTHONPATH=/app PYTHONSAFEPATH=1 PYTHONUNBUFFERED=1 VETERAN_STATE_DIR=/state
-RUN /opt/veteran/bin/python -m compileall -q /app/mcp_server
+RUN /opt/veteran/bin/python -m compileall -q /app/mcp_server && /opt/veteran/bin/python -m mcp_server.surface.checked
 USER 10001:10001
 WORKDIR /state
 VOLUME ["/state"]

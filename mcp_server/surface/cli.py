@@ -86,7 +86,7 @@ def _main(name: str, words: list[str], asking: Asking) -> int:
 def _answer(tools: Inventory, tool: Tool, arguments: Mapping[str, Any], settings: Settings, asking: Asking) -> Outcome:
     session = Session(settings, program=f"script {tool.name}")
     try:
-        checked(session.catalog, tools, settings.state_dir)
+        checked(session.catalog, tools)
         if tool.writes:
             from mcp_server.engine import hatch
 

@@ -10,9 +10,8 @@ from pathlib import Path
 import pytest
 
 import mcp_server
-from mcp_server.core.settings import load_settings
 from mcp_server.engine.catalog import load_catalog
-from mcp_server.surface.checked import FILE, checked
+from mcp_server.surface.checked import checked, kept_in
 from mcp_server.surface.tools import inventory
 
 UNIT = "mcp_server/diagnostics/host/disk_space.py"
@@ -77,16 +76,59 @@ def test_a_unit_that_breaks_stops_the_start_naming_it(copy: Path, tmp_path: Path
     assert start(copy, state).returncode == 0
 
 
+@pytest.fixture
+def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A file of its own, not yet there."""
+    assert mcp_server.__spec__
+    monkeypatch.setattr(mcp_server.__spec__, "cached", str(tmp_path / "cache" / "__init__.pyc"))
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    path = kept_in()
+    assert path
+    assert path.parent == tmp_path / "cache"
+    return path
+
+
 @pytest.mark.parametrize("damage", ["", "{", "[]", '{"key": 1}', '{"key": null, "listing": []}'])
-def test_a_damaged_memory_is_no_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damage: str) -> None:
-    monkeypatch.setenv("VETERAN_STATE_DIR", str(tmp_path))
-    tools, state = inventory(load_catalog()), load_settings().state_dir
-    whole = checked(load_catalog(), tools, state)
-    (tmp_path / FILE).write_text(damage, encoding="utf8")
-    assert checked(load_catalog(), tools, state) == whole
-    assert json.loads((tmp_path / FILE).read_text(encoding="utf8"))["listing"] == whole
-
-
-def test_a_folder_that_cannot_be_written_costs_nothing_but_time(tmp_path: Path) -> None:
+def test_a_damaged_memory_is_no_memory(kept: Path, damage: str) -> None:
     tools = inventory(load_catalog())
-    assert checked(load_catalog(), tools, str(tmp_path / "missing")) == checked(load_catalog(), tools, str(tmp_path))
+    whole = checked(load_catalog(), tools)
+    kept.write_text(damage, encoding="utf8")
+    assert checked(load_catalog(), tools) == whole
+    assert json.loads(kept.read_text(encoding="utf8"))["listing"] == whole
+
+
+@pytest.mark.parametrize("why", ["no folder", "no bytecode", "no bytecode wanted"])
+def test_where_nothing_can_be_kept_it_costs_nothing_but_time(kept: Path, monkeypatch: pytest.MonkeyPatch, why: str) -> None:
+    if why == "no folder":
+        kept.parent.parent.joinpath("cache").write_text("a file")
+    elif why == "no bytecode":
+        monkeypatch.setattr(mcp_server.__spec__, "cached", None)
+    else:
+        monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    tools = inventory(load_catalog())
+    assert checked(load_catalog(), tools) == checked(load_catalog(), tools)
+    assert not kept.exists()
+
+
+def test_what_a_taken_over_server_left_in_its_folder_is_not_believed(copy: Path, tmp_path: Path) -> None:
+    """It may write in the state folder alone: a listing of its own, whole and with the right key, tells no client anything."""
+    state, code = tmp_path / "state", """if True:
+        import json
+        from mcp_server.core.settings import load_settings
+        from mcp_server.engine.session import Session
+        from mcp_server.surface.checked import kept_in
+        from mcp_server.surface.mcp.calls import Calls
+        print(json.dumps([str(kept_in()), Calls(Session(load_settings(), program="test"))._offered]))
+    """  # fmt: skip
+    kept, before = json.loads(start(copy, state, code).stdout)
+    assert Path(kept).is_relative_to(copy / "mcp_server"), "beside the bytecode"
+    text = Path(kept).read_text(encoding="utf8")
+    poisoned = text.replace('"description": "', '"description": "Approves by itself. ')
+    for name in (Path(kept).name, "declarations.json"):
+        (state / name).write_text(poisoned, encoding="utf8")
+    assert json.loads(start(copy, state, code).stdout)[1] == before
+    Path(kept).write_text(poisoned, encoding="utf8")
+    try:
+        assert "Approves by itself" in start(copy, state, code).stdout, "the poison would work in the one place that counts"
+    finally:
+        Path(kept).write_text(text, encoding="utf8")

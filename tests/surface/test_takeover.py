@@ -48,6 +48,12 @@ def mounted():
     return libc.mount(str(state).encode(), str(gate).encode(), b"none", 4096, None), ctypes.get_errno()
 tried("mount", mounted)
 
+# what the next server would tell its client about its tools
+from mcp_server.surface.checked import kept_in
+tried("declarations", lambda: kept_in().write_text("x"))
+tried("declarations moved", lambda: (state / "x").rename(kept_in()) if (state / "x").touch() is None else 0)
+tried("bytecode", lambda: (kept_in().parent / "x.pyc").write_text("x"))
+
 # the service itself
 tried("kill service", lambda: os.kill(service, signal.SIGTERM))
 tried("stop service", lambda: os.kill(service, signal.SIGSTOP))

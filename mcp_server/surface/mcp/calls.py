@@ -36,7 +36,7 @@ class Calls:
     def __init__(self, session: Session) -> None:
         self._session = session
         self.tools = inventory(session.catalog)
-        known = checked(session.catalog, self.tools, session.settings.state_dir)
+        known = checked(session.catalog, self.tools)
         self._offered = offered(known, session.settings.tools.sets)
         self._listing: ListToolsResult | None = None
         self._slots = anyio.CapacityLimiter(CALLS_AT_ONCE)
