@@ -98,7 +98,10 @@ def _in_time(
         raise BadInput(f"the signed text is valid for more than {settings.gate.approval_s} s (gate.approval_s)", "sign it anew")
     signer = _signer(settings, text, signature, namespace)
     if signer is None:
-        raise BadInput("the signature is not by a key that may approve", f"see {settings.approvals.allowed_signers}")
+        raise BadInput(
+            "the signature is not by a key that may approve",
+            f"it must be an Ed25519 key listed in {settings.approvals.allowed_signers}; a FIDO device must be touched",
+        )
     return signer
 
 

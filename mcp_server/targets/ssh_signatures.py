@@ -1,9 +1,11 @@
 """Signatures by OpenSSH keys (`ssh-keygen -Y`): Ed25519 in a file, in an agent or on a FIDO device, all verified alike.
 
 Who may sign stands in an `allowed_signers` file, in OpenSSH's own format: expiry of keys and their namespaces included. A
-file that somebody else could have changed, or put another in the place of, vouches for nobody.
+file that somebody else could have changed, or put another in the place of, vouches for nobody. A FIDO device must have been
+touched: OpenSSH verifies a signature without a touch too, and any program near the device can ask for one.
 """
 
+import base64
 import os
 import re
 import stat
@@ -20,6 +22,9 @@ TIMEOUT_S = 10
 SIGNATURE = re.compile(rb"-----BEGIN SSH SIGNATURE-----\n(?:[A-Za-z0-9+/=]{1,76}\n){1,60}-----END SSH SIGNATURE-----\n?")
 _KEY = re.compile(r'Good ".*" signature for .* with \S+ key (SHA256:[A-Za-z0-9+/]{43})')
 _STICKY = stat.S_ISVTX
+PLAIN, FIDO = "ssh-ed25519", "sk-ssh-ed25519@openssh.com"
+"""Kinds of keys that count. Others (RSA, ECDSA, certificates) are refused, also when they are listed."""
+_TOUCHED = 1
 
 
 class Signer(NamedTuple):
@@ -35,7 +40,7 @@ def signer_of(text: bytes, signature: bytes, namespace: str, allowed_signers: st
     A key that is listed under several names is one person: the first name counts. Raises Broken when the file of allowed
     signers cannot be trusted (a sentence says why), CouldNotLook when ssh-keygen is missing or hangs.
     """
-    if not SIGNATURE.fullmatch(signature):
+    if not SIGNATURE.fullmatch(signature) or not _counts(signature):
         return None
     with _opened(allowed_signers, apart_from) as allowed, _kept(signature) as kept:
         files = ("-s", f"/dev/fd/{kept}", "-f", f"/dev/fd/{allowed}")
@@ -46,6 +51,35 @@ def signer_of(text: bytes, signature: bytes, namespace: str, allowed_signers: st
         said = _run(("-Y", "verify", "-n", namespace, "-I", principal, *files), text, (allowed, kept))
     key = _KEY.match(said or "")
     return Signer(one_line(principal, 120), key[1]) if key else None
+
+
+def _counts(signature: bytes) -> bool:
+    """Whether it is by a kind of key that counts, and a FIDO device was touched for it.
+
+    What is read here is proven afterwards: the kind by the key's being listed, the touch because it is signed as well.
+    """
+    try:
+        blob = base64.b64decode(b"".join(signature.splitlines()[1:-1]), validate=True)
+        fields = blob[10:]  # after `SSHSIG` and the version
+        key, fields = _text(fields)
+        for _ in ("namespace", "reserved", "hash"):
+            _, fields = _text(fields)
+        signed, _ = _text(fields)
+        kind, (signing, rest) = _text(key)[0].decode(), _text(signed)
+        proof, rest = _text(rest)
+    except (ValueError, IndexError):
+        return False
+    if kind not in (PLAIN, FIDO) or signing.decode("ascii", "replace") != kind or len(proof) != 64:
+        return False
+    return not rest if kind == PLAIN else len(rest) == 5 and bool(rest[0] & _TOUCHED)
+
+
+def _text(data: bytes) -> tuple[bytes, bytes]:
+    """A text of SSH's wire format, and what follows. Raises ValueError where it ends before."""
+    size = 4 + int.from_bytes(data[:4], "big")
+    if len(data) < size or size < 4:
+        raise ValueError("it ends before")
+    return data[4:size], data[size:]
 
 
 @contextmanager

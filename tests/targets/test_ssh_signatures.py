@@ -1,14 +1,17 @@
 """Signatures by OpenSSH keys, made by ssh-keygen itself: who signed, and the files that vouch for nobody."""
 
+import base64
 import os
 import subprocess
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from mcp_server.core.errors import Broken
-from mcp_server.targets.ssh_signatures import distrust, signer_of
-from tests.keys import Keys
+from mcp_server.targets.ssh_signatures import _counts, _run, distrust, signer_of
+from tests.keys import Keys, Stick
 from tests.real_parts import need
 
 
@@ -84,6 +87,42 @@ def test_an_agent_signs_as_well(keys: Keys) -> None:
     finally:
         agent.terminate()
         agent.wait()
+
+
+def test_a_fido_stick_signs_when_it_is_touched(keys: Keys) -> None:
+    keys.make("alice")
+    keys.allow("alice")
+    stick, other = Stick(), Stick()
+    with keys.allowed.open("a") as file:
+        file.write(f'bob namespaces="veteran-plan" {stick.public()}\n')
+    assert signer(keys, b"x", stick.sign(b"x")) == "bob"
+    assert signer(keys, b"x", keys.sign("alice", b"x")) == "alice", "the other line of the file counts as before"
+    untouched = stick.sign(b"x", touched=False)
+    (keys.folder / "untouched").write_bytes(untouched)
+    files = ("-s", str(keys.folder / "untouched"), "-f", str(keys.allowed))
+    assert "ED25519-SK" in (_run(("-Y", "verify", "-n", "veteran-plan", "-I", "bob", *files), b"x", ()) or ""), (
+        "OpenSSH takes it"
+    )
+    assert signer(keys, b"x", untouched) is None
+    assert signer(keys, b"x", stick.sign(b"x", touched=False, claims=True)) is None
+    assert signer(keys, b"y", stick.sign(b"x")) is None
+    assert signer(keys, b"x", stick.sign(b"x", "file")) is None
+    assert signer(keys, b"x", other.sign(b"x")) is None
+
+
+@pytest.mark.parametrize("kind", ["rsa", "ecdsa"])
+def test_a_key_of_another_kind_does_not_count_though_it_is_listed(keys: Keys, kind: str) -> None:
+    keys.make("alice", kind)
+    keys.allow("alice")
+    assert signer(keys, b"x", keys.sign("alice", b"x")) is None
+
+
+@given(data=st.binary(max_size=400))
+def test_what_is_no_signature_inside_is_none(data: bytes) -> None:
+    armour = b"-----BEGIN SSH SIGNATURE-----\n%s\n-----END SSH SIGNATURE-----\n"
+    body = base64.b64encode(b"SSHSIG\0\0\0\1" + data)
+    lines = b"\n".join(body[start : start + 70] for start in range(0, len(body), 70))
+    assert _counts(armour % lines) is False
 
 
 def test_files_that_vouch_for_nobody(keys: Keys, tmp_path: Path) -> None:
