@@ -54,6 +54,7 @@ def main() -> None:
             timeline,
             topology,
             gate,
+            preflight,
             kubernetes,
             logs,
         ):
@@ -168,6 +169,14 @@ def gate(state: str) -> Iterator[Row]:
 
     for what, figure, promise in rows():
         yield Row(what[:44], figure, "", "", promise)
+
+
+def preflight(state: str) -> Iterator[Row]:
+    """What a daemon or a cluster costs that hangs."""
+    from bench.preflight import rows
+
+    for what, figure, promise in rows():
+        yield Row(what, figure, "", "", promise)
 
 
 def knowledge(state: str) -> Iterator[Row]:

@@ -9,6 +9,8 @@ from mcp_server.core.noun import Noun
 
 Kind = Literal["process", "systemd", "docker", "kubernetes", "oci"]
 Protection = Literal["dev", "staging", "production"]
+PROTECTIONS: tuple[Protection, ...] = ("dev", "staging", "production")
+"""Least protected first."""
 
 
 class Environment(Noun):

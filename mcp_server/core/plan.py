@@ -6,7 +6,7 @@ The way of one change:
 
 A plan is made twice: by the server, to be shown, and by the executor, from the request alone, to be carried out. Both
 give the same digest as long as the world is the same; so the digest covers content only: never evidence ids, times,
-durations, or what is shown beside (blast radius, recent changes, cost of waiting).
+durations, or what is shown beside (blast radius, recent changes, what was tried elsewhere, cost of waiting).
 """
 
 import hashlib
@@ -145,6 +145,7 @@ class Plan(Noun):
     coverage: Coverage = Coverage()
     blast: tuple[Statement, ...] = Field((), description="who stands on it and how they are; shown, not digested")
     changes: tuple[Statement, ...] = Field((), description="recent changes on the target; shown, not digested")
+    tried: Statement | None = Field(None, description="whether it was done elsewhere first; shown, not digested")
     waiting: Statement | None = Field(None, description="what it costs to wait; shown, not digested")
 
     @property

@@ -77,6 +77,10 @@ class Limits:
     max_bytes: int = 1_048_576
     cancel: threading.Event = field(default_factory=threading.Event)
 
+    def first_s(self) -> float:
+        """Seconds in which something must answer at all: what hangs must not cost as much as what is slow."""
+        return self.timeout_s * 0.6
+
     def check(self) -> None:
         """Raises Cancelled once the caller has gone."""
         if self.cancel.is_set():

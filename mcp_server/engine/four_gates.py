@@ -7,15 +7,13 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from mcp_server.core.clock import now, stamp
-from mcp_server.core.environment import Environment
+from mcp_server.core.environment import PROTECTIONS, Environment
 from mcp_server.core.operation import Operation
 from mcp_server.core.outcome import Statement, Value
 from mcp_server.core.plan import Execution, Fact, GateResult, PlannedStep, Request
 from mcp_server.engine.gate_store import Gate
 from mcp_server.engine.operations import verbs
 from mcp_server.engine.taking_back import TAKE_BACK
-
-_PROTECTIONS = ("dev", "staging", "production")
 
 
 def safety(
@@ -99,7 +97,7 @@ def monitoring(fact: Fact) -> GateResult:
 def communication(operation: Operation, environment: Environment, request: Request) -> GateResult:
     """Was somebody told, where that is wanted?"""
     start = operation.gates.communication.tell_from
-    needed = start != "never" and _PROTECTIONS.index(environment.protection) >= _PROTECTIONS.index(start)
+    needed = start != "never" and PROTECTIONS.index(environment.protection) >= PROTECTIONS.index(start)
     values: dict[str, Value] = {}
     if not needed:
         text, values = "nobody need be told in {protection}", {"protection": environment.protection}

@@ -32,6 +32,7 @@ from mcp_server.engine.run import Question, ask_all
 from mcp_server.engine.session import Asking, Session
 from mcp_server.engine.signing import genuine_authority
 from mcp_server.engine.taking_back import TAKE_BACK, taking_back
+from mcp_server.engine.tried import tried_elsewhere
 
 
 def make_plan(session: Session, gate: Gate | None, request: Request, asking: Asking) -> Plan:
@@ -84,6 +85,7 @@ def make_plan(session: Session, gate: Gate | None, request: Request, asking: Ask
             communication(operation, environment, request),
         ),
         requirement=needed, made=now(), coverage=_coverage(outcomes, reader),
+        tried=tried_elsewhere(settings, gate, operation, environment, steps),
         waiting=Statement(text="{cost}", values={"cost": operation.waiting}) if operation.waiting else None,
     )  # fmt: skip
 

@@ -14,8 +14,8 @@ from mcp_server.engine.reader import EvidenceReader
 from mcp_server.engine.run import unmet
 from mcp_server.engine.session import Asking, Session
 
-REACH_S = 1.2
-"""Seconds in which a daemon or cluster must answer for the preflight report."""
+REACH_S = 1.5
+"""Seconds that a daemon or cluster may take for the preflight report; silent, it costs `Limits.first_s` of them."""
 
 
 def reader_of(session: Session, place: Place, asking: Asking) -> EvidenceReader:

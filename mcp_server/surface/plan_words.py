@@ -53,6 +53,8 @@ def plan_statements(plan: Plan) -> Iterator[Statement]:
     if plan.changes:
         yield Statement(text="changes of the last 24 h:")
     yield from plan.changes
+    if plan.tried is not None:
+        yield plan.tried
     if plan.waiting is not None:
         yield Statement(text=f"cost of waiting: {plan.waiting.text}", values=plan.waiting.values)
     for number, reason in enumerate(plan.requirement.reasons):

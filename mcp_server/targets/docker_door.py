@@ -151,7 +151,7 @@ class DockerDoor:
         if self._client is None:
             if unsupported := not_supported(self.endpoint):
                 raise unsupported
-            timeout = min(limits.timeout_s, FIRST_S)
+            timeout = min(limits.first_s(), FIRST_S)
             started = time.monotonic()
             try:
                 _knock(self.endpoint.url, timeout)

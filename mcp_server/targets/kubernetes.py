@@ -72,12 +72,13 @@ class KubernetesPlace:
         from mcp_server.targets.kubernetes_lists import rule
         from mcp_server.targets.kubernetes_resources import SPACED, WIDE
 
-        left = Limits(min(limits.timeout_s, PREFLIGHT_S), limits.max_bytes, limits.cancel).until()
+        limits = Limits(min(limits.timeout_s, PREFLIGHT_S), limits.max_bytes, limits.cancel)
+        left = limits.until()
 
         def within() -> Limits:
             return Limits(max(0.05, left()), limits.max_bytes, limits.cancel)
 
-        version = self.wire.json("/version", within(), "API server")
+        version = self.wire.json("/version", Limits(limits.first_s(), limits.max_bytes, limits.cancel), "API server")
         from concurrent.futures import ThreadPoolExecutor
 
         wanted = [item for item in (*SPACED, *WIDE) if not item.optional]

@@ -111,6 +111,13 @@ ALWAYS = FindingType(
     meaning="An alert that always fires is read by nobody, and hides the one that matters.",
     advice="Repair what it tells of, or take the alert away; silencing it only hides it.",
 )
+TWICE = FindingType(
+    code="scraped_twice",
+    text="{count} addresses are scraped by more than one job: {names}",
+    severity="info",
+    meaning="The same figures are kept twice; sums over both count everything double, and alerts come in pairs.",
+    advice="Keep one job for each address; where a change of name is under way, end it.",
+)
 
 DIAGNOSTIC = Diagnostic(
     question="Is the monitoring awake: does it answer, scrape, evaluate its rules and hand alerts on?",
@@ -218,6 +225,11 @@ def judge(facts: WatchdogFacts, params: Params) -> Iterator[Finding]:
         late = [item for item in facts.targets if item.health == "up" and item.scraped and facts.now - item.scraped > limit]
         if late:
             yield _stale(f"target {late[0].address}", facts.now, late[0].scraped, cited)
+        jobs: dict[str, set[str]] = {}
+        for item in facts.targets:
+            jobs.setdefault(item.address, set()).add(item.job)
+        if twice := [f"{address} by {', '.join(sorted(names))}" for address, names in jobs.items() if len(names) > 1]:
+            yield TWICE.found(cited, component="prometheus", count=len(twice), names="; ".join(twice[:6]))
     if facts.rules is not None:
         cited = facts.evidence["prometheus rules"]
         if broken := [name for group in facts.rules for name in group.broken]:
