@@ -26,12 +26,12 @@ def windows(declared: Sequence[MaintenanceSettings], service: str | None, moment
     """Windows that cover the moment or ended just before it, those of other services left out; the nearest start first."""
     found = [
         Announced(
-            start=item.start, end=item.end, what=item.what, services=item.services,
-            state="under way" if moment <= item.end else "just ended",
+            start=begin, end=end, what=item.what, services=item.services, state="under way" if moment <= end else "just ended"
         )
         for item in declared
-        if item.start <= moment <= item.end + JUST_ENDED and (not item.services or service is None or service in item.services)
-    ]  # fmt: skip
+        for begin, end in filter(None, (item.around(moment),))
+        if moment <= end + JUST_ENDED and (not item.services or service is None or service in item.services)
+    ]
     return tuple(sorted(found, key=lambda item: item.start, reverse=True))
 
 

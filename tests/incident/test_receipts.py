@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from mcp_server.core.clock import now, stamp
+from mcp_server.core.clock import now, parse_moment, stamp
 from mcp_server.core.errors import Broken
+from mcp_server.core.maintenance import MaintenanceSettings
 from mcp_server.core.outcome import Outcome
 from mcp_server.engine.catalog import load_catalog
 from mcp_server.engine.maintenance import windows
@@ -75,12 +76,42 @@ def test_announced_work_is_told_when_it_covers_the_onset(tmp_path: Path) -> None
         ("2026-11-20T10:00:00Z", "2026-11-20T09:00:00Z", "", "`end` must be later than `start`"),
         ("2026-11-20T10:00:00", "2026-11-20T11:00:00Z", "", "names no zone"),
         ("2026-11-20T10:00:00Z", "2026-11-20T11:00:00Z", 'services = ["moon"]', "`moon`, which is not declared"),
-        ("2026-11-20T10:00:00Z", "2026-11-20T11:00:00Z", 'why = "x"', "valid keys here: start, end, what, services"),
+        (
+            "2026-11-20T10:00:00Z",
+            "2026-11-20T11:00:00Z",
+            'why = "x"',
+            "keys here: start, end, every_days, zone, what",
+        ),
+        ("2026-11-20T10:00:00Z", "2026-11-22T11:00:00Z", "every_days = 1", "must end before it comes again"),
+        ("2026-11-20T10:00:00Z", "2026-11-20T11:00:00Z", 'zone = "Mars/Olympus"', "no zone of that name"),
+        ("2026-11-20T10:00:00Z", "2026-11-20T11:00:00Z", 'zone = "../../etc/passwd"', "no zone of that name"),
     ],
 )
 def test_a_window_that_cannot_be_gets_a_sentence(start: str, end: str, more: str, says: str, tmp_path: Path) -> None:
     with pytest.raises(Broken, match=says), session_in(tmp_path, WINDOW.format(start, end) + more):
         pass
+
+
+@pytest.mark.parametrize(
+    ("moment", "state", "start"),
+    [
+        ("2026-10-17T01:30:00Z", None, ""),  # before the first
+        ("2026-10-18T01:30:00Z", "under way", "2026-10-18T01:00:00.000Z"),
+        ("2026-10-19T01:30:00Z", None, ""),
+        ("2026-10-25T00:30:00Z", None, ""),
+        # summer time has ended in the night: three o'clock there is an hour later in UTC
+        ("2026-10-25T01:30:00Z", None, ""),
+        ("2026-10-25T02:30:00Z", "under way", "2026-10-25T02:00:00.000Z"),
+        ("2026-11-01T04:30:00Z", "just ended", "2026-11-01T02:00:00.000Z"),
+    ],
+)
+def test_work_that_comes_again_does_so_by_the_clock_on_the_wall(moment: str, state: str | None, start: str) -> None:
+    weekly = MaintenanceSettings.model_validate(
+        {"start": "2026-10-18T03:00:00+02:00", "end": "2026-10-18T05:00:00+02:00", "what": "backup of the shop",
+         "every_days": 7, "zone": "Europe/Vienna"}
+    )  # fmt: skip
+    found = windows([weekly], None, parse_moment(moment))
+    assert [(item.state, stamp(item.start)) for item in found] == ([(state, start)] if state else [])
 
 
 # --- changelogs -----------------------------------------------------------------------------------------------------
