@@ -17,23 +17,26 @@ ROOT = Path(__file__).resolve().parent.parent
 
 def rows() -> Iterator[tuple[str, str, str]]:
     """(what, figure, promise)."""
-    with tempfile.TemporaryDirectory(prefix="preflight-") as folder:
-        with socket.socket(socket.AF_UNIX) as daemon, socket.create_server(("127.0.0.1", 0)) as cluster:
-            daemon.bind(f"{folder}/d.sock")
-            daemon.listen(64)
-            config = Path(folder, "kubeconfig")
-            config.write_text(json.dumps({
-                "contexts": [{"name": "hang", "context": {"cluster": "c"}}],
-                "clusters": [{"name": "c", "cluster": {"server": f"https://127.0.0.1:{cluster.getsockname()[1]}"}}],
-            }))  # fmt: skip
-            env = {
-                **os.environ, "DOCKER_HOST": f"unix://{folder}/d.sock", "KUBECONFIG": str(config),
-                "VETERAN_STATE_DIR": f"{folder}/state",
-            }  # fmt: skip
-            for target, promise in (("local", ""), ("docker://", "≤ 2 s"), ("k8s://hang", "≤ 2 s")):
-                times = [_once(target, env) for _ in range(RUNS)]
-                what = target if target == "local" else f"{target} that hangs"
-                yield f"preflight script, {what}, p50 (max)", f"{statistics.median(times):.2f} s ({max(times):.2f} s)", promise
+    with (
+        tempfile.TemporaryDirectory(prefix="preflight-") as folder,
+        socket.socket(socket.AF_UNIX) as daemon,
+        socket.create_server(("127.0.0.1", 0)) as cluster,
+    ):
+        daemon.bind(f"{folder}/d.sock")
+        daemon.listen(64)
+        config = Path(folder, "kubeconfig")
+        config.write_text(json.dumps({
+            "contexts": [{"name": "hang", "context": {"cluster": "c"}}],
+            "clusters": [{"name": "c", "cluster": {"server": f"https://127.0.0.1:{cluster.getsockname()[1]}"}}],
+        }))  # fmt: skip
+        env = {
+            **os.environ, "DOCKER_HOST": f"unix://{folder}/d.sock", "KUBECONFIG": str(config),
+            "VETERAN_STATE_DIR": f"{folder}/state",
+        }  # fmt: skip
+        for target, promise in (("local", ""), ("docker://", "≤ 2 s"), ("k8s://hang", "≤ 2 s")):
+            times = [_once(target, env) for _ in range(RUNS)]
+            what = target if target == "local" else f"{target} that hangs"
+            yield f"preflight script, {what}, p50 (max)", f"{statistics.median(times):.2f} s ({max(times):.2f} s)", promise
 
 
 def _once(target: str, env: dict[str, str]) -> float:
