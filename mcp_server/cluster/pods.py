@@ -20,7 +20,10 @@ from mcp_server.cluster.objects import (
     statuses,
     words,
 )
+from mcp_server.cluster.patterns import Pattern
 from mcp_server.cluster.world import Cluster, is_done, template, template_labels
+
+_TELLING = Pattern(r"error|fatal|panic|exception|fail|denied|refused|cannot|can't|unable|missing|invalid|not found", re.I)
 
 
 @dataclass(frozen=True)
@@ -79,6 +82,13 @@ def of_pod(pod: Object) -> Iterator[Container]:
             message=words(status, "state.waiting.message"), ended=words(ended, "reason"), exit=number(ended, "exitCode"),
             last_words=words(ended, "message"), ended_at=moment(ended, "finishedAt"),
         )  # fmt: skip
+
+
+def last_words(cluster: Cluster, item: Container, most: int = 4) -> list[str]:
+    """The lines of its log that tell most: the last that sound like trouble, else simply the last."""
+    lines = [line for line in cluster.log(item.pod, item.name) if line.strip()]
+    telling = [line for line in lines[-60:] if _TELLING.search(line)]
+    return [f"log: {line}" for line in (telling or lines)[-most:]]
 
 
 def running(item: Container) -> bool:

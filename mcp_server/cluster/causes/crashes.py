@@ -1,13 +1,12 @@
-"""Containers that cannot be started or do not stay up: command, rights, memory, and what is left when nothing else is told."""
+"""Containers that do not stay up: memory, hooks, init containers, ports, and what is left when nothing else is told."""
 
 import re
 from collections.abc import Iterator
 from typing import Any
 
 from mcp_server.cluster.cause import DOWN, Cause, CauseType
-from mcp_server.cluster.objects import at, key_of, moment, number, parts, texts, words
-from mcp_server.cluster.patterns import Pattern
-from mcp_server.cluster.pods import Container, every_container, of_pod
+from mcp_server.cluster.objects import at, key_of, moment, number, parts, words
+from mcp_server.cluster.pods import Container, every_container, last_words, of_pod
 from mcp_server.cluster.world import Cluster, spec_way, template
 
 OOM = CauseType(
@@ -18,30 +17,6 @@ OOM = CauseType(
     meaning="The kernel ends it whenever it reaches the limit; what it did is lost.",
     explains=(*DOWN, "crash_loop", "liveness_kills"),
 )
-COMMAND = CauseType(
-    code="command_not_found",
-    text="container {container} cannot be started: {program} is not in image {image}",
-    confirm="compare command and args with the image's entry point (its documentation, or a shell in the image)",
-    meaning="The program named does not exist in the image, so every start fails at once.", explains=(*DOWN, "crash_loop"),
-)  # fmt: skip
-NOT_EXECUTABLE = CauseType(
-    code="command_not_permitted",
-    text="container {container} cannot be started: {program} may not be executed",
-    confirm="look at the file's mode in the image, at the user the container runs as, and at noexec mounts",
-    meaning="The file is there, but the container's user may not execute it.", explains=(*DOWN, "crash_loop"),
-)  # fmt: skip
-ROOT = CauseType(
-    code="runs_as_root",
-    text="container {container} must not run as root (runAsNonRoot), but image {image} does",
-    confirm="set runAsUser to a number above 0, or use an image with a numeric USER",
-    meaning="The kubelet refuses to start it.", explains=(*DOWN, "crash_loop"),
-)  # fmt: skip
-CREATE = CauseType(
-    code="container_not_created",
-    text="the container runtime cannot create container {container}",
-    confirm="read the message; then look at the field it names, and at the runtime's log on node {node}",
-    meaning="What the specification asks for cannot be set up on the node.", explains=(*DOWN, "crash_loop"),
-)  # fmt: skip
 COMPLETES = CauseType(
     code="exits_at_once",
     text="container {container} ends with success again and again ({restarts} restarts): its command is no lasting program",
@@ -80,11 +55,6 @@ LOOP = CauseType(
     meaning="The program itself gives up; its own last words are the best evidence.", explains=DOWN,
 )  # fmt: skip
 
-_MISSING = Pattern(r"executable file not found|no such file or directory|stat \S+: no such file|not found in \$PATH", re.I)
-_DENIED = Pattern(r"permission denied|exec format error", re.I)
-_PROGRAM = Pattern(r'exec: \\?"([^"\\]+)\\?"|stat ([^\s:]+):|exec ([^\s:]+):')
-_CREATING = ("CreateContainerError", "RunContainerError", "StartError", "ContainerCannotRun", "CreateContainerConfigError",
-             "PreCreateHookError", "PreStartHookError")  # fmt: skip
 _EXITS = {
     1: "the program's own error", 2: "wrong usage, or the program's own error", 126: "not executable", 127: "command not found",
     128: "invalid exit", 129: "SIGHUP", 130: "SIGINT", 132: "SIGILL", 134: "SIGABRT: it aborted itself",
@@ -92,7 +62,6 @@ _EXITS = {
 }  # fmt: skip
 _RECENT_S = 3_600.0
 _LONG_S = 300.0
-_TELLING = Pattern(r"error|fatal|panic|exception|fail|denied|refused|cannot|can't|unable|missing|invalid|not found", re.I)
 
 
 def find(cluster: Cluster) -> Iterator[Cause]:
@@ -107,7 +76,6 @@ def find(cluster: Cluster) -> Iterator[Cause]:
                 limit=str(at(item.spec, "resources.limits.memory") or "(that of the node: none is set)"),
                 restarts=item.restarts,
             )
-        yield from _start(cluster, item)
         if item.init:
             yield from _init(cluster, item)
         elif _loops(cluster, item):
@@ -126,13 +94,6 @@ def find(cluster: Cluster) -> Iterator[Cause]:
             )
         yield from _hooks(cluster, item)
     yield from _shared_ports(cluster)
-
-
-def last_words(cluster: Cluster, item: Container, most: int = 4) -> list[str]:
-    """The lines of its log that tell most: the last that sound like trouble, else simply the last."""
-    lines = [line for line in cluster.log(item.pod, item.name) if line.strip()]
-    telling = [line for line in lines[-60:] if _TELLING.search(line)]
-    return [f"log: {line}" for line in (telling or lines)[-most:]]
 
 
 def _loops(cluster: Cluster, item: Container) -> bool:
@@ -155,33 +116,6 @@ def _matters(cluster: Cluster, item: Container) -> bool:
         return True
     age = cluster.age(item.ended_at)
     return age is None or age < _RECENT_S
-
-
-def _start(cluster: Cluster, item: Container) -> Iterator[Cause]:
-    said = " ".join((item.message, item.last_words))
-    fails = item.waiting in _CREATING or item.ended in ("StartError", "ContainerCannotRun") or (item.exit in (126, 127, 128))
-    if not fails or (item.waiting == "CreateContainerConfigError" and "runAsNonRoot" not in said and "non-root" not in said):
-        return
-    program = next((found for match in _PROGRAM.finditer(said) for found in match.groups() if found), "") or _first(item)
-    values = {"program": program or "its command", "image": words(item.spec, "image")}
-    if "runAsNonRoot" in said or "non-root" in said:
-        yield _cause(cluster, ROOT, item, "securityContext.runAsNonRoot", image=values["image"])
-    elif item.exit in (126, 127) and not item.waiting.startswith(("Create", "Run")) and not said.strip():
-        shell = last_words(cluster, item, 2)
-        yield _cause(
-            cluster,
-            COMMAND if item.exit == 127 else NOT_EXECUTABLE,
-            item,
-            "command",
-            sure="medium" if shell else "low",
-            **values,
-        )
-    elif _MISSING.search(said) and "mount" not in said:
-        yield _cause(cluster, COMMAND, item, "command", **values)
-    elif _DENIED.search(said) and "exec" in said:
-        yield _cause(cluster, NOT_EXECUTABLE, item, "command", **values)
-    elif item.waiting in _CREATING:
-        yield _cause(cluster, CREATE, item, "", node=words(item.pod, "spec.nodeName") or "(unknown)")
 
 
 def _hooks(cluster: Cluster, item: Container) -> Iterator[Cause]:
@@ -236,10 +170,6 @@ def _shared_ports(cluster: Cluster) -> Iterator[Cause]:
                         other=first,
                         port=value,
                     )
-
-
-def _first(item: Container) -> str:
-    return (texts(item.spec, "command") or texts(item.spec, "args") or [""])[0]
 
 
 def _cause(cluster: Cluster, kind: CauseType, item: Container, field: str, sure: str = "high", **values: Any) -> Cause:

@@ -66,7 +66,26 @@ PLATFORM = CauseType(
     code="image_platform",
     text="image {image} of container {container} is not built for the platform of node {node}",
     confirm="compare the platforms in the image's manifest with kubernetes.io/arch of the node",
-    meaning="The program cannot be executed on that processor.", explains=(*DOWN, "crash_loop", "image_pull_failed"),
+    meaning="The program cannot be executed on that processor.",
+    explains=(*DOWN, "crash_loop", "image_pull_failed", "command_not_permitted", "init_container_fails"),
+)  # fmt: skip
+FORMAT = CauseType(
+    code="image_format_unsupported",
+    text="the runtime of node {node} does not take image {image}: its format is no longer, or not yet, supported",
+    confirm="look at the media type in the image's manifest; build and push it anew with a current tool",
+    meaning=_MEANING, explains=(*DOWN, "image_pull_failed"),
+)  # fmt: skip
+SIGNATURE = CauseType(
+    code="image_signature_invalid",
+    text="image {image} of container {container} fails the signature check of node {node}",
+    confirm="compare the node's signature policy with who signed the image; see whether the tag was pushed anew unsigned",
+    meaning="The node's policy admits signed images only.", explains=(*DOWN, "image_pull_failed"),
+)  # fmt: skip
+NO_SPACE = CauseType(
+    code="image_no_space",
+    text="node {node} has no space left to unpack image {image}",
+    confirm="see the use of the disk that holds the runtime's images on that node (df, crictl imagefsinfo)",
+    meaning="No image that is not on the node already can be started there.", explains=(*DOWN, "image_pull_failed"),
 )  # fmt: skip
 FAILED = CauseType(
     code="image_pull_failed",
@@ -76,17 +95,31 @@ FAILED = CauseType(
 )  # fmt: skip
 
 _PATTERNS = (
-    (LIMITED, Pattern(r"toomanyrequests|rate limit|429 Too Many", re.I)),
+    (LIMITED, Pattern(r"toomanyrequests|rate limit|429 Too Many|QPS exceeded", re.I)),
+    (NO_SPACE, Pattern(r"no space left on device", re.I)),
     (
         PLATFORM,
-        Pattern(r"no match(ing manifest)? for (platform|[a-z]+/[a-z0-9]+)|does not match the (specified|host) platform", re.I),
+        Pattern(
+            r"no match(ing manifest)? for (platform|[a-z]+/[a-z0-9]+)|does not match the (specified|host) platform"
+            r"|no image found in (image index|manifest list) for architecture",
+            re.I,
+        ),
     ),
-    (TLS, Pattern(r"x509:|server gave HTTP response to HTTPS client|tls: |certificate signed by unknown", re.I)),
+    (FORMAT, Pattern(r"media type \S+ is no longer supported|schema 1 manifest|unsupported (manifest )?media ?type", re.I)),
+    (SIGNATURE, Pattern(r"signature validation failed|A signature was required|signature for identity", re.I)),
+    (INVALID, Pattern(r"invalid reference format|couldn't parse image name", re.I)),
+    (
+        TLS,
+        Pattern(
+            r"x509:|server gave HTTP response to HTTPS client|tls: (?!handshake timeout)|certificate signed by unknown", re.I
+        ),
+    ),
     (
         REGISTRY,
         Pattern(
             r"no such host|i/o timeout|connection refused|no route to host|dial tcp|network is unreachable"
-            r"|server misbehaving|Client\.Timeout|connection reset|50[234] ",
+            r"|server misbehaving|Client\.Timeout|connection reset|50[0234] |TLS handshake timeout|registry is unavailable"
+            r"|deadline ?exceeded|unexpected EOF",
             re.I,
         ),
     ),
@@ -94,13 +127,15 @@ _PATTERNS = (
         DENIED,
         Pattern(
             r"unauthorized|authentication required|access denied|denied:|\b401\b|\b403\b|forbidden"
-            r"|no basic auth|insufficient_scope|authorization failed",
+            r"|no basic auth|insufficient_scope|authorization failed|access to the resource is denied",
             re.I,
         ),
     ),
     (NOT_FOUND, Pattern(r"manifest unknown|not found|does not exist|name unknown|manifest for .+ unknown|\b404\b", re.I)),
 )
-_PULLS = ("ErrImagePull", "ImagePullBackOff")
+_PULLS = ("ErrImagePull", "ImagePullBackOff", "ImageInspectError", "RegistryUnavailable", "SignatureValidationFailed")
+_HUB = Pattern(r"does not exist|docker\.io/\S+: requested access to the resource is denied")
+_FORMAT = Pattern(r"exec(?: user process caused:?)?.*exec format error|cannot execute binary file: exec format", re.I)
 _SIMPLE = {"InvalidImageName": INVALID, "ErrImageNeverPull": NEVER}
 
 
@@ -111,7 +146,15 @@ def find(cluster: Cluster) -> Iterator[Cause]:
             yield _cause(cluster, _SIMPLE[item.waiting], item, [item.state()])
         elif item.waiting in _PULLS:
             yield from _pull(cluster, item)
+        elif not item.ready and (lines := _foreign(cluster, item)):
+            yield _cause(cluster, PLATFORM, item, lines)
     yield from _secrets(cluster)
+
+
+def _foreign(cluster: Cluster, item: Container) -> list[str]:
+    """What is said of a program for another processor: by the runtime, or in place of the program's own first line."""
+    said = [f"log: {line}" for line in cluster.log(item.pod, item.name)[-5:]] + [item.state(), item.end()]
+    return [line for line in said if _FORMAT.search(line)]
 
 
 def _pull(cluster: Cluster, item: Container) -> Iterator[Cause]:
@@ -122,7 +165,7 @@ def _pull(cluster: Cluster, item: Container) -> Iterator[Cause]:
     for kind, pattern in _PATTERNS:
         # the image's own name is no message: `not-found:1.0` proves nothing
         if any(pattern.search(line.replace(image, "") if image else line) for line in said):
-            if kind is DENIED and "does not exist" in " ".join(said) and not parts(item.pod, "spec.imagePullSecrets"):
+            if kind is DENIED and _HUB.search(" ".join(said)) and not parts(item.pod, "spec.imagePullSecrets"):
                 # Docker Hub says both at once for a name that nobody has
                 yield _cause(cluster, NOT_FOUND, item, said, "medium")
             else:
@@ -133,15 +176,16 @@ def _pull(cluster: Cluster, item: Container) -> Iterator[Cause]:
 
 def _cause(cluster: Cluster, kind: CauseType, item: Container, quotes: list[str], sure: str = "high") -> Cause:
     image = words(item.spec, "image")
-    key, field = item.mend(cluster, "image")
+    node = words(item.pod, "spec.nodeName") or "(unknown)"
+    key, field = (("Node", "", node), "status.images") if kind is NO_SPACE else item.mend(cluster, "image")
     repository, _, tag = image.partition("@") if "@" in image else image.rpartition(":")
     if "/" in tag or not repository:
         repository, tag = image, "latest"
     secrets = ", ".join(words(secret, "name") for secret in parts(item.pod, "spec.imagePullSecrets")) or "none"
     return kind.of(
-        key, field, "high" if sure == "high" else "medium", touches=[key_of(item.pod)],
+        key, field, "high" if sure == "high" else "medium", touches=[key_of(item.pod), cluster.root(item.pod)],
         quotes=quotes, image=image, container=item.name, tag=tag, repository=repository, secrets=secrets,
-        node=words(item.pod, "spec.nodeName") or "(unknown)",
+        node=node, component=cluster.root(item.pod) if kind is NO_SPACE else None,
     )  # fmt: skip
 
 

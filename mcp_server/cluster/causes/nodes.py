@@ -1,4 +1,4 @@
-"""Nodes in trouble, and pods that lost theirs."""
+"""Nodes in trouble, and requests of theirs that wait."""
 
 import re
 from collections.abc import Iterator
@@ -39,18 +39,6 @@ PRESSURE = CauseType(
     confirm="see on the node what uses it (df, free, number of processes); images and logs count for disk",
     meaning="The kubelet evicts pods and accepts no new ones.", explains=_ALL,
 )  # fmt: skip
-EVICTED = CauseType(
-    code="pod_evicted",
-    text="{count} of its pods were evicted: {why}",
-    confirm="compare requests and limits with the use; see whether the node was short of memory or disk at that time",
-    meaning="A pod that uses more than it requests goes first when a node runs short.", severity="warning", explains=DOWN,
-)  # fmt: skip
-PREEMPTED = CauseType(
-    code="pod_preempted",
-    text="a pod was removed to make room for one of higher priority",
-    confirm="compare the PriorityClasses of both; see whether the nodes have room for both",
-    meaning="The workload runs with fewer pods until there is room.", severity="warning", explains=DOWN,
-)  # fmt: skip
 CORDONED = CauseType(
     code="node_left_cordoned",
     text="the node has been cordoned for {hours} hours",
@@ -80,10 +68,9 @@ _CSR_S = 600.0
 
 
 def find(cluster: Cluster) -> Iterator[Cause]:
-    """Nodes by their conditions and leases, pods by the reason they ended for, requests by their age."""
+    """Nodes by their conditions and leases, requests by their age."""
     for node in cluster.all("Node"):
         yield from _node(cluster, node)
-    yield from _evictions(cluster)
     for request in cluster.all("CertificateSigningRequest"):
         age = cluster.age(moment(request, "metadata.creationTimestamp"))
         if not parts(request, "status.conditions") and age is not None and age > _CSR_S:
@@ -159,22 +146,3 @@ def _node(cluster: Cluster, node: Object) -> Iterator[Cause]:
         age = cluster.age(moment(taint, "timeAdded"))
         if age is not None and age > _CORDON_S:
             yield CORDONED.on(node, "spec.unschedulable", "high", hours=int(age // 3600))
-
-
-def _evictions(cluster: Cluster) -> Iterator[Cause]:
-    found: dict[tuple[str, str, str], list[Object]] = {}
-    for pod in cluster.all("Pod"):
-        age = cluster.age(moment(pod, "metadata.creationTimestamp"))
-        if words(pod, "status.reason") == "Evicted" and (age is None or age < 86_400):
-            found.setdefault(cluster.root(pod), []).append(pod)
-    for root, pods in found.items():
-        quotes = [f"pod {name_of(pod)}: Evicted: {words(pod, 'status.message')}" for pod in pods[:2]]
-        key, field = cluster.mend(pods[0], "containers[].resources")
-        yield EVICTED.of(key, field, "high", touches=[*map(key_of, pods), root], component=root, quotes=quotes, count=len(pods),
-                         why=words(pods[0], "status.message"))  # fmt: skip
-    for event in cluster.every_event():
-        age = cluster.age(event.last)
-        if event.reason == "Preempted" and (age is None or age < 3_600):
-            pod = {"kind": "Pod", "metadata": {"namespace": event.about[1], "name": event.about[2]}}
-            yield PREEMPTED.of(event.about, "spec.priority", "high", quotes=[event.line()], at=event.last,
-                               component=cluster.root(cluster.get(*event.about) or pod))  # fmt: skip

@@ -1,7 +1,6 @@
-"""Volumes: claims that are not there or not bound, classes, modes, capacity, and mounts that fail."""
+"""Volumes: claims that are not there or not bound, classes, modes, capacity."""
 
 import difflib
-import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -99,37 +98,6 @@ UNBOUND = CauseType(
     confirm="kubectl describe the claim: its events name the reason",
     meaning=_MEANING, explains=(*DOWN, "unscheduled", "mount_failed"),
 )  # fmt: skip
-OCCUPIED = CauseType(
-    code="volume_occupied",
-    text="the volume is attached to another node and its mode admits one only: {why}",
-    confirm="find the pod that still holds it (kubectl get volumeattachment); with strategy RollingUpdate and ReadWriteOnce"
-    " old and new pods block each other",
-    meaning="The new pod waits until the old attachment is gone.", explains=(*DOWN, "mount_failed"),
-)  # fmt: skip
-DRIVER = CauseType(
-    code="csi_driver_missing",
-    text="the CSI driver {name} is not registered on node {node}",
-    confirm="see whether the driver's DaemonSet has a ready pod on that node; kubectl get csinode {node}",
-    meaning=_MEANING, explains=(*DOWN, "mount_failed"),
-)  # fmt: skip
-HOST_PATH = CauseType(
-    code="host_path_wrong",
-    text="the host path {path} is not on the node, or is not what its type says",
-    confirm="look at {path} on node {node}; compare with hostPath.type",
-    meaning=_MEANING, explains=(*DOWN, "mount_failed"),
-)  # fmt: skip
-SUBPATH = CauseType(
-    code="sub_path_failed",
-    text="a subPath of container {container} cannot be prepared: {why}",
-    confirm="compare subPath of the volumeMount with what the volume holds; mounting a file over a folder fails too",
-    meaning=_MEANING, explains=(*DOWN, "container_not_created", "mount_failed"),
-)  # fmt: skip
-MOUNT = CauseType(
-    code="mount_failed",
-    text="volume {volume} cannot be mounted: {why}",
-    confirm="read the event; for network storage look at server, export and rights from node {node}",
-    meaning=_MEANING, explains=DOWN,
-)  # fmt: skip
 RESIZE = CauseType(
     code="resize_pending",
     text="the claim waits to be resized: {why}",
@@ -137,27 +105,16 @@ RESIZE = CauseType(
     meaning="The volume keeps its old size until then.", severity="warning",
 )  # fmt: skip
 
-_OCCUPIED = Pattern(r"Multi-Attach error|already (?:used by|attached|mounted by)|is in use|ReadWriteOncePod", re.I)
-_DRIVER = Pattern(
-    r"driver name (\S+) not found in the list of registered CSI drivers|CSINode \S+ does not contain driver (\S+)"
-)
-_HOST_PATH = Pattern(r"hostPath type check failed: (\S+)")
-_VOLUME = Pattern(r'for volume "([^"]+)"|unmounted volumes=\[([^\]]*)\]')
 _NO_CLAIM = Pattern(r'persistentvolumeclaim "([^"]+)" not found')
-_SUBPATH = Pattern(
-    r"failed to (?:prepare|create) subPath|not a directory.*Are you trying to mount a directory|subPath", re.I | re.S
-)
-_UNNAMED = Pattern(r"references non-existent|not found|object \"[^\"]+\"/\"[^\"]+\" not registered")
 
 
 def find(cluster: Cluster) -> Iterator[Cause]:
-    """Claims first, then what the kubelet says of mounts."""
+    """Claims, then pods that name one that is not there."""
     for claim in cluster.all("PersistentVolumeClaim"):
         yield from _claim(cluster, claim)
     for pod in cluster.all("Pod"):
         if not is_ready(pod) and words(pod, "status.phase") not in ("Succeeded", "Failed"):
             yield from _named(cluster, pod)
-            yield from _mounts(cluster, pod)
 
 
 def _users(cluster: Cluster, claim: Object) -> list[Object]:
@@ -316,41 +273,3 @@ def _named(cluster: Cluster, pod: Object) -> Iterator[Cause]:
                 namespace=space,
                 near=near,
             )
-
-
-def _mounts(cluster: Cluster, pod: Object) -> Iterator[Cause]:
-    node = words(pod, "spec.nodeName") or "(unknown)"
-    for event in cluster.events(pod, "FailedMount", "FailedAttachVolume", "FailedMapVolume", "Failed"):
-        said = event.message
-        if event.reason == "Failed" and not _SUBPATH.search(said):
-            continue
-        found = _VOLUME.search(said)
-        volume = (found[1] or (found[2] or "").split()[0] if found and (found[1] or found[2]) else "") or "(see the event)"
-        key, field = cluster.mend(pod, f"volumes[{_index(pod, volume)}]")
-
-        def cause(kind: CauseType, field: str = field, **values: Any) -> Cause:
-            return kind.of(key, field, "high", touches=[key_of(pod)], quotes=[event.line()], at=event.last, **values)  # noqa: B023 -- used at once
-
-        if _OCCUPIED.search(said):
-            yield cause(OCCUPIED, why=said)
-        elif match := _DRIVER.search(said):
-            yield cause(DRIVER, name=match[1] or match[2], node=node)
-        elif match := _HOST_PATH.search(said):
-            yield cause(HOST_PATH, field=f"{field}.hostPath", path=match[1], node=node)
-        elif _SUBPATH.search(said):
-            container = next(
-                (
-                    words(item, "name")
-                    for item in parts(pod, "spec.containers")
-                    if any("subPath" in mount for mount in parts(item, "volumeMounts"))
-                ),
-                "",
-            )
-            yield cause(SUBPATH, container=container, why=said)
-        elif not _UNNAMED.search(said):
-            yield cause(MOUNT, volume=volume, why=said, node=node)
-
-
-def _index(pod: Object, volume: str) -> str:
-    names = [words(item, "name") for item in parts(pod, "spec.volumes")]
-    return str(names.index(volume)) if volume in names else ""
