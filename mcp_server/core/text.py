@@ -44,7 +44,12 @@ def is_safe_argument(value: object) -> bool:
 
 def amount(number: float, noun: str, plural: str | None = None) -> str:
     """`1 filesystem`, `3 filesystems`."""
-    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+    return f"{number:,} {counted(number, noun, plural)}"
+
+
+def counted(number: float, noun: str, plural: str | None = None) -> str:
+    """The words that stand behind a number, for a sentence whose number is a value: `line matches`, `lines match`."""
+    return noun if number == 1 else plural or noun + "s"
 
 
 def bytes_text(count: float) -> str:

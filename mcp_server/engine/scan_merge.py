@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from mcp_server.core.log_calls import LogPage, LogRecord, MergeLogs
 from mcp_server.core.reader import Limits
+from mcp_server.core.text import amount
 from mcp_server.engine.log_leaves import Leaves, Opener, moment_of, nanoseconds
 from mcp_server.engine.scan_cursors import FLOOR, mark_of, places_of, query_of
 from mcp_server.engine.scan_window import as_is, enough, seen_of, window_of
@@ -23,7 +24,7 @@ def merge_logs(call: MergeLogs, opener: Opener, limits: Limits, redact: Redact) 
         ends, more = list(starts), False
         for passed, item in enumerate(_merged(call, leaves, starts, floor, notes), start=1):
             if passed % 256 == 0 and over():
-                detail = f"the time was spent after {len(records)} records"
+                detail = f"the time was spent after {amount(len(records), 'record')}"
                 leaves.cut("the merge", detail, "go on with the cursor, or narrow since")
                 more = True
                 break

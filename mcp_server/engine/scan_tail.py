@@ -8,6 +8,7 @@ from mcp_server.core.log_calls import LogPage, LogSeen, TailLog
 from mcp_server.core.output import is_output
 from mcp_server.core.reader import Limits
 from mcp_server.core.source import Entries
+from mcp_server.core.text import amount
 from mcp_server.engine.log_leaves import Leaf, Leaves, Opener, moment_of, nanoseconds
 from mcp_server.engine.scan_cursors import mark_of, query_of
 from mcp_server.engine.scan_window import as_is, bounds_of, enough, inside, seen_of, window_of
@@ -149,7 +150,7 @@ def _back(
             break
         stop = page.start
         if stop and (over() or read > _TAIL_BYTES):
-            leaves.cut(leaf.name, f"{len(mine)} records found down to byte {stop:,}", "go on with the cursor")
+            leaves.cut(leaf.name, f"{amount(len(mine), 'record')} found down to byte {stop:,}", "go on with the cursor")
             break
     if len(mine) > count:
         mine = mine[-count:]

@@ -13,7 +13,7 @@ from mcp_server.core.log_calls import Degree, LogLevel, LogPart, LogRecord, LogS
 from mcp_server.core.outcome import Statement, Value
 from mcp_server.core.parameters import Parameters
 from mcp_server.core.reader import Reader
-from mcp_server.core.text import amount, bytes_text
+from mcp_server.core.text import amount, bytes_text, counted
 from mcp_server.logs.cursor import open_cursor
 from mcp_server.logs.pages import CURSOR_KEY
 from mcp_server.logs.tail import Zone
@@ -113,7 +113,9 @@ class ShapeFacts(LogFacts):
             "why": self.why,
         }
         end = " ({where}); analysis: {degree}" + (" ({why})" if self.why else "")
-        return Statement(text="{records} records" + text + end, values=known | values, evidence=(self.evidence,))
+        return Statement(
+            text="{records} " + counted(self.records, "record") + text + end, values=known | values, evidence=(self.evidence,)
+        )
 
 
 def note(reader: Reader, seen: LogSeen, rotated: str | None = None) -> None:
@@ -171,8 +173,10 @@ def sources(facts: LogFacts) -> Iterator[Statement]:
     yield from listed(facts.seen.parts, facts.evidence)
     if facts.seen.outside:
         yield Statement(
-            text="{count} rotated files lie outside the window and were not opened", values={"count": len(facts.seen.outside)},
-            evidence=(facts.evidence,),
+            text="{count} " + counted(
+                len(facts.seen.outside), "rotated file lies outside the window and was not opened",
+                "rotated files lie outside the window and were not opened",
+            ), values={"count": len(facts.seen.outside)}, evidence=(facts.evidence,),
         )  # fmt: skip
 
 

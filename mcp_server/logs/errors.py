@@ -11,6 +11,7 @@ from mcp_server.core.clock import Moment
 from mcp_server.core.errors import Broken
 from mcp_server.core.outcome import Severity
 from mcp_server.core.reader import Reader
+from mcp_server.core.text import amount
 from mcp_server.logs.records import Level, Record, weight
 from mcp_server.logs.shapes import frames, own_words, shape
 from mcp_server.logs.troubles import Match, Own, Troubles, load
@@ -155,4 +156,4 @@ def _count(group: Group, record: Record, zone: tzinfo | None) -> None:
 def _example(text: str) -> str:
     """Head and end of a record: a trace says what at its end, where at both."""
     lines = [line[:400] for line in text.split("\n")]
-    return "\n".join(lines if len(lines) <= 14 else [*lines[:4], f"… {len(lines) - 14} lines …", *lines[-10:]])
+    return "\n".join(lines if len(lines) <= 14 else [*lines[:4], f"… {amount(len(lines) - 14, 'line')} …", *lines[-10:]])

@@ -7,7 +7,7 @@ from datetime import datetime
 from functools import lru_cache
 
 from mcp_server.core.log_calls import LogLevel, LogRecord
-from mcp_server.core.text import visible
+from mcp_server.core.text import amount, visible
 from mcp_server.logs.encoding import text_of
 from mcp_server.logs.records import level_of, weight
 
@@ -65,7 +65,7 @@ def shortened(text: str, limit: int) -> str:
         else:
             first.append(line)
             at += 1
-    between = [f"… {back - at + 1} lines …"] if back >= at else []
+    between = [f"… {amount(back - at + 1, 'line')} …"] if back >= at else []
     return "\n".join([*first, *between, *last])[:limit]
 
 

@@ -311,4 +311,4 @@ def test_a_log_can_be_piped_in(tmp_path: Path) -> None:
         check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    assert "1 lines match" in done.stdout
+    assert "1 line matches" in done.stdout

@@ -8,6 +8,7 @@ from mcp_server.core.declare import Diagnostic
 from mcp_server.core.log_calls import LogRecord, MergeLogs
 from mcp_server.core.outcome import Finding, Statement
 from mcp_server.core.reader import Reader
+from mcp_server.core.text import counted
 from mcp_server.logs.asking import (
     SOURCES,
     Cursor,
@@ -73,14 +74,19 @@ def judge(facts: MergeFacts, params: Params) -> Iterator[Finding]:
 def show(facts: MergeFacts, params: Params) -> Iterator[Statement]:
     """The records as quotes, each with the number of its source."""
     first, last = span(facts.records)
+    many = f"{{count}} {counted(len(facts.records), 'record')} of {{sources}} {counted(len(facts.seen.parts), 'log')}"
     yield Statement(
-        text="{count} records of {sources} logs, {first} to {last}" if facts.records else "no record in what was read",
+        text=many + ", {first} to {last}" if facts.records else "no record in what was read",
         values={"count": len(facts.records), "sources": len(facts.seen.parts), "first": first, "last": last},
         evidence=(facts.evidence,), quotes=told(facts.records, facts.seen.parts, len(facts.seen.parts) > 1),
     )  # fmt: skip
     if late := sum(item.late for item in facts.records):
         yield Statement(
-            text="{count} records are stamped earlier than one before them in the same log; they stand where the log has them",
+            text=counted(
+                late,
+                "{count} record is stamped earlier than one before it in the same log; it stands where the log has it",
+                "{count} records are stamped earlier than one before them in the same log; they stand where the log has them",
+            ),
             values={"count": late},
         )
     yield from sources(facts)

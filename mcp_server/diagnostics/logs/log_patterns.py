@@ -9,6 +9,7 @@ from mcp_server.core.declare import Diagnostic
 from mcp_server.core.log_calls import LogShape, LogShapes
 from mcp_server.core.outcome import Finding, FindingType, Severity, Statement
 from mcp_server.core.reader import Reader
+from mcp_server.core.text import counted
 from mcp_server.logs.asking import (
     SOURCES,
     LogParameters,
@@ -124,9 +125,10 @@ def judge(facts: PatternFacts, params: Params) -> Iterator[Finding]:
 
 def show(facts: PatternFacts, params: Params) -> Iterator[Statement]:
     """What was read, then the shapes, by kind."""
-    yield facts.told(" of {distinct} shapes", distinct=facts.distinct)
+    yield facts.told(" of {distinct} " + counted(facts.distinct, "shape"), distinct=facts.distinct)
     if facts.beyond:
-        yield Statement(text="{count} records of further shapes are only counted", values={"count": facts.beyond})
+        more = counted(facts.beyond, "record of a further shape is", "records of further shapes are")
+        yield Statement(text="{count} " + more + " only counted", values={"count": facts.beyond})
     left = room(params, facts.seen) - 300 * sum(1 for _ in judge(facts, params))
     for kind in ("new", "spiking", "rare", "fading", "vanished", None):
         items = [item for item in facts.shapes if item.kind == kind]
@@ -135,7 +137,9 @@ def show(facts: PatternFacts, params: Params) -> Iterator[Statement]:
         shown, quotes = as_quotes(items, left if kind is None else max(left // 2, 100))
         left -= sum(map(len, quotes))
         yield Statement(
-            text="{shown} of {count} shapes" + (f" {kind} against the baseline" if kind else ", the most frequent first"),
+            text="{shown} of {count} " + counted(len(items), "shape") + (
+                f" {kind} against the baseline" if kind else ", the most frequent first" if len(items) > 1 else ""
+            ),
             values={"shown": len(shown), "count": len(items)}, quotes=tuple(quotes), evidence=(facts.evidence,),
         )  # fmt: skip
     yield from sources(facts)

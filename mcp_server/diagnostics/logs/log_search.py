@@ -11,6 +11,7 @@ from mcp_server.core.errors import BadInput
 from mcp_server.core.log_calls import LogRecord, SearchLog
 from mcp_server.core.outcome import Finding, Statement
 from mcp_server.core.reader import Reader
+from mcp_server.core.text import counted
 from mcp_server.logs.asking import (
     SOURCES,
     Cursor,
@@ -99,11 +100,12 @@ def judge(facts: SearchFacts, params: Params) -> Iterator[Finding]:
 def show(facts: SearchFacts, params: Params) -> Iterator[Statement]:
     """Counts first, then the matches."""
     going_on = " from the cursor on" if params.cursor else ""
+    lines = counted(facts.count, "line matches", "lines match")
     values = {"count": facts.count, "where": looked_at(facts.seen.parts)} | facts.model_dump(
         mode="json", include={"first", "last"}
     )
     yield Statement(
-        text="{count} lines match" + going_on + " ({where})" + (", {first} to {last}" if facts.first else ""),
+        text="{count} " + lines + going_on + " ({where})" + (", {first} to {last}" if facts.first else ""),
         values=values, evidence=(facts.evidence,), quotes=told(facts.matches, facts.seen.parts, len(facts.seen.parts) > 1),
     )  # fmt: skip
     if len(params.patterns) > 1:
@@ -111,5 +113,6 @@ def show(facts: SearchFacts, params: Params) -> Iterator[Statement]:
             yield Statement(text="{count} × {pattern}", values={"count": count, "pattern": pattern})
     yield from sources(facts)
     if facts.matches and facts.cursor:
-        yield Statement(text="{shown} of them are shown", values={"shown": len(facts.matches)})
+        are = counted(len(facts.matches), "is", "are")
+        yield Statement(text="{shown} of them " + are + " shown", values={"shown": len(facts.matches)})
     yield from goes_on(facts.cursor)

@@ -9,6 +9,7 @@ from mcp_server.core.declare import Diagnostic
 from mcp_server.core.log_calls import LogShape, LogSummary
 from mcp_server.core.outcome import Finding, FindingType, Statement
 from mcp_server.core.reader import Reader
+from mcp_server.core.text import amount, counted
 from mcp_server.logs.asking import (
     SOURCES,
     LogParameters,
@@ -38,7 +39,7 @@ class SummaryFacts(ShapeFacts):
 
 ERRORS = FindingType(
     code="errors",
-    text="{count} records of error level and above in {shapes} shapes; the first one shown began {first}",
+    text="{records} of error level and above in {kinds}; the first one shown began {first}",
     meaning="The log itself calls these errors; the oldest onset is the nearest to a cause.",
     advice="Compare the onset with what_changed; recent_errors says what known errors mean.",
 )
@@ -86,6 +87,8 @@ def judge(facts: SummaryFacts, params: Params) -> Iterator[Finding]:
             doubt_ms=doubt,
             count=count,
             shapes=len(bad),
+            records=amount(count, "record"),
+            kinds=amount(len(bad), "shape"),
             first=stamp(at) if at else "at no known time",
         )
 
@@ -103,7 +106,7 @@ def show(facts: SummaryFacts, params: Params) -> Iterator[Statement]:
             if shown:
                 order = _newest_first(shown)
                 yield Statement(
-                    text="{shown} of {count} " + title, values={"shown": len(shown), "count": len(items)},
+                    text="{shown} of {count} " + counted(len(items), *title), values={"shown": len(shown), "count": len(items)},
                     quotes=tuple(quotes[place] for place in order), evidence=(facts.evidence,),
                 )  # fmt: skip
     for sentence in facts.left_out:
@@ -111,9 +114,12 @@ def show(facts: SummaryFacts, params: Params) -> Iterator[Statement]:
     yield from sources(facts)
 
 
-def _sections(items: Sequence[LogShape], room_: int) -> Iterator[tuple[str, list[LogShape], int]]:
+def _sections(items: Sequence[LogShape], room_: int) -> Iterator[tuple[tuple[str, str], list[LogShape], int]]:
     parts = {sign: [item for item in items if item.sign == sign] for sign in ("trouble", "rare", "usual")}
-    titles = {"trouble": "shapes in trouble", "rare": "rare shapes", "usual": "usual shapes, the most frequent first"}
+    titles = {
+        "trouble": ("shape in trouble", "shapes in trouble"), "rare": ("rare shape", "rare shapes"),
+        "usual": ("usual shape", "usual shapes, the most frequent first"),
+    }  # fmt: skip
     shares = {"trouble": 0.55 if parts["rare"] else 0.85, "rare": 0.35 if parts["trouble"] else 0.85, "usual": 0.1}
     for sign, title in titles.items():
         if parts[sign]:

@@ -9,6 +9,7 @@ from mcp_server.core.declare import Diagnostic
 from mcp_server.core.log_calls import TailLog
 from mcp_server.core.outcome import Finding, Statement
 from mcp_server.core.reader import Reader
+from mcp_server.core.text import counted
 from mcp_server.logs.asking import SOURCES, Cursor, LogParameters, PageFacts, Source, goes_on, note, room, zones
 
 
@@ -73,11 +74,12 @@ def show(facts: TailFacts, params: Params) -> Iterator[Statement]:
         yield Statement(text="no record of {path} in what was read", values={"path": names}, evidence=(facts.evidence,))
     else:
         yield Statement(
-            text="{count} records of {path}, {first} to {last}",
+            text="{count} " + counted(len(facts.records), "record") + " of {path}, {first} to {last}",
             values={"count": len(facts.records), "path": names} | facts.model_dump(mode="json", include={"first", "last"}),
             evidence=(facts.evidence,), quotes=facts.records,
         )  # fmt: skip
     if facts.cut_records:
-        yield Statement(text="{count} of them are shown in part: too long", values={"count": facts.cut_records})
+        are = counted(facts.cut_records, "is", "are")
+        yield Statement(text="{count} of them " + are + " shown in part: too long", values={"count": facts.cut_records})
     yield from zones(facts.seen.parts, facts.evidence)
     yield from goes_on(facts.cursor, "further back")

@@ -17,7 +17,7 @@ from mcp_server.core.errors import CouldNotLook
 from mcp_server.core.outcome import Finding, FindingType, Statement
 from mcp_server.core.parameters import Parameters
 from mcp_server.core.reader import Reader
-from mcp_server.core.text import bytes_text
+from mcp_server.core.text import amount, bytes_text, counted
 
 _MEGA = 1_048_576
 _TURNED = re.compile(
@@ -61,7 +61,7 @@ NEVER_TURNED = FindingType(
 )
 KEPT_LONG = FindingType(
     code="kept_long",
-    text="{count} old copies of {path} are kept longer than {days} days: {size}, the oldest of {oldest}",
+    text="{path}: {copies} kept longer than {time}: {size}, the oldest of {oldest}",
     severity="info",
     meaning="Space and, where they hold personal data, risk, for logs of the past.",
     advice="Ask who needs them, and for how long the organisation must keep them; then let the rotation remove them.",
@@ -131,7 +131,8 @@ def judge(facts: WasteFacts, params: Params) -> Iterator[Finding]:
         if size >= params.min_mb * _MEGA:
             yield KEPT_LONG.found(
                 oldest.evidence, component=base, clues=(f"path:{base}",), count=len(copies), path=base, days=params.keep_days,
-                size=bytes_text(size), oldest=stamp(oldest.modified),
+                size=bytes_text(size), oldest=stamp(oldest.modified), copies=amount(len(copies), "old copy", "old copies"),
+                time=amount(params.keep_days, "day"),
             )  # fmt: skip
 
 
@@ -143,7 +144,9 @@ def _journal(path: str) -> bool:
 def show(facts: WasteFacts, params: Params) -> Iterator[Statement]:
     """How much there is, and what cannot be known."""
     yield Statement(
-        text="{count} files, {size} in all; whether anybody reads them cannot be seen from here",
+        text="{count} "
+        + counted(len(facts.files), "file")
+        + ", {size} in all; whether anybody reads them cannot be seen from here",
         values={"count": len(facts.files), "size": bytes_text(sum(item.size for item in facts.files))},
         evidence=tuple(dict.fromkeys(item.evidence for item in facts.files))[:3],
     )

@@ -13,7 +13,7 @@ from mcp_server.core.errors import CouldNotLook
 from mcp_server.core.outcome import Finding, FindingType, Severity, Statement
 from mcp_server.core.parameters import Parameters
 from mcp_server.core.reader import Reader
-from mcp_server.core.text import bytes_text
+from mcp_server.core.text import amount, bytes_text, counted
 from mcp_server.logs.errors import KNOWN_TROUBLE as KNOWN
 from mcp_server.logs.errors import Group, group, known_here
 from mcp_server.logs.records import weight
@@ -262,7 +262,7 @@ def _doubts(reader: Reader, path: str, tail: Tail, since: datetime) -> None:
     ahead = [at for at in stamps if at > reader.now + _AHEAD]
     if ahead:
         reader.blind(
-            f"order of {path}", f"{len(ahead)} records are stamped after the target's clock, up to {stamp(max(ahead))}",
+            f"order of {path}", f"{amount(len(ahead), 'record')} stamped after the target's clock, up to {stamp(max(ahead))}",
             "compare the clocks, or name the log's zone with zone=",
         )  # fmt: skip
     if not tail.whole and not (min(stamps, default=tail.source.modified) < since):
@@ -313,7 +313,7 @@ def show(facts: ErrorFacts, params: Params) -> Iterator[Statement]:
     for log in facts.logs:
         if log.records:
             yield Statement(
-                text="{path}: {records} records read, {oldest} to {newest}; window from {since}",
+                text="{path}: {records} " + counted(log.records, "record") + " read, {oldest} to {newest}; window from {since}",
                 values={
                     "path": log.path, "records": log.records, "since": stamp(facts.since),
                     "oldest": stamp(log.oldest) if log.oldest else None, "newest": stamp(log.newest) if log.newest else None,
@@ -322,7 +322,12 @@ def show(facts: ErrorFacts, params: Params) -> Iterator[Statement]:
             )  # fmt: skip
         if log.timeless:
             yield Statement(
-                text="{path}: {count} records carry no time; they may be older than the window",
+                text="{path}: {count} "
+                + counted(
+                    log.timeless,
+                    "record carries no time; it may be older than the window",
+                    "records carry no time; they may be older than the window",
+                ),
                 values={"path": log.path, "count": log.timeless},
                 evidence=(log.evidence,),
             )
@@ -334,6 +339,10 @@ def show(facts: ErrorFacts, params: Params) -> Iterator[Statement]:
             )
     if rest := _others(facts)[_SHAPES:]:
         yield Statement(
-            text="{shapes} further shapes of error, {count} records, are in the data",
-            values={"shapes": len(rest), "count": sum(seen.count for seen in rest)},
+            text="{shapes} further "
+            + counted(len(rest), "shape of error", "shapes of error")
+            + ", {count} "
+            + counted(count := sum(seen.count for seen in rest), "record")
+            + ": in the data",
+            values={"shapes": len(rest), "count": count},
         )

@@ -72,7 +72,7 @@ def test_errors_without_a_time_count_only_in_a_log_written_lately(errors: Ask, t
     log.write_text("ERROR: no time\n")
     outcome = errors(log)
     assert (codes(outcome), outcome.findings[0].at) == (["other_errors"], None)
-    assert "carry no time" in render(outcome)
+    assert "carries no time" in render(outcome)
     old = datetime.now().timestamp() - 86_400
     os.utime(log, (old, old))
     outcome = errors(log)
