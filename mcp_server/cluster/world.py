@@ -36,12 +36,13 @@ TEMPLATES = {
 }  # fmt: skip
 """Kinds that make pods, and where their template stands."""
 _HASHED = Pattern(r"(.+)-[a-f0-9]{6,10}|(.+)-[bcdfghjklmnpqrstvwxz2456789]{6,10}")
+_CONTAINER = Pattern(r"spec\.(?:initContainers|containers|ephemeralContainers)\{([^}]+)\}")
 ANY = "*"
 
 
 @dataclass(frozen=True)
 class Event:
-    """One event. `last` is when it was last seen."""
+    """One event. `last` is when it was last seen; `container` is the container it is about, where it says so."""
 
     reason: str
     message: str
@@ -49,6 +50,7 @@ class Event:
     count: int
     last: datetime | None
     about: Key
+    container: str = ""
 
     def line(self) -> str:
         """As it is quoted."""
@@ -285,9 +287,11 @@ def _event(obj: Object) -> Event:
          if (found := moment(obj, way))), None,
     )  # fmt: skip
     count = number(obj, "series.count") or number(obj, "count") or number(obj, "deprecatedCount") or 1
+    within = _CONTAINER.fullmatch(words(about, "fieldPath"))
     return Event(
         words(obj, "reason"), words(obj, "message") or words(obj, "note"), words(obj, "type") == "Warning", count, last,
         (words(about, "kind"), words(about, "namespace"), words(about, "name")),
+        within[1] if within else "",
     )  # fmt: skip
 
 

@@ -94,7 +94,9 @@ def test_declarations() -> None:
         assert (
             kind.text[0].islower()
             or kind.text[0] == "{"
-            or kind.text.startswith(("Service", "Resource", "Secret", "Priority", "CoreDNS", "kube"))
+            or kind.text.startswith(
+                ("Service", "Resource", "Secret", "Priority", "CoreDNS", "kube", "Persistent", "Validating")
+            )
         ), code
 
 

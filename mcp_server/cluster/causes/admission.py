@@ -52,6 +52,18 @@ WEBHOOK_DENIES = CauseType(
     confirm="read the policy behind the webhook; compare with the field it names",
     meaning=_MEANING, explains=_EXPLAINS,
 )  # fmt: skip
+POLICY_DENIES = CauseType(
+    code="admission_policy_denied",
+    text="ValidatingAdmissionPolicy {policy} (binding {binding}) refuses the pod: {why}",
+    confirm="kubectl get validatingadmissionpolicy {policy} -o yaml; compare its expressions with the pod template",
+    meaning=_MEANING, explains=_EXPLAINS,
+)  # fmt: skip
+ENDING = CauseType(
+    code="namespace_terminating",
+    text="namespace {namespace} is being deleted, so nothing new can be created in it",
+    confirm="kubectl get namespace {namespace}; find out who deleted it, and whether its data are wanted",
+    meaning=_MEANING, explains=_EXPLAINS,
+)  # fmt: skip
 ACCOUNT = CauseType(
     code="service_account_missing",
     text="ServiceAccount {account} does not exist in namespace {namespace}",
@@ -90,6 +102,10 @@ _DENIES = Pattern(r'admission webhook "([^"]+)" denied the request:? ?(.*)', re.
 _ACCOUNT = Pattern(r'serviceaccount "([^"]+)" not found|error looking up service account [^/\s]+/([^:\s]+): serviceaccount')
 _PRIORITY = Pattern(r"no PriorityClass with name (\S+) was found")
 _INVALID = Pattern(r"is invalid: (.*)", re.S)
+_POLICY = Pattern(r"ValidatingAdmissionPolicy '([^']+)' with binding '([^']+)' denied request:? ?(.*)", re.S)
+_ENDING = Pattern(r"unable to create new content in namespace (\S+) because it is being terminated")
+_ELSEWHERE = Pattern(r'RuntimeClass "[^"]+" not found')
+"""Told by another family, with what is missing."""
 _FAILS = ("FailedCreate", "FailedDaemonPod", "FailedUpdate", "ReplicaSetCreateError")
 
 
@@ -160,6 +176,10 @@ def _read(cluster: Cluster, about: Key, said: str, event: Event | None) -> Itera
         )
     elif match := _DENIES.search(said):
         yield cause(WEBHOOK_DENIES, maker, way, webhook=match[1], why=match[2])
+    elif match := _POLICY.search(said):
+        yield cause(POLICY_DENIES, maker, way, policy=match[1], binding=match[2], why=match[3])
+    elif match := _ENDING.search(said):
+        yield cause(ENDING, ("Namespace", "", match[1]), "metadata.deletionTimestamp", namespace=match[1])
     elif match := _LIMIT.search(said):
         yield cause(LIMITS, maker, f"{way}.containers[].resources", namespace=space, why=match[1])
     elif match := _ACCOUNT.search(said):
@@ -171,7 +191,7 @@ def _read(cluster: Cluster, about: Key, said: str, event: Event | None) -> Itera
         yield cause(PRIORITY, maker, f"{way}.priorityClassName", name=match[1])
     elif match := _INVALID.search(said):
         yield cause(INVALID, maker, way, why=match[1])
-    else:
+    elif not _ELSEWHERE.search(said):
         yield cause(REFUSED, maker, way, why=said)
 
 

@@ -15,10 +15,10 @@ _STARTS = (*DOWN, "container_not_created", "mount_failed", "crash_loop")
 
 OCCUPIED = CauseType(
     code="volume_occupied",
-    text="the volume is attached to another node and its mode admits one only: {why}",
+    text="the volume is in use elsewhere, and its mode admits one node or pod only: {why}",
     confirm="find the pod that still holds it (kubectl get volumeattachment); with strategy RollingUpdate and ReadWriteOnce"
     " old and new pods block each other",
-    meaning="The new pod waits until the old attachment is gone.", explains=(*DOWN, "mount_failed"),
+    meaning="The new pod waits until the old one has let go of it.", explains=(*DOWN, "mount_failed", "unscheduled"),
 )  # fmt: skip
 DRIVER = CauseType(
     code="csi_driver_missing",

@@ -1,10 +1,10 @@
-"""What keeps packets from arriving: network policies, the network plugin."""
+"""What keeps packets from arriving: network policies."""
 
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from mcp_server.cluster.cause import DOWN, Cause, CauseType
+from mcp_server.cluster.cause import Cause, CauseType
 from mcp_server.cluster.objects import (
     Object,
     at,
@@ -20,7 +20,7 @@ from mcp_server.cluster.objects import (
     words,
 )
 from mcp_server.cluster.pods import calls_names, leads
-from mcp_server.cluster.world import Cluster, is_done, is_ready, template, template_labels
+from mcp_server.cluster.world import Cluster, template, template_labels
 
 _POLICY = "Packets are dropped without an answer: callers wait until their time-out."
 _BLOCKS = (
@@ -54,36 +54,12 @@ DNS_BLOCKED = CauseType(
     severity="warning",
     explains=("dependency_unknown", "dependency_timeout", "crash_loop"),
 )
-SANDBOX = CauseType(
-    code="pod_network_failed",
-    text="the network plugin cannot set up the pod on node {node}: {why}",
-    confirm="look at the network plugin's pod on node {node} and at /etc/cni/net.d there; free addresses may be used up",
-    meaning="The pod gets no address, so none of its containers starts.", explains=DOWN,
-)  # fmt: skip
-
-_SANDBOX = ("FailedCreatePodSandBox", "NetworkNotReady", "FailedKillPod")
 
 
 def find(cluster: Cluster) -> Iterator[Cause]:
-    """Policies by whom they shut off; sandboxes by their events."""
+    """Policies by whom they shut off."""
     for policy in cluster.all("NetworkPolicy"):
         yield from _policy(cluster, policy)
-    for pod in cluster.all("Pod"):
-        if not is_ready(pod) and not is_done(pod):
-            for event in cluster.events(pod, *_SANDBOX)[-1:]:
-                if event.reason != "FailedKillPod":
-                    node = words(pod, "spec.nodeName") or "(unknown)"
-                    yield SANDBOX.of(
-                        ("Node", "", node),
-                        "network plugin",
-                        "high",
-                        touches=[key_of(pod)],
-                        component=cluster.root(pod),
-                        quotes=[event.line()],
-                        at=event.last,
-                        node=node,
-                        why=event.message,
-                    )
 
 
 # --- policies -------------------------------------------------------------------------------------------------------

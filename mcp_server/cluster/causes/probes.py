@@ -60,6 +60,18 @@ NAMED = CauseType(
     confirm="compare the name with ports[].name of the container",
     meaning="The kubelet cannot tell which port is meant, so the probe fails.", explains=_EXPLAINS,
 )  # fmt: skip
+NO_GRPC = CauseType(
+    code="probe_grpc_unimplemented",
+    text="the {probe} probe of container {container} asks by gRPC, and the program does not know the health service {service}",
+    confirm="ask port {port} with grpc_health_probe; the program must serve grpc.health.v1.Health, or be probed by tcpSocket",
+    meaning=_KILLS, explains=_EXPLAINS,
+)  # fmt: skip
+HOST = CauseType(
+    code="probe_host",
+    text="the {probe} probe of container {container} asks the host {host}, which the kubelet cannot resolve",
+    confirm="leave httpGet.host out: the kubelet then asks the pod itself; a Host header belongs into httpHeaders",
+    meaning=_KILLS, explains=_EXPLAINS,
+)  # fmt: skip
 KILLED = CauseType(
     code="liveness_kills",
     text="container {container} is killed again and again because its {probe} probe fails ({restarts} restarts)",
@@ -83,6 +95,11 @@ _ABOUT = Pattern(r"(Liveness|Readiness|Startup) probe (?:failed|errored|warning)
 _STATUS = Pattern(r"statuscode: (\d{3})|HTTP (\d{3})")
 _URL = Pattern(r'(?:Get|Head) "?(https?)://([^/\s":]+|\[[^\]]+\]):(\d+)(/[^"\s:]*)?')
 _DIAL = Pattern(r"dial tcp \S+?:(\d+): (?:connect: )?connection refused")
+_ASKED = Pattern(r"://[^/\s\"]*?:(\d{2,5})[/\"\s]|dial tcp \S+?:(?:\d{1,5}->\S+?:)?(\d{2,5}):|service \"[^\"]*:(\d{2,5})\"")
+_UNIMPLEMENTED = Pattern(r"does not implement the grpc health protocol|unknown service (\S+)|code = Unimplemented")
+_ANSWER = Pattern(r'service unhealthy \(responded with "?([A-Z_]+)"?\)')
+_UNRESOLVED = Pattern(r"dial tcp: lookup (\S+?)(?: on \S+)?: ")
+_CONNECT = Pattern(r'failed to connect service "[^"]*:(\d{2,5})"')
 _SCHEMES = ("server gave HTTP response to HTTPS client", "malformed HTTP response", "tls: first record does not look like",
             "first record does not look like a TLS handshake", "HTTP/1.x transport connection broken", "HTTP/0.9",
             "sent to HTTPS port", "http request was sent to https")  # fmt: skip
@@ -109,9 +126,28 @@ def _newest(cluster: Cluster, item: Container) -> dict[str, Event]:
     found: dict[str, Event] = {}
     for event in cluster.events(item.pod, "Unhealthy", "ProbeWarning"):
         match = _ABOUT.search(event.message)
-        if match and _KINDS[match[1].lower()] in item.spec:
+        if match and _KINDS[match[1].lower()] in item.spec and _about(item, _KINDS[match[1].lower()], event):
             found[match[1].lower()] = event
     return found
+
+
+def _about(item: Container, way: str, event: Event) -> bool:
+    """Whether it is about this container: by the field it names, else by the port it asked, where only one asks that one."""
+    if event.container:
+        return event.container == item.name
+    found = _ASKED.search(event.message)
+    port = int(next(filter(None, found.groups()))) if found else None
+    others = [spec for spec in parts(item.pod, "spec.containers") if words(spec, "name") != item.name and way in spec]
+    ours = port is not None and _number(item.spec, way) == port
+    return ours or not any(port is not None and _number(spec, way) == port for spec in others)
+
+
+def _number(spec: Mapping[str, Any], way: str) -> int | None:
+    """The port that a probe asks, by number also where it names it."""
+    asked = _asked(mapping(spec, way))[1]
+    if isinstance(asked, str):
+        return next((number(port, "containerPort") for port in parts(spec, "ports") if words(port, "name") == asked), None)
+    return asked
 
 
 def _current(cluster: Cluster, item: Container, event: Event) -> bool:
@@ -140,10 +176,18 @@ def _told(cluster: Cluster, item: Container, event: Event) -> Iterator[Cause]:
         yield _cause(cluster, SCHEME, item, probe, f"{_KINDS[probe]}.httpGet.scheme", event, scheme=scheme)
     elif code in ("404", "405", "410", "301", "302", "401", "403"):
         yield _cause(cluster, PATH, item, probe, f"{_KINDS[probe]}.httpGet.path", event, path=path, status=code)
+    elif match := _UNIMPLEMENTED.search(said):
+        service = (match[1] or "").rstrip(",;") or words(spec, "grpc.service") or "grpc.health.v1.Health"
+        yield _cause(cluster, NO_GRPC, item, probe, f"{_KINDS[probe]}.grpc", event, service=service, port=asked)
+    elif match := _ANSWER.search(said):
+        where = words(spec, "grpc.service") or "its health service"
+        yield _cause(cluster, STATUS, item, probe, f"{_KINDS[probe]}.grpc", event, path=where, status=match[1])
+    elif match := _UNRESOLVED.search(said):
+        yield _cause(cluster, HOST, item, probe, f"{_KINDS[probe]}.httpGet.host", event, host=match[1])
     elif code:
         yield _cause(cluster, STATUS, item, probe, f"{_KINDS[probe]}.httpGet", event, path=path, status=code)
-    elif _DIAL.search(said) or "connection refused" in said:
-        refused = _DIAL.search(said)
+    elif _DIAL.search(said) or "connection refused" in said or _elsewhere(item, said):
+        refused = _DIAL.search(said) or _CONNECT.search(said)
         port = int(refused[1]) if refused else asked
         declared = _ports(item)
         if (port in declared and (item.waiting or item.exit not in (None, 0))) or (
@@ -165,6 +209,12 @@ def _told(cluster: Cluster, item: Container, event: Event) -> Iterator[Cause]:
         if _hasty(spec) and "connection refused" in said and asked in _ports(item) and item.exit in (137, 143, 0, None):
             yield _timing(cluster, item, probe, spec, event)
         yield _cause(cluster, KILLED, item, probe, _KINDS[probe], event, restarts=item.restarts)
+
+
+def _elsewhere(item: Container, said: str) -> bool:
+    """Whether gRPC finds nobody on a port that the container does not declare: it says no more than that time ran out."""
+    match = _CONNECT.search(said)
+    return match is not None and bool(_ports(item)) and int(match[1]) not in _ports(item)
 
 
 def _declared(cluster: Cluster, item: Container, told: bool) -> Iterator[Cause]:

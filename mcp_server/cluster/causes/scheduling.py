@@ -101,10 +101,10 @@ SCHEDULER = CauseType(
     confirm="see whether a scheduler of that name runs, and whether kube-scheduler renews its Lease in kube-system",
     meaning=_MEANING, explains=DOWN,
 )  # fmt: skip
-VOLUME = CauseType(
-    code="volume_node_conflict",
-    text="the pod's volume lives where the pod may not run (volume node affinity conflict)",
-    confirm="compare nodeAffinity of the PersistentVolume with the pod's own selectors and the zones of the nodes",
+NO_NODES = CauseType(
+    code="no_nodes",
+    text="there is no node at all that the scheduler could choose from",
+    confirm="kubectl get nodes; see whether nodes have joined, and what a cluster autoscaler says of it",
     meaning=_MEANING, explains=_EXPLAINS,
 )  # fmt: skip
 GATED = CauseType(
@@ -173,6 +173,8 @@ def _reasons(cluster: Cluster, item: _Waiting, nodes: list[Object]) -> Iterator[
     said, pod = item.said.split("preemption:")[0], item.pod
     for resource in dict.fromkeys(_SHORT.findall(said)):
         yield _resource(cluster, item, nodes, resource)
+    if "no nodes available" in said:
+        yield _cause(cluster, NO_NODES, item, "")
     if "Too many pods" in said:
         yield _cause(cluster, FULL, item, "", resource="pods", asked="1")
     named = "node affinity" in said.replace("volume node affinity", "") or "node selector" in said
@@ -219,8 +221,6 @@ def _reasons(cluster: Cluster, item: _Waiting, nodes: list[Object]) -> Iterator[
             if port.get("hostPort")
         ]
         yield _cause(cluster, PORTS, item, "containers[].ports[].hostPort", ports=_few(ports) or "see the event")
-    if "volume node affinity conflict" in said or "no available volume zone" in said or "volume zone" in said:
-        yield _cause(cluster, VOLUME, item, "volumes")
 
 
 def _on_node(cluster: Cluster, cordoned: list[str], item: _Waiting) -> tuple[tuple[str, str, str], str]:
