@@ -11,7 +11,7 @@ from mcp_server.core.errors import BadInput, NotApplicable
 from mcp_server.engine.operations import verbs
 from mcp_server.targets.writers import docker as writer
 from tests.docker_daemon import IMAGE, Daemon, docker_daemon
-from tests.gate_world import World, result
+from tests.gate_world import ROOT, World, result
 
 pytestmark = pytest.mark.real
 BOX = '[environments.box]\nkind = "docker"\ntarget = "docker://"\nprotection = "dev"\n'
@@ -29,7 +29,12 @@ def world(daemon: Daemon, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> It
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("DOCKER_HOST", daemon.url)
     declared = '[services.web]\ncontainer = "docker://web-1"\n'
-    made = World(tmp_path, box=BOX, declared=declared)
+    own = tmp_path / "operations"
+    own.mkdir()
+    # as shipped, with less patience for what will not be well
+    text = (ROOT / "mcp_server/operations/change_image.yaml").read_text(encoding="utf8")
+    (own / "change_image_soon.yaml").write_text(text.replace("deadline_s: 60", "deadline_s: 8"), encoding="utf8")
+    made = World(tmp_path, gate=f'[gate]\noperations = "{own}"\n', box=BOX, declared=declared)
     made.environment["DOCKER_HOST"] = daemon.url
     yield made
     made.stop()
@@ -113,7 +118,7 @@ def test_an_image_that_is_not_well_is_taken_back_and_proven_equal(daemon: Daemon
     daemon.image("api:broken", "HEALTHCHECK --interval=200ms --retries=2 CMD false")
     daemon.run("api", "sleep", "900", image="api:1", restart_policy={"Name": "on-failure", "MaximumRetryCount": 5})
     before = facts(daemon, "api")
-    done = carried_out(world, "change_image", service="api", image="api:broken")
+    done = carried_out(world, "change_image_soon", service="api", image="api:broken")
     assert done["state"] == "undone", done
     after = facts(daemon, "api")
     assert after["Id"] == before["Id"] and after["State"]["Running"]
