@@ -5,6 +5,7 @@ would. One plane serves a whole test session and is stopped at its end; a test t
 """
 
 import base64
+import http.client
 import json
 import os
 import shutil
@@ -12,10 +13,10 @@ import subprocess
 import time
 import urllib.error
 import urllib.parse
-import urllib.request
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -42,21 +43,43 @@ class Cluster:
 
     def __init__(self, server: str, authority: Path, folder: Path) -> None:
         self.server, self.authority, self.folder = server, authority, folder
+        self._idle: list[tuple[float, http.client.HTTPSConnection]] = []
         self.wide: list[str] = []
         """Paths of what was created outside of any namespace: the next test's pods would meet it."""
 
     def call(self, method: str, path: str, body: Any = None, *, token: str = ADMIN, kind: str = "application/json") -> Any:
         """One request; the decoded answer. Raises urllib.error.HTTPError for anything but success."""
+        data = None if body is None else json.dumps(body).encode()
+        headers = {"Authorization": f"Bearer {token}", "Content-Type": kind, "User-Agent": "tests"}
+        line = self._connection()
+        try:
+            line.request(method, path, data, headers)
+            answer = line.getresponse()
+            content = answer.read()
+        except (OSError, http.client.HTTPException):
+            line.close()
+            raise
+        self._idle.append((time.monotonic(), line))
+        if answer.status >= 400:
+            raise urllib.error.HTTPError(path, answer.status, answer.reason, answer.headers, BytesIO(content))
+        return json.loads(content) if content.startswith((b"{", b"[")) else content.decode()
+
+    def _connection(self) -> http.client.HTTPSConnection:
+        """One that was used just now, or a new one: five thousand pods are not worth five thousand handshakes."""
         import ssl
 
-        data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(self.server + path, data=data, method=method)
-        request.add_header("Authorization", f"Bearer {token}")
-        request.add_header("Content-Type", kind)
+        while self._idle:
+            used, line = self._idle.pop()
+            if time.monotonic() - used < 20:  # the server closes what was idle for long
+                return line
+            line.close()
         context = ssl.create_default_context(cafile=str(self.authority))
-        with urllib.request.urlopen(request, timeout=20, context=context) as answer:
-            content = answer.read()
-        return json.loads(content) if content.startswith((b"{", b"[")) else content.decode()
+        return http.client.HTTPSConnection(urllib.parse.urlsplit(self.server).netloc, timeout=20, context=context)
+
+    def close(self) -> None:
+        """Close the connections that wait for a request."""
+        while self._idle:
+            self._idle.pop()[1].close()
 
     def create(self, obj: Mapping[str, Any]) -> Any:
         """Create an object, in its namespace; a server out of breath is asked again."""
@@ -173,6 +196,7 @@ def control_plane(folder: Path) -> Iterator[Cluster]:
             f"--token-auth-file={folder / 'tokens.csv'}", "--endpoint-reconciler-type=none",
         ])  # fmt: skip
         cluster = Cluster(server, folder / "server.crt", folder)
+        stack.callback(cluster.close)
         cluster.until(lambda: _ready(cluster), "the API server is ready", 60)
         config = cluster.kubeconfig()
         for name, more in (("kube-controller-manager", [

@@ -86,7 +86,7 @@ def test_edits_name_the_manager_and_the_keys_and_never_values(
     changes, coverage = tell(session, kubernetes, monkeypatch, space)
     told = of(changes, f"ConfigMap {space}/settings", "create")[0]
     assert "data.mode" in str(told.summary.values["fields"])
-    assert told.summary.values["manager"] == "Python-urllib"
+    assert told.summary.values["manager"] == "tests"
     secret = of(changes, f"Secret {space}/database", "create")[0]
     assert "data.password" in str(secret.summary.values["fields"])
     release = of(changes, f"Secret {space}/shop", "release")[0]
