@@ -16,7 +16,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-from tests.real_parts import need, wait_until
+from tests.real_parts import need, wait_until, with_us
 
 IMAGE = "test/busybox:1"
 
@@ -79,7 +79,7 @@ def docker_daemon(folder: Path) -> Iterator[Daemon]:
         "--userland-proxy=false", "--shutdown-timeout=3", "--log-level=warn",
     ]  # fmt: skip
     with (folder / "dockerd.log").open("wb") as log:
-        process = subprocess.Popen(argv, stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True)
+        process = subprocess.Popen(with_us(*argv), stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True)
     daemon = None
     try:
         wait_until(lambda: _answers(folder, process), "dockerd answers", 30)

@@ -20,7 +20,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-from tests.real_parts import free_port, lacking, need
+from tests.real_parts import free_port, lacking, need, with_us
 
 VERSION = "1.20.2"
 PROGRAMS = ("kube-apiserver", "kube-controller-manager", "kube-scheduler")
@@ -243,7 +243,7 @@ def _keys(folder: Path) -> None:
 
 def _start(stack: ExitStack, folder: Path, name: str, argv: list[str]) -> None:
     log = stack.enter_context((folder / f"{name}.log").open("wb"))
-    process = subprocess.Popen(argv, stdout=log, stderr=log, stdin=subprocess.DEVNULL, cwd=folder)
+    process = subprocess.Popen(with_us(*argv), stdout=log, stderr=log, stdin=subprocess.DEVNULL, cwd=folder)
 
     def stop() -> None:
         process.terminate()

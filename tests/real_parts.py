@@ -20,6 +20,11 @@ def need(*programs: str, root: bool = False) -> None:
         lacking("needs root")
 
 
+def with_us(*argv: str) -> list[str]:
+    """That command, ended by the kernel when the process of the tests is, however that ends (start it in the main thread)."""
+    return ["setpriv", "--pdeathsig", "TERM", *argv] if shutil.which("setpriv") else list(argv)
+
+
 def lacking(reason: str) -> NoReturn:
     """A real part cannot be had."""
     if os.environ.get("REQUIRE_REAL") == "1":

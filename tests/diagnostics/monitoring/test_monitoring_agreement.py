@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.diagnostics.asking import asking
-from tests.real_parts import free_port, need, wait_until
+from tests.real_parts import free_port, need, wait_until, with_us
 
 CONFIG = """
 global: {{scrape_interval: 200ms}}
@@ -23,7 +23,7 @@ scrape_configs:
 
 @contextmanager
 def running(*argv: str) -> Iterator[None]:
-    process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(with_us(*argv), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         yield
     finally:
