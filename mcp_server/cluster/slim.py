@@ -12,7 +12,7 @@ _LAST = "kubectl.kubernetes.io/last-applied-configuration"
 _KEPT = (
     "deployment.kubernetes.io/revision", "kubernetes.io/change-cause", "nginx.ingress.kubernetes.io/canary",
     "storageclass.kubernetes.io/is-default-class", "storageclass.beta.kubernetes.io/is-default-class",
-    "kubectl.kubernetes.io/restartedAt", APPLIED,
+    "kubectl.kubernetes.io/restartedAt", "kubernetes.io/config.mirror", APPLIED,
 )  # fmt: skip
 _ADDRESS = re.compile(r"(?:[a-z][a-z0-9+.-]*://)?[A-Za-z][\w.-]*:\d{2,5}(?:/[\w./-]*)?")
 _VERSION = re.compile(r'"apiVersion"\s*:\s*"([\w./-]{1,80})"')

@@ -98,6 +98,7 @@ class ReadObjects(Call[ObjectsSeen]):
     fields: str = Field("", description="field selector as kubectl takes it")
     managed: bool = Field(False, description="keep managedFields: who changed which fields when")
     requests_only: bool = Field(False, description="of pods only the node and the resources that containers request")
+    placed_only: bool = Field(False, description="of pods only owner, labels, node and whether they are ready")
     limit: int = Field(1_000, ge=1, le=20_000)
 
     def title(self) -> str:

@@ -95,11 +95,16 @@ class VerbUnit:
 
 
 class WriteFailed(Exception):
-    """An act did not do what it should. `sure` says that nothing was changed; otherwise that is open."""
+    """An act did not do what it should. `sure` says that nothing was changed; otherwise that is open. `left` says, where an
+    act has parts, how each of them stands: sentences for whoever must finish it."""
 
-    def __init__(self, sentence: str, *, sure: bool = False) -> None:
-        self.sentence, self.sure = sentence, sure
+    def __init__(self, sentence: str, *, sure: bool = False, left: tuple[str, ...] = ()) -> None:
+        self.sentence, self.sure, self.left = sentence, sure, left
         super().__init__(sentence)
+
+
+def _nobody_listens(text: str) -> None:
+    return None
 
 
 @dataclass
@@ -113,6 +118,10 @@ class Doing:
     """The state before, as it was planned on; an act on something that can be reused (a pid) checks it once more."""
     timeout_s: float = 60
     cancel: threading.Event = field(default_factory=threading.Event)
+    note: Callable[[str], None] = _nobody_listens
+    """An act of many parts says each before it does it: kept in the gate's record, so that a crash in the middle is told."""
+    stop: Callable[[], str] = lambda: ""
+    """Asked between the parts: a sentence when nothing more may be done."""
 
 
 class Writer(Protocol):

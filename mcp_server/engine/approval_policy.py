@@ -66,4 +66,13 @@ def lacking(needed: Requirement, risk: Risk, environment: Environment, given: Se
     if enough[needed.level]:
         return ""
     have = ", ".join(sorted(f"{item.route} by {item.approver}" for item in fit)) or "none"
-    return f"needed: {SAID[needed.level]}; given: {have}"
+    return f"needed: {SAID[needed.level]}; given: {have}" + (_who_else(environment, fit) if needed.level == 4 else "")
+
+
+def _who_else(environment: Environment, fit: Sequence[Approval]) -> str:
+    """Whose signature is missing, where two are needed."""
+    signed = {item.approver for item in fit if item.route == "signature"}
+    others = ", ".join(name for name in environment.approvers if name not in signed)
+    if not signed:
+        return "; missing: two signatures" + (f", by two of {others}" if others else "")
+    return f"; missing: a signature by somebody other than {min(signed)}" + (f" ({others})" if others else "")

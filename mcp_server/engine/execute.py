@@ -19,8 +19,7 @@ from pydantic import JsonValue
 
 from mcp_server.core.clock import now
 from mcp_server.core.errors import BadInput, Broken, Cancelled, CouldNotLook, NotApplicable, VeteranError
-from mcp_server.core.operation import Ask
-from mcp_server.core.plan import ENDED, Execution, ExecutionState, Plan, PlannedStep, Proposal, Step, Verification
+from mcp_server.core.plan import Execution, ExecutionState, Plan, PlannedStep, Proposal, Step
 from mcp_server.core.settings import Settings
 from mcp_server.core.text import one_line
 from mcp_server.core.writer import Doing, World, WriteFailed
@@ -28,27 +27,13 @@ from mcp_server.engine.approvals import approved_now
 from mcp_server.engine.executor_session import ExecutorSession
 from mcp_server.engine.gate_store import Gate
 from mcp_server.engine.operations import MODULES, SHIPPED, verbs
-from mcp_server.engine.plan import ask_facts, fact_of, make_plan, moved, reader_of, state_now
+from mcp_server.engine.plan import make_plan, moved, reader_of, state_now
 from mcp_server.engine.proposals import cancelled, proposal_of
 from mcp_server.engine.session import Asking
 from mcp_server.engine.taking_back import TAKE_BACK
+from mcp_server.engine.verifying import Result, Say, after_interruption, verified
 
-Say = Callable[[Mapping[str, JsonValue]], None]
-"""Told about every line of the protocol (`mcp_server/executor.py`)."""
-_PAUSE_S, _LONGEST_PAUSE_S = 0.25, 2.0
-"""Between two looks of a verification: longer each time, because every look is kept."""
 _WRITERS = SHIPPED.parent / "targets" / "writers"
-
-
-@dataclass(frozen=True)
-class Result:
-    """How it ended."""
-
-    state: ExecutionState
-    text: str
-    execution: str | None = None
-    left: tuple[str, ...] = ()
-    moved: tuple[str, ...] = ()
 
 
 class Refused(Exception):
@@ -80,7 +65,7 @@ def execute(settings: Settings, plan: str, say: Say) -> Result:
             return Result("refused", sentence)
         if earlier := gate.executions(plan=plan):
             if earlier[0].state == "interrupted":
-                return _after_interruption(settings, gate, earlier[0], say)
+                return after_interruption(settings, gate, earlier[0], say)
             return Result(
                 "refused", f"{plan} was carried out already ({earlier[0].id}, {earlier[0].state}); nothing runs twice"
             )
@@ -178,6 +163,12 @@ class _Work:
     say: Say
     times: _Times
     settings: Settings
+    at: int = 0
+    """Number of the step under way."""
+    unchanged: set[int] = field(default_factory=set)
+    """Steps that failed and changed nothing."""
+    standing: list[str] = field(default_factory=list)
+    """How the parts of a step stand that failed half-way."""
 
     def run(self) -> Result:
         begun: list[PlannedStep] = []
@@ -193,6 +184,8 @@ class _Work:
                     return self._unrecorded(error, begun)
                 begun.append(planned)
                 if sentence := self._do(planned):
+                    if stopped := self.gate.stopped():
+                        return self._left(f"{stopped}; {sentence}", begun)
                     return self._back(sentence, begun)
             self.times.lap("execute")
             self.gate.state(self.execution, "verifying")
@@ -207,6 +200,7 @@ class _Work:
     def _do(self, planned: PlannedStep) -> str:
         """Do one step and see that it did; empty when so, else the sentence of its failure."""
         self._step(planned.number, "started", planned.said.told(lambda value: f"`{one_line(value, 120)}`"))
+        self.at = planned.number
         try:
             said = self._act(planned.step, planned.before)
             problem = self._differs(planned.step, planned.after)
@@ -214,6 +208,9 @@ class _Work:
                 raise WriteFailed(f"{said}, but {problem}")
         except WriteFailed as failure:
             sentence = one_line(failure.sentence, 300)
+            self.standing += failure.left
+            if failure.sure:
+                self.unchanged.add(planned.number)
         except VeteranError as error:
             sentence = f"it could not be seen whether it worked: {one_line(error.sentence(), 250)}"
         except Exception as error:  # noqa: BLE001 -- whatever a writer raises, its effect is unknown and it is taken back
@@ -229,9 +226,16 @@ class _Work:
     def _act(self, step: Step, before: Mapping[str, JsonValue]) -> str:
         doing = Doing(
             environment=self.plan.environment, vault=Path(self.settings.gate_dir) / "vault", before=before,
-            cancel=threading.Event(),
+            cancel=threading.Event(), note=self._note, stop=self._stop,
         )  # fmt: skip
         return str(writer(self.plan, step.verb)(step.arguments, doing))
+
+    def _note(self, text: str) -> None:
+        self.gate.step(self.execution, self.at, "noted", one_line(text, 300))
+        self.say({"event": "progress", "text": text})
+
+    def _stop(self) -> str:
+        return self.gate.stopped() or ("it was taken back" if cancelled(self.settings, self.execution.plan) else "")
 
     def _differs(self, step: Step, wanted: Mapping[str, JsonValue]) -> str:
         """What of the state is not as wanted; empty when all is."""
@@ -253,6 +257,7 @@ class _Work:
         self.say({"event": "progress", "text": f"{why}; taking back"})
         self.gate.state(self.execution, "undoing", why)
         left = tuple([sentence for planned in reversed(begun) if (sentence := self._undo(planned))])
+        left += tuple(self.standing) if left else ()
         self.times.lap("undo")
         if left:
             return self._end("left", why, left)
@@ -261,6 +266,8 @@ class _Work:
     def _undo(self, planned: PlannedStep) -> str:
         """Empty when proven; else what is left."""
         number, words = planned.number, planned.said.told(lambda value: f"`{one_line(value, 120)}`")
+        if planned.undo is None and number in self.unchanged:
+            return ""
         if planned.undo is None:
             return f"step {number} ({words}) was begun and cannot be taken back: {planned.lost}"
         wanted = {key: planned.before.get(key) for key in planned.restores}
@@ -296,7 +303,7 @@ class _Work:
         """Stopped where it stands: what was begun stays as it is, and is named."""
         if not begun:
             return self._end("refused", why)
-        return self._end("left", why, tuple(self._standing(planned) for planned in begun))
+        return self._end("left", why, (*(self._standing(planned) for planned in begun), *self.standing))
 
     def _unrecorded(self, error: Broken, begun: list[PlannedStep]) -> Result:
         """The record cannot be written: nothing more is done, because nobody could tell later what was."""
@@ -331,64 +338,3 @@ def writer(plan: Plan, verb: str) -> Callable[[Mapping[str, JsonValue], Doing], 
                 found: Callable[[Mapping[str, JsonValue], Doing], str] = module.VERBS[verb]
                 return found
     raise WriteFailed(f"{plan.environment.kind} has no writer for {verb}", sure=True)
-
-
-def verified(session: ExecutorSession, wanted: Verification, target: str, asking: Asking, say: Say) -> str:
-    """Ask until the answer is the expected one and stays so for `steady_s`; empty then, else a sentence."""
-    say({"event": "progress", "text": f"verifying by {wanted.diagnostic}, at most {wanted.deadline_s:g} s"})
-    asked = Ask(diagnostic=wanted.diagnostic, arguments=wanted.arguments)
-    end, since = time.monotonic() + wanted.deadline_s, None  # type: float, float | None
-    last, codes, pause = "unknown", (), _PAUSE_S  # type: str, tuple[str, ...], float
-    while True:
-        try:
-            fact = fact_of(asked, ask_facts(session, [asked], target, asking)[0])
-            last, codes = fact.verdict, fact.codes
-        except (CouldNotLook, Cancelled):
-            last = "unknown"
-        moment = time.monotonic()
-        since = (since or moment) if last == wanted.expect else None
-        if since is not None and moment - since >= wanted.steady_s:
-            return ""
-        if moment > end:
-            found = f" ({one_line(', '.join(codes), 160)})" if codes else ""
-            return (
-                f"not verified: {wanted.diagnostic} says {last}{found} after {wanted.deadline_s:g} s, expected {wanted.expect}"
-            )
-        time.sleep(min(pause, max(end - moment, 0.05)))
-        pause = min(pause * 1.4, _LONGEST_PAUSE_S)
-
-
-def _after_interruption(settings: Settings, gate: Gate, execution: Execution, say: Say) -> Result:
-    """An executor was killed here. Nothing is done again: it is looked whether it worked, and said what stands."""
-    content = gate.content(execution.id)
-    step = next((item for item in content["steps"] if item["number"] == execution.step), None)
-    where = f"before its first step of {execution.steps}" if step is None else f"at step {execution.step} of {execution.steps}"
-    say({"event": "progress", "text": f"{execution.id} of {execution.plan} was cut off {where}; looking how it stands"})
-    with gate.working_on(execution.plan):
-        present = next(item for item in gate.executions(plan=execution.plan) if item.id == execution.id)
-        if present.state in ENDED:
-            return Result("refused", f"{execution.plan} has ended meanwhile ({present.id}, {present.state})")
-        if step is None:
-            text = f"{execution.plan} was cut off before its first step; nothing was changed, and the approval is used up"
-            gate.state(execution, "refused", text)
-            return Result("refused", text, execution.id)
-        session = ExecutorSession(settings, gate)
-        wanted = Verification.model_validate(content["verification"])
-        whole = len(execution.done) == execution.steps and not execution.undone
-        problem = "not every step was done"
-        if whole:
-            problem = verified(session, wanted, str(content["environment"]["target"]), Asking(), say)
-        if not problem:
-            gate.state(execution, "done", "verified after it had been cut off")
-            return Result("done", "verified after it had been cut off", execution.id)
-        begun = [
-            item for item in content["steps"] if item["number"] <= execution.step and item["number"] not in execution.undone
-        ]
-        left = tuple(
-            f"step {item['number']} ({item['step']['verb']}) was begun"
-            + (" and ended" if item["number"] in execution.done else "; whether it was done is open")
-            for item in begun
-        )
-        text = f"cut off {where}; {problem}. {TAKE_BACK} with execution={execution.id} plans the way back"
-        gate.state(execution, "left", text, left=list(left))
-        return Result("left", text, execution.id, left)

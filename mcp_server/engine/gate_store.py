@@ -23,7 +23,7 @@ from mcp_server.core.text import one_line
 
 STOP = "STOP"
 """A file of this name in the gate's folder stops all changes, whoever approved them."""
-StepState = Literal["started", "done", "failed", "undoing", "undone", "undo_failed"]
+StepState = Literal["started", "noted", "done", "failed", "undoing", "undone", "undo_failed"]
 
 
 class Gate:
@@ -193,6 +193,15 @@ class Gate:
                 content: dict[str, Any] = json.loads(self.ledger.blob(entry.body["sha256"]))
                 return content
         raise BadInput(f"there is no execution `{one_line(execution, 40)}`")
+
+    def noted(self, execution: str, number: int) -> str:
+        """What a step said last of its parts; empty where it said nothing."""
+        said = ""
+        for entry in self.ledger.entries(kind="execution.step"):
+            body = entry.body
+            if (body["execution"], body["number"], body["state"]) == (execution, number, "noted"):
+                said = str(body["said"])
+        return said
 
     def interrupted(self) -> tuple[Execution, ...]:
         """Executions that have not ended and on which nobody works: the executor was killed."""

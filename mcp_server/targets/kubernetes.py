@@ -125,7 +125,7 @@ class KubernetesPlace:
 
         resource, space = resource_of(call.resource), call.namespace or self.namespace
         space = None if space == "*" else space
-        reduce = _requests if call.requests_only else partial(slim, managed=call.managed)
+        reduce = _requests if call.requests_only else _placed if call.placed_only else partial(slim, managed=call.managed)
         query: dict[str, Any] = {}
         if call.labels:
             query["labelSelector"] = call.labels
@@ -166,3 +166,18 @@ def _requests(pod: Mapping[str, Any]) -> dict[str, Any]:
     ]
     meta = {"name": name_of(pod), "namespace": space_of(pod)}
     return {"kind": "Pod", "metadata": meta, "spec": {"nodeName": words(pod, "spec.nodeName"), "containers": asked}}
+
+
+def _placed(pod: Mapping[str, Any]) -> dict[str, Any]:
+    """Where a pod of what runs, and whether it is ready."""
+    from mcp_server.cluster.objects import condition, labels, name_of, parts, space_of, words
+
+    owners = [{key: item.get(key) for key in ("kind", "name", "controller")} for item in parts(pod, "metadata.ownerReferences")]
+    meta = {"name": name_of(pod), "namespace": space_of(pod), "labels": labels(pod), "ownerReferences": owners}
+    if words(pod, "metadata.deletionTimestamp"):
+        meta["deletionTimestamp"] = words(pod, "metadata.deletionTimestamp")
+    ready = {"type": "Ready", "status": words(condition(pod, "Ready"), "status")}
+    return {
+        "kind": "Pod", "metadata": meta, "spec": {"nodeName": words(pod, "spec.nodeName")},
+        "status": {"phase": words(pod, "status.phase"), "conditions": [ready]},
+    }  # fmt: skip

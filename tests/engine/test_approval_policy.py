@@ -79,3 +79,14 @@ def test_more_is_never_less() -> None:
                     if not lacking(needed, risk, where, one):
                         assert not lacking(needed, risk, where, two)
                         assert not lacking(requirement(where, risk), risk, where, one)
+
+
+def test_who_is_missing_where_two_must_sign_is_named() -> None:
+    where = environment("dev", approvers=("ada", "bob", "cy"))
+    needed = requirement(where, "low", approvers=2)
+    assert needed.level == 4
+    assert "missing: two signatures, by two of ada, bob, cy" in lacking(needed, "low", where, given(("terminal", "ada")))
+    once = lacking(needed, "low", where, given(("signature", "bob"), ("signature", "bob"), ("terminal", "ada")))
+    assert "missing: a signature by somebody other than bob (ada, cy)" in once
+    assert lacking(needed, "low", where, given(("signature", "bob"), ("signature", "cy"))) == ""
+    assert lacking(needed, "low", environment("dev"), given(("signature", "bob"))).endswith("somebody other than bob")

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from mcp_server.cluster.budgets import never_allows, rule_of
 from mcp_server.cluster.cause import Cause, CauseType
 from mcp_server.cluster.objects import (
     Object,
@@ -151,22 +152,11 @@ def _pdb(cluster: Cluster, pdb: Object) -> Iterator[Cause]:
     pods = cluster.chosen(space, selector)
     makers = [obj for obj in cluster.makers_in(space) if selects(selector, template_labels(obj))]
     allowed, expected = number(pdb, "status.disruptionsAllowed"), number(pdb, "status.expectedPods")
-    least, most = at(pdb, "spec.minAvailable"), at(pdb, "spec.maxUnavailable")
-    rule = f"minAvailable {least}" if least is not None else f"maxUnavailable {most}"
     target = ", ".join(name_of(obj) for obj in makers[:3]) or "its selector"
     touches = [*map(key_of, pods), *map(key_of, makers)]
-    never = (
-        least == "100%" or most in (0, "0", "0%") or (isinstance(least, int) and expected is not None and 0 < expected <= least)
-    )
-    if allowed == 0 and expected and never and all(map(is_ready, pods)):
-        yield DEADLOCK.on(
-            pdb,
-            "spec.minAvailable" if least is not None else "spec.maxUnavailable",
-            "high",
-            touches=touches,
-            target=target,
-            rule=rule,
-            expected=expected,
-        )
+    if allowed == 0 and expected and never_allows(pdb) and all(map(is_ready, pods)):
+        rule = rule_of(pdb)
+        field = f"spec.{rule.split()[0]}"
+        yield DEADLOCK.on(pdb, field, "high", touches=touches, target=target, rule=rule, expected=expected)
     elif not pods and not makers and cluster.knows("Pod", space) and expected in (0, None):
         yield NOBODY.on(pdb, "spec.selector", "high")

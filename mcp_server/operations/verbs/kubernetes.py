@@ -1,4 +1,4 @@
-"""Kubernetes: restart, roll back, scale, another image, pause, cordon, and replace one pod of a controller."""
+"""Kubernetes: restart, roll back, scale, another image, pause, cordon, evict, and replace one pod of a controller."""
 
 from collections.abc import Callable
 from typing import Any
@@ -10,6 +10,7 @@ from mcp_server.core.parameters import Parameters
 from mcp_server.core.plan import Step
 from mcp_server.core.writer import Before, Undo, VerbUnit, no_undo, nothing_known
 from mcp_server.operations.verbs.kubernetes_arguments import (
+    EvictionArguments,
     ImageArguments,
     NodeArguments,
     PodArguments,
@@ -17,6 +18,7 @@ from mcp_server.operations.verbs.kubernetes_arguments import (
     ScaleArguments,
     WorkloadArguments,
     of_deployment,
+    of_evicted,
     of_imaged,
     of_node,
     of_pod,
@@ -24,6 +26,7 @@ from mcp_server.operations.verbs.kubernetes_arguments import (
     of_scaled,
     settle,
 )
+from mcp_server.operations.verbs.kubernetes_drain import emptied, evictable, not_back, said
 from mcp_server.operations.verbs.kubernetes_state import before, imageable, node_before, pod_before, revertible, scalable
 
 
@@ -58,9 +61,11 @@ def _revision_back(arguments: RevisionArguments, was: Before) -> Undo:
     )
 
 
-def _opposite(verb: str, *keys: str) -> Callable[[Any, Before], Undo]:
+def _as_it_was(key: str, yes: str, no: str) -> Callable[[Any, Before], Undo]:
+    """Back to what `key` was: the opposite act, or the same where it was so already."""
+
     def undo(arguments: Parameters, was: Before) -> Undo:
-        return Undo(step=Step(verb=verb, arguments=arguments.model_dump()), restores=keys)
+        return Undo(step=Step(verb=yes if was.state[key] else no, arguments=arguments.model_dump()), restores=(key,))
 
     return undo
 
@@ -120,6 +125,8 @@ def _verb(
     )
 
 
+_PAUSED = _as_it_was("paused", "pause_rollout", "resume_rollout")
+_CORDONED = _as_it_was("unschedulable", "cordon_node", "uncordon_node")
 _WORKLOAD = ("workload", "kind", "namespace")
 VERBS = (
     _verb(
@@ -172,7 +179,7 @@ VERBS = (
         of_deployment,
         before,
         after=_becomes(paused=True),
-        undo=_opposite("resume_rollout", "paused"),
+        undo=_PAUSED,
         idempotent=True,
     ),
     _verb(
@@ -183,7 +190,7 @@ VERBS = (
         of_deployment,
         before,
         after=_becomes(paused=False),
-        undo=_opposite("pause_rollout", "paused"),
+        undo=_PAUSED,
         idempotent=True,
     ),
     _verb(
@@ -194,7 +201,7 @@ VERBS = (
         of_node,
         node_before,
         after=_becomes(unschedulable=True),
-        undo=_opposite("uncordon_node", "unschedulable"),
+        undo=_CORDONED,
         idempotent=True,
     ),
     _verb(
@@ -205,7 +212,19 @@ VERBS = (
         of_node,
         node_before,
         after=_becomes(unschedulable=False),
-        undo=_opposite("cordon_node", "unschedulable"),
+        undo=_CORDONED,
+        idempotent=True,
+    ),
+    VerbUnit(
+        kind="kubernetes",
+        name="evict_pods",
+        takes=("node", "accept_loss_of", "wait_s"),
+        arguments=EvictionArguments,
+        settle=of_evicted,
+        describe=said,
+        before=evictable,
+        after=emptied,
+        undo=not_back,
         idempotent=True,
     ),
     _verb(

@@ -54,6 +54,15 @@ class NodeArguments(Parameters):
     node: str = Field(max_length=253, description="Name of the node")
 
 
+class EvictionArguments(NodeArguments):
+    """The pods of one node."""
+
+    accept_loss_of: tuple[str, ...] = Field(
+        (), max_length=60, description="NAMESPACE/NAME of pods or workloads that may be lost, or their emptyDir data"
+    )
+    wait_s: int = Field(300, ge=1, le=3_600, description="Seconds for budgets to allow it and for pods to end")
+
+
 class PodArguments(Parameters):
     """One pod."""
 
@@ -133,3 +142,15 @@ def of_node(arguments: Mapping[str, JsonValue], world: World) -> dict[str, JsonV
 def of_pod(arguments: Mapping[str, JsonValue], world: World) -> dict[str, JsonValue]:
     """A pod of the environment's namespace."""
     return {"namespace": _namespace(arguments, world), "pod": _checked("pod", str(arguments.get("pod") or ""))}
+
+
+def of_evicted(arguments: Mapping[str, JsonValue], world: World) -> dict[str, JsonValue]:
+    """A node and what may be lost with its pods. Raises BadInput for what is no NAMESPACE/NAME."""
+    names = str(arguments.get("accept_loss_of") or "").replace(",", " ").split()
+    for name in names:
+        space, slash, rest = name.partition("/")
+        if not slash or not all(_NAME.fullmatch(part) and ".." not in part for part in (space, rest)):
+            raise BadInput(f"`accept_loss_of` holds `{one_line(name, 80)}`; it should be NAMESPACE/NAME of a pod or workload")
+    accepted: list[JsonValue] = [*sorted(set(names))]
+    settled = of_node(arguments, world) | {"accept_loss_of": accepted}
+    return settled | {key: arguments[key] for key in ("wait_s",) if arguments.get(key) is not None}
