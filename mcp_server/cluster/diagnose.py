@@ -6,13 +6,15 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 from types import MappingProxyType, ModuleType
 
-from mcp_server.cluster import causes
+from mcp_server.cluster import causes, sayings
 from mcp_server.cluster.cause import CALLS, Cause, CauseType
 from mcp_server.cluster.world import Cluster
 
 _WEIGHT = {"critical": 0, "warning": 1, "info": 2}
 _SILENT = frozenset(("service_no_ready_endpoints", *CALLS))
 """Who explains one of these explains those who call."""
+_ANSWERED = "clients_refused"
+"""What a server says of its clients is seen better from where they are."""
 _SURE = {"high": 0, "medium": 1, "low": 2}
 
 
@@ -26,7 +28,8 @@ def families() -> tuple[ModuleType, ...]:
 def cause_types() -> Mapping[str, CauseType]:
     """Every cause that can be found, by its code. Raises ValueError for a code declared twice."""
     known: dict[str, CauseType] = {}
-    for family in families():
+    spoken = [importlib.import_module(f"{sayings.__name__}.{item.name}") for item in pkgutil.iter_modules(sayings.__path__)]
+    for family in (*families(), *spoken):
         for kind in vars(family).values():
             if isinstance(kind, CauseType) and known.setdefault(kind.code, kind) is not kind:
                 raise ValueError(f"{family.__name__}: the code {kind.code} is declared twice")
@@ -79,6 +82,9 @@ def fold(found: list[Cause]) -> list[Cause]:
             calling.setdefault(key, set()).add(index)
     above: dict[int, int] = {}
     for index, item in sorted(enumerate(found), key=lambda pair: _order(pair[1])):
+        for other in sorted(other for key in item.needs for other in touching.get(key, ()) if found[other].code == _ANSWERED):
+            if other not in above and not _above(above, index, other):
+                above[other] = index
         explained = kinds[item.code].explains
         if not explained:
             continue

@@ -12,6 +12,7 @@ _REFUSED = "dial tcp 10.0.0.5:6379: connect: connection refused cache:6379\n" * 
 _TIMEOUT = "GET cache:6379: i/o timeout\n" * 4
 _UNKNOWN = "dial tcp: lookup cache on 10.0.0.10:53: no such host\n" * 4
 _NXDOMAIN = ".:53 {\n    template ANY ANY svc.cluster.local {\n        rcode NXDOMAIN\n    }\n    kubernetes cluster.local\n}\n"
+_WRONG = 'password authentication failed for user "shop"'
 _DENY = {
     "kind": "NetworkPolicy",
     "metadata": {"name": "deny"},
@@ -102,6 +103,17 @@ STORIES: dict[str, tuple[dict[str, Any], str, str, list[str]]] = {
         "claim_missing",
         "StatefulSet shop/db",
         ["service_no_ready_endpoints"],
+    ),
+    "a server turns away a client that has the wrong password": (
+        {
+            "spec": {"db": {"containers.0.image": "reg.io/library/postgres:16"}},
+            "states": {"api": {"app": _CRASH}},
+            "previous": {"api": 'connection to server at "db" (10.0.0.5), port 5432 failed: FATAL:  ' + _WRONG},
+            "logs": {"db": f"FATAL:  {_WRONG}\n" * 3},
+        },
+        "authentication_failed",
+        "Deployment shop/api",
+        ["clients_refused", "crash_loop"],
     ),
     "the Ingress fails because the image does not exist": (
         {"states": {"web": {"web": {"waiting": "ImagePullBackOff", "message": "manifest unknown"}}}, "unready": ["web"]},
