@@ -175,7 +175,8 @@ SIGNS = (
         AUTH,
         "env",
         r"(?:password |peer |ident |LDAP )?authentication failed|access denied for user|WRONGPASS|NOAUTH|"
-        r"not authorized on|not authorized (?:to|for) (?:execute|query|topic|operation|database)|auth(?:entication)? (?:error|failure|required)|AuthenticationFailed|command \w+ "
+        r"not authorized on|not authorized (?:to|for) (?:execute|query|topic|operation|database)"
+        r"|auth(?:entication)? (?:error|failure|required)|AuthenticationFailed|command \w+ "
         r"requires authentication|could not find user|role \"[^\"]+\" does not exist"
         r"|role \"[^\"]+\" is not permitted to log in|"
         r"permission denied for (?:table|database|schema|relation|sequence|function)|SASL authentication|login failed for user|"
@@ -187,7 +188,8 @@ SIGNS = (
         AUTH,
         "env",
         r"not authorized (?:to|for)|invalid (?:username|user|login|credentials?|api ?key|access key|token)\b"
-        r"|(?:status|error|fail|request|response).{0,80}\b401\b.{0,3}Unauthorized|NotAuthenticated|bad credentials|invalid_grant"
+        r"|(?:status|error|fail|request|response).{0,80}\b401\b.{0,3}Unauthorized|NotAuthenticated|bad credentials"
+        r"|invalid_grant"
         r"|invalid_client|Bad username or password",
         start=True,
     ),
