@@ -14,6 +14,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from mcp_server.core.clock import now
 from mcp_server.core.plan import Approval, Execution, Plan, Proposal, Request, Route
 from mcp_server.core.settings import load_settings
@@ -39,6 +41,15 @@ while True:
     connection, _ = listener.accept()
     connection.close()
 """
+
+
+def never_verified(folder: Path, *names: str) -> None:
+    """Shipped operations as `NAME_undone`, each as it is but for its verification, which asks once and is never content."""
+    for name in names:
+        data = yaml.safe_load((ROOT / "mcp_server" / "operations" / f"{name}.yaml").read_text(encoding="utf8"))
+        for spec in data["kinds"].values():
+            spec["verify"] |= {"expect": "not_applicable", "deadline_s": 0.1, "steady_s": 0}
+        (folder / f"{name}_undone.yaml").write_text(json.dumps(data | {"cooldown_s": 0}), encoding="utf8")
 
 
 class World:

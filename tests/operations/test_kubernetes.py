@@ -10,7 +10,7 @@ from mcp_server.core.environment import Environment
 from mcp_server.core.errors import BadInput, NotApplicable
 from mcp_server.core.writer import Doing, WriteFailed
 from tests.cluster.manifests import container, deployment, meta
-from tests.gate_world import World, result
+from tests.gate_world import World
 from tests.kubernetes_cluster import VIEWER, Cluster
 
 # without a kubelet no pod becomes ready: what is verified here is what the workload wants
@@ -34,23 +34,17 @@ OWN = {
     "quick_pause": ("pause_rollout", 'workload: "{workload}"', ""),
     "quick_delete": ("delete_pod", 'pod: "{pod}"', "pod: {type: name, description: which pod}"),
     "quick_cordon": ("cordon_node", 'node: "{node}"', "node: {type: name, description: which node}"),
-    # says that it is well only where it is not: so it is taken back
-    "quick_scale_wrong": (
-        "scale_workload",
-        'workload: "{workload}", replicas: "{replicas}"',
-        "replicas: {type: integer, least: 0, most: 50, description: how many}",
-    ),
 }
 
 
-def _operation(verb: str, arguments: str, parameter: str, expect: str) -> str:
+def _operation(verb: str, arguments: str, parameter: str) -> str:
     lossy = "gates: {rollback: {accept_loss: as the test wants it}}\n" if verb in ("restart_rollout", "delete_pod") else ""
     more = f"  {parameter}\n" if parameter else ""
     return (
         f"summary: {verb} in a test\nrisk: low\nparameters:\n  workload: "
         f"{{type: name, description: which workload}}\n{more}{lossy}"
         f"kinds:\n  kubernetes:\n    steps: [{{verb: {verb}, arguments: {{{arguments}}}}}]\n"
-        f'    verify: {{diagnostic: rollout_status, arguments: {{workload: "{{workload}}"}}, expect: {expect}, '
+        f'    verify: {{diagnostic: rollout_status, arguments: {{workload: "{{workload}}"}}, expect: finding, '
         "deadline_s: 3}\n"
     )
 
@@ -62,8 +56,7 @@ def world(tmp_path: Path, kubernetes: Cluster, monkeypatch: pytest.MonkeyPatch) 
     own = tmp_path / "own"
     own.mkdir()
     for name, (verb, arguments, parameter) in OWN.items():
-        text = _operation(verb, arguments, parameter, "ok" if name.endswith("wrong") else "finding")
-        (own / f"{name}.yaml").write_text(text, encoding="utf8")
+        (own / f"{name}.yaml").write_text(_operation(verb, arguments, parameter), encoding="utf8")
     made = World(
         tmp_path, gate=f'[gate]\noperations = "{own}"\n',
         cluster=f'[environments.cluster]\nkind = "kubernetes"\ntarget = "k8s://test/{space}"\nprotection = "dev"\n',
@@ -112,14 +105,6 @@ def test_rolled_back_to_the_revision_before(world: Any, kubernetes: Cluster) -> 
     assert spec(kubernetes, world.space)["template"]["spec"]["containers"][0]["image"] == "reg.io/api:1"
     with pytest.raises(NotApplicable, match="is not kept"):
         world.plan("quick_back", environment="cluster", workload="api", revision=9)
-
-
-def test_what_does_not_verify_is_taken_back_and_proven_equal(world: Any, kubernetes: Cluster) -> None:
-    before = spec(kubernetes, world.space)
-    status, lines = do(world, "quick_scale_wrong", replicas=5)
-    assert status != 0
-    assert "proven equal" in result(lines)["text"], lines
-    assert spec(kubernetes, world.space) == before
 
 
 def test_restart_pause_and_cordon(world: Any, kubernetes: Cluster) -> None:

@@ -255,6 +255,7 @@ def test_data_and_rules_that_forbid_it_are_told_at_planning(world: Cosmos) -> No
 def test_a_budget_that_does_not_give_way_in_time_stops_it_and_says_what_is_left(world: Cosmos) -> None:
     world.budget(minAvailable=1)
     first, second = sorted(world.on(world.full))
+    before = world.kubernetes.call("GET", f"/api/v1/nodes/{world.full}")["spec"]
     plan = world.approved_drain("quick_drain")
     world.kubelets.well = False  # what is made anew does not become ready
     status, lines = world.execute(plan)
@@ -267,6 +268,8 @@ def test_a_budget_that_does_not_give_way_in_time_stops_it_and_says_what_is_left(
     assert any("does not bring these back" in sentence for sentence in end["left"])
     assert [(line["number"], line["state"]) for line in lines if line["event"] == "step"][-2:] == [(2, "failed"), (1, "undone")]
     assert not world.cordoned(), "what could be taken back is taken back"
+    same = lambda: world.kubernetes.call("GET", f"/api/v1/nodes/{world.full}")["spec"] == before  # noqa: E731
+    world.kubernetes.until(same, "the node is as before, once its controller has taken its taint away")
     assert second in world.on(world.full)
 
 

@@ -136,7 +136,9 @@ VERBS = (
         WorkloadArguments,
         settle,
         before,
-        undo=_not_back("the pods that ran end, and with them what they hold in memory"),
+        undo=_not_back(
+            "the pods that ran end, and with them what they hold in memory; the template keeps the time of the restart"
+        ),
     ),
     _verb(
         "undo_rollout",

@@ -31,7 +31,8 @@ def _restart(arguments: Mapping[str, JsonValue], doing: Doing) -> str:
 def _undo(arguments: Mapping[str, JsonValue], doing: Doing) -> str:
     """The template of a ReplicaSet, whole: what was added since goes, by a JSON patch of the template alone."""
     found = _workload(arguments, doing)
-    name = str(doing.before.get("goes_to") or arguments.get("replicaset") or "")
+    # on the way back the ReplicaSet is named; what a revision's number goes to is another one by then
+    name = str(arguments.get("replicaset") or doing.before.get("goes_to") or "")
     known = KNOWN["replicasets"]
     kept = found.read(known.path(known.versions[0], str(arguments["namespace"]), name))
     owners = (kept.get("metadata") or {}).get("ownerReferences") or []
