@@ -5,16 +5,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from mcp_server.core.calls import ListFolder, StatFile
+from mcp_server.core.calls import StatFile
 from mcp_server.core.change import Change, Window
-from mcp_server.core.clock import stamp
 from mcp_server.core.declare import ChangeSource, Scope
 from mcp_server.core.errors import CouldNotLook
 from mcp_server.core.outcome import Statement, Value
 from mcp_server.core.reader import Reader
-from mcp_server.core.text import amount, bytes_text
+from mcp_server.core.rotation import is_packed
 from mcp_server.logs import apk_log, dpkg_log, pacman_log, rpm_log, zypp_log
 from mcp_server.logs.newest import newest_lines
+from mcp_server.logs.package_files import MOST_MEMBERS, members, read_log
 from mcp_server.logs.package_log import DATABASES, Row, Rows, Zone
 
 CHANGE_SOURCE = ChangeSource(
@@ -24,6 +24,8 @@ CHANGE_SOURCE = ChangeSource(
 
 HISTORY = "/var/log/apt/history.log"
 ANY_ZONE = timedelta(hours=14)
+Run = tuple[datetime, datetime, str, str]
+"""Start, end, command line, evidence."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,11 @@ class Manager:
 MANAGERS = (
     Manager("dpkg", (("/var/log/dpkg.log", dpkg_log.rows),), "see /var/lib/dpkg/info/*.list for times"),
     Manager("rpm", (("/var/log/dnf.rpm.log", rpm_log.rows), ("/var/log/zypp/history", zypp_log.rows)), "rpm -qa --last"),
-    Manager("apk", (("/var/log/apk.log", apk_log.rows),), "compare the image"),
+    Manager(
+        "apk",
+        (("/var/log/apk.log", apk_log.rows),),
+        "compare the image: apk's database tells when packages were built, not when they came",
+    ),
     Manager("pacman", (("/var/log/pacman.log", pacman_log.rows),), "less /var/log/pacman.log"),
 )
 _SHOWN = {
@@ -62,7 +68,7 @@ def collect(reader: Reader, window: Window, scope: Scope) -> Iterator[Change]:
             if not rows:
                 reader.empty(f"packages: {manager.name} did nothing in the window")
                 continue
-            commands = _apt_commands(reader, zone) if manager.name == "dpkg" else []
+            commands = _apt_commands(reader, zone, rows[0][0].at) if manager.name == "dpkg" else []
             for row, cited in rows:
                 yield _change(row, cited, commands)
 
@@ -101,71 +107,11 @@ def _zone(reader: Reader) -> Zone:
 
 
 def _read(reader: Reader, manager: Manager, database: str, window: Window, zone: Zone) -> list[tuple[Row, str]]:
-    """Rows of the manager's log and, where the window needs it, of the one before; with the evidence of each."""
+    """Rows of the manager's log and, where the window needs it, of those before; with the evidence of each."""
     for log, rows in manager.logs:
-        there = _rotated(reader, log)
-        if log in there or f"{log}.1" in there:
-            return _read_log(reader, log, rows, there, window, zone)
+        if there := members(reader, log):
+            return read_log(reader, log, rows, there, window, zone)
     return _without_log(reader, manager, database, window)
-
-
-def _rotated(reader: Reader, log: str) -> set[str]:
-    """The log and what it was rotated to, as far as it is there."""
-    folder, _, name = log.rpartition("/")
-    try:
-        return {entry.path for entry in reader.look(ListFolder(path=folder, pattern=f"{name}*")).value.entries}
-    except CouldNotLook as failure:
-        if failure.reason != "missing":
-            raise
-        return set()
-
-
-def _read_log(reader: Reader, log: str, rows: Rows, there: set[str], window: Window, zone: Zone) -> list[tuple[Row, str]]:
-    found: list[tuple[Row, str]] = []
-    for path in (log, f"{log}.1"):
-        if path not in there:
-            continue
-        read, whole = _rows_of(reader, path, rows, zone, window)
-        found = [*read, *found]
-        if _reaches(found, window):
-            return found
-        if not whole:
-            reader.cut(f"{path}: what it says before {_begin(found)}", f"narrow the window with since=…, or less {path}")
-            return found
-    older = sorted(path for path in there if path.endswith((".gz", ".xz", ".zst", ".2")))[:1]
-    remedy = f"zcat {older[0]}" if older else "there is no older log"
-    reader.blind(f"packages before the beginning of {log}", f"what was read begins at {_begin(found)}", remedy)
-    return found
-
-
-def _begin(found: Sequence[tuple[Row, str]]) -> str:
-    return stamp(found[0][0].at) if found else "its end: it holds no entry"
-
-
-def _reaches(found: Sequence[tuple[Row, str]], window: Window) -> bool:
-    """Whether the rows go back to the beginning of the window."""
-    return bool(found) and found[0][0].at <= window.since
-
-
-def _rows_of(reader: Reader, path: str, rows: Rows, zone: Zone, window: Window) -> tuple[list[tuple[Row, str]], bool]:
-    """Rows of a log, as far back as the window asks for, and whether that is all of it. Damage in it is counted."""
-
-    def reached(lines: Sequence[str]) -> bool:
-        first = next(filter(None, rows(lines, zone)), None)
-        return first is not None and first.at <= window.since
-
-    newest = newest_lines(reader, path, reached)
-    found: list[tuple[Row, str]] = []
-    damaged = 0
-    for row in rows(newest.texts(), zone):
-        if row is None:
-            damaged += 1
-            continue
-        damaged = 0 if row.at < window.since else damaged  # damage before the window hides nothing
-        found.append((row, newest.lines[row.line][1]))
-    if damaged:
-        reader.blind(f"{amount(damaged, 'line')} of {path}", "damaged: not lines as its writer writes them", f"less {path}")
-    return found, newest.whole
 
 
 def _without_log(reader: Reader, manager: Manager, database: str, window: Window) -> list[tuple[Row, str]]:
@@ -186,20 +132,34 @@ def _without_log(reader: Reader, manager: Manager, database: str, window: Window
     return [(row, listed.evidence) for row in rows if row]
 
 
-def _apt_commands(reader: Reader, zone: Zone) -> list[tuple[datetime, datetime, str, str]]:
-    """(start, end, command line, evidence) of apt's runs; without the history only the commands are not known."""
+def _apt_commands(reader: Reader, zone: Zone, earliest: datetime) -> list[Run]:
+    """apt's runs back to `earliest`; without the history only the commands are not known."""
+    runs: list[Run] = []
     with reader.part("command lines of apt"):
-        if not _exists(reader, HISTORY):
+        there = members(reader, HISTORY)
+        if not there:
             reader.empty("apt keeps no history here: command lines are not known")
-            return []
-        seen = reader.file(HISTORY, start=-1_048_576, length=1_048_576)
-        if seen.value.end < seen.value.size:
-            reader.cut(f"the end of {HISTORY}", f"only {bytes_text(seen.value.end - seen.value.start)} are read at once")
-        return [(*run, seen.evidence) for run in dpkg_log.apt_runs(seen.value.text, zone)]
-    return []
+        for member in there[:MOST_MEMBERS]:
+            if member.modified < earliest:
+                break
+            newest = newest_lines(
+                reader, member.path, lambda lines: any(run[0] <= earliest for run in dpkg_log.apt_runs(lines, zone)),
+                packed=is_packed(member.path),
+            )  # fmt: skip
+            read = [
+                (start, end, text, newest.lines[line][1]) for start, end, text, line in dpkg_log.apt_runs(newest.texts(), zone)
+            ]
+            runs += read
+            if newest.stopped:
+                reader.blind(f"command lines at the end of {member.path}", f"damaged: {newest.stopped}")
+            if any(run[0] <= earliest for run in read):
+                break
+            if not newest.whole:
+                reader.cut(f"command lines at the beginning of {member.path}", f"narrow the window, or less {member.path}")
+    return runs
 
 
-def _change(row: Row, cited: str, commands: Sequence[tuple[datetime, datetime, str, str]]) -> Change:
+def _change(row: Row, cited: str, commands: Sequence[Run]) -> Change:
     by_apt = next(((text, extra) for start, end, text, extra in commands if start <= row.at <= end), None)
     command, extra = by_apt or (row.command, None)
     values: dict[str, Value] = {"package": row.package, "old": row.old or "?", "new": row.new or "?"}

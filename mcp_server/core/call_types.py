@@ -16,6 +16,7 @@ from mcp_server.core import (
     kubernetes_calls,
     log_calls,
     oci_calls,
+    package_calls,
     state_calls,
     store_calls,
 )
@@ -30,6 +31,7 @@ _MODULES = (
     kubernetes_calls,
     log_calls,
     oci_calls,
+    package_calls,
     state_calls,
     store_calls,
 )

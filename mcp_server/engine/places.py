@@ -25,7 +25,7 @@ _ANSWERS = {
     "command": "command", "which": "command", "file": "files", "stat": "files", "folder": "files", "host": "host",
     "filesystems": "host", "processes": "host", "sockets": "host", "http": "http", "connect": "http", "history": "git",
     "certificates": "certificates", "holders": "host", "digests": "digests", "journal": "journal_entries",
-    "oci_resource": "oci_cloud",
+    "oci_resource": "oci_cloud", "unpacked": "unpacked", "transactions": "transactions",
     "k8s_diagnosis": "kubernetes_dump", "k8s_contexts": "kubernetes_dump",
     "docker_contexts": "docker_contexts", "postgres": "postgres", "redis": "redis", "resolve": "names",
 } | dict.fromkeys(("log_tail", "log_search", "log_merge", "log_shapes", "log_summary"), "scan")  # fmt: skip

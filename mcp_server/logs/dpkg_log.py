@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from itertools import pairwise
 from typing import cast
 
 from mcp_server.logs.package_log import RESOLUTION, Action, Row, Zone
@@ -40,15 +41,16 @@ def rows(lines: Sequence[str], zone: Zone) -> Iterator[Row | None]:
         )  # fmt: skip
 
 
-def apt_runs(text: str, zone: Zone) -> Iterator[tuple[datetime, datetime, str]]:
-    """(start, end, command line) of apt's runs, from /var/log/apt/history.log."""
-    for block in text.split("\n\n"):
-        fields = dict(line.split(": ", 1) for line in block.splitlines() if ": " in line)
+def apt_runs(lines: Sequence[str], zone: Zone) -> Iterator[tuple[datetime, datetime, str, int]]:
+    """(start, end, command line, its line) of apt's runs, from /var/log/apt/history.log."""
+    begins = [place for place, line in enumerate(lines) if line.startswith("Start-Date: ")]
+    for begin, end in pairwise([*begins, len(lines)]):
+        fields = dict(line.split(": ", 1) for line in lines[begin:end] if ": " in line)
         try:
-            start = zone.moment(" ".join(fields["Start-Date"].split()))[0]
-            end = zone.moment(" ".join(fields.get("End-Date", fields["Start-Date"]).split()))[0]
-            yield start - RESOLUTION, end + RESOLUTION, fields["Commandline"]
-        except (KeyError, ValueError):  # a run without command line, or the half block at the beginning
+            started = zone.moment(" ".join(fields["Start-Date"].split()))[0]
+            ended = zone.moment(" ".join(fields.get("End-Date", fields["Start-Date"]).split()))[0]
+            yield started - RESOLUTION, ended + RESOLUTION, fields["Commandline"], begin
+        except (KeyError, ValueError):  # a run without a command line, or a damaged one
             continue
 
 

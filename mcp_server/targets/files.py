@@ -79,7 +79,7 @@ def _read(call: ReadFile, limits: Limits, policy: ReadSettings) -> FileText:
         os.close(handle)
     if words := _WORDS.fullmatch(real):
         data = data.replace(b"\0", b"\n" if words[1] else b" ")
-    start, data, text = _decode(data, start, mark, more=start + len(data) < size, tail=call.start < 0)
+    start, data, text = decode_stretch(data, start, mark, more=start + len(data) < size, tail=call.start < 0)
     return FileText(
         path=shown(real), text=text, start=start, end=start + len(data), size=size, modified=moment(found.st_mtime),
         binary="\0" in text,
@@ -121,7 +121,7 @@ def _clock(path: str, limits: Limits) -> Callable[[], None]:
     return in_time
 
 
-def _decode(data: bytes, start: int, mark: bytes, *, more: bool, tail: bool) -> tuple[int, bytes, str]:
+def decode_stretch(data: bytes, start: int, mark: bytes, *, more: bool, tail: bool) -> tuple[int, bytes, str]:
     """Where the stretch begins, its bytes, its text. A character cut by the end of a stretch is left to the next one."""
     if mark in (b"\xff\xfe", b"\xfe\xff"):
         skip = start % 2

@@ -10,10 +10,10 @@ from mcp_server.core.errors import CouldNotLook
 from mcp_server.core.source import HEAD, Opened, identity_of
 from mcp_server.core.text import bytes_text
 
-FORMS = {"gz": "gzip", "bz2": "bzip2", "xz": "xz", "lzma": "xz", "zst": "zstd"}
-"""Endings of names, and the form they stand for."""
 _MAGIC = {b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\xfd7zXZ\x00": "xz", b"\x5d\x00\x00": "xz", b"\x28\xb5\x2f\xfd": "zstd"}
 _IN, _OUT = 65_536, 262_144
+_CAREFUL = 1_024
+"""Bytes asked for at once where the data are known to be damaged: what an answer holds is lost with the answer."""
 _MEMORY = 134_217_728
 """What a decompressor may allocate for its window."""
 _BEHIND = 4_194_304
@@ -79,9 +79,11 @@ class Inflated:
         self._handle, self._check = handle, check
         found = os.fstat(handle)
         self._inode, self.packed = (found.st_dev, found.st_ino), found.st_size
+        self.modified = found.st_mtime
         self._make = _maker(name, form)
         self.stopped: str | None = None
         self.damaged = False
+        self._at_once = _OUT
         self._begin()
 
     def _begin(self) -> None:
@@ -118,11 +120,15 @@ class Inflated:
                     self._stop("it ends in the middle of packed data", damaged=True)
                     return
             given, self._pending = self._pending, b""
-            out = self._unpacker.decompress(given, _OUT)
+            out = self._unpacker.decompress(given, self._at_once)
             if self._unpacker.eof:  # several packed files in a row are one
                 self._pending, self._unpacker = self._unpacker.unused_data, None
             self._data += out
         except _broken() as error:
+            if self._at_once != _CAREFUL:  # once more, up to the very place
+                self._at_once = _CAREFUL
+                self._begin()
+                return
             self._stop(f"its packed data are damaged ({type(error).__name__})", damaged=True)
         seen = self._start + len(self._data)
         if seen > FREE and seen > RATIO * max(self._eaten, 1):

@@ -1,7 +1,6 @@
 """Where logs are: plain files, the rotated set of a file, packed files. All inside the allowed roots, leaving no trace."""
 
 import os
-import re
 import stat
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,15 +8,13 @@ from datetime import datetime, tzinfo
 
 from mcp_server.core.errors import CouldNotLook
 from mcp_server.core.reader import Limits
+from mcp_server.core.rotation import rank, rotated_names
 from mcp_server.core.settings import ReadSettings
 from mcp_server.core.source import Opened
-from mcp_server.targets.inflate import FORMS, Inflated, form_of
+from mcp_server.targets.inflate import Inflated, form_of
 from mcp_server.targets.opening import Gate, check_form, explain, failed, moment, open_checked, shown
 
 MAX_MEMBERS = 400
-_PACKED = rf"(?:\.(?:{'|'.join(FORMS)}))?"
-_NUMBER = r"\d{1,4}"
-_DATE = r"(?:19|20)\d\d[-_.]?\d\d(?:[-_.]?\d\d)?(?:[-_.T]?\d\d(?:[-_.:]?\d\d){0,2})?(?:[-_.]\d{1,4})?"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +64,7 @@ def members(path: str, policy: ReadSettings, *, rotated: bool = True) -> list[Me
     trouble: OSError | None = None
     if rotated:
         try:
-            belongs = _pattern(name).fullmatch
+            belongs = rotated_names(name).fullmatch
             with os.scandir(folder or "/") as entries:
                 names = [entry.name for entry in entries if entry.name != name and belongs(entry.name)]
             older = [item for item in (_member(os.path.join(folder, other)) for other in names) if item]
@@ -80,7 +77,7 @@ def members(path: str, policy: ReadSettings, *, rotated: bool = True) -> list[Me
         except OSError as error:
             raise explain(path, error) from None
         raise explain(path, trouble) if trouble else failed(path, "missing", "no such file or folder")
-    return sorted(found, key=lambda item: (item.path == path, item.seconds, _rank(item.path)))
+    return sorted(found, key=lambda item: (item.path == path, item.seconds, rank(item.path)))
 
 
 def unlisted(path: str) -> CouldNotLook | None:
@@ -136,18 +133,3 @@ def _member(path: str, *, other: bool = False) -> Member | None:
     if not other and not stat.S_ISREG(found.st_mode):
         return None
     return Member(path, found.st_size, moment(found.st_mtime), found.st_mtime)
-
-
-def _pattern(name: str) -> re.Pattern[str]:
-    """What the rotated files of `name` are called."""
-    stem, dot, ending = name.rpartition(".")
-    shapes = [rf"{re.escape(name)}(?:\.{_NUMBER}|[.\-_]{_DATE}(?:\.{_NUMBER})?|\.old|\.bak)?{_PACKED}"]
-    if dot and stem:
-        shapes.append(rf"{re.escape(stem)}(?:\.{_NUMBER}|[.\-_]{_DATE}){re.escape('.' + ending)}{_PACKED}")
-    return re.compile("|".join(shapes), re.ASCII)
-
-
-def _rank(path: str) -> int:
-    """`.2` is older than `.1` where both were written in the same second."""
-    number = re.search(r"\.(\d{1,4})(?:\.\w+)?$", path)
-    return -int(number[1]) if number else 0

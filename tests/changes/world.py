@@ -18,9 +18,16 @@ from mcp_server.engine.catalog import load_catalog
 from mcp_server.engine.places import Local
 from mcp_server.engine.run import door
 from mcp_server.engine.session import Asking, Session
-from mcp_server.targets import certificates, digests, files
+from mcp_server.targets import certificates, digests, files, unpacked
 
-_OF_FILES: dict[str, Any] = {"file": files, "stat": files, "folder": files, "certificates": certificates, "digests": digests}
+_OF_FILES: dict[str, Any] = {
+    "file": files,
+    "stat": files,
+    "folder": files,
+    "certificates": certificates,
+    "digests": digests,
+    "unpacked": unpacked,
+}
 
 
 class World:
