@@ -29,9 +29,7 @@ def daemon() -> Iterator[Daemon]:
         yield running
 
 
-def test_it_is_built_answers_and_passes_our_own_review(
-    daemon: Daemon, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_it_is_built_answers_and_passes_our_own_review(daemon: Daemon, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     daemon.client.images.build(path=str(ROOT), tag="veteran:1", buildargs={"BASE": "base:1"}, network_mode="none", rm=True)
     box: Any = daemon.client.containers.run(
         "veteran:1", name="veteran", detach=True, stdin_open=True, network_mode="none", read_only=True, mem_limit="512m",
