@@ -2,7 +2,7 @@
 
 import difflib
 
-from mcp_server.cluster.objects import Object, name_of, parts, space_of, texts, words
+from mcp_server.cluster.objects import Object, labels, name_of, parts, space_of, texts, words
 from mcp_server.cluster.patterns import Pattern
 from mcp_server.cluster.world import Cluster
 
@@ -52,6 +52,9 @@ def service_of(cluster: Cluster, space: str, host: str) -> Object | None:
         for endpoints in cluster.all("Endpoints"):
             if any(words(item, "ip") == host for part in parts(endpoints, "subsets") for item in parts(part, "addresses")):
                 return cluster.get("Service", space_of(endpoints), name_of(endpoints))
+        for piece in cluster.all("EndpointSlice"):
+            if any(host in texts(item, "addresses") for item in parts(piece, "endpoints")):
+                return cluster.get("Service", space_of(piece), labels(piece).get("kubernetes.io/service-name", ""))
         return None
     name, _, rest = host.partition(".")
     return cluster.get("Service", rest.partition(".")[0] if rest else space, name)

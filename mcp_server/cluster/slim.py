@@ -15,6 +15,8 @@ _KEPT = (
     "kubectl.kubernetes.io/restartedAt", "kubernetes.io/config.mirror", APPLIED,
 )  # fmt: skip
 _ADDRESS = re.compile(r"(?:[a-z][a-z0-9+.-]*://)?[A-Za-z][\w.-]*:\d{2,5}(?:/[\w./-]*)?")
+_NAMES_HOST = re.compile(r"(?i)(?:^|[_.-])(?:host|hostname|server|endpoint|addr|address|url|uri)$")
+_NAME = re.compile(r"(?:[a-z][a-z0-9+.-]*://)?[a-z][a-z0-9.-]{0,120}(?:/[\w./-]*)?")
 _VERSION = re.compile(r'"apiVersion"\s*:\s*"([\w./-]{1,80})"')
 _DROPPED = ("managedFields", "selfLink", "generateName")
 
@@ -37,15 +39,20 @@ def slim(obj: Mapping[str, Any], *, managed: bool = False) -> dict[str, Any]:
         }
     elif kind == "ConfigMap":
         dns = space_of(obj) == "kube-system" and name_of(obj).startswith("coredns")
-        out["data"] = {str(key): value if dns else _plain(value) for key, value in mapping(obj, "data").items()}
+        out["data"] = {str(key): value if dns else _plain(str(key), value) for key, value in mapping(obj, "data").items()}
         out["binaryData"] = dict.fromkeys(mapping(obj, "binaryData"), "")
     out["metadata"] = _metadata(mapping(obj, "metadata"), managed)
     return out
 
 
-def _plain(value: object) -> str:
-    """A value that is an address and nothing else; everything else is left out."""
-    return value if isinstance(value, str) and len(value) < 200 and _ADDRESS.fullmatch(value.strip()) else ""
+def _plain(key: str, value: object) -> str:
+    """A value that is an address and nothing else, or a host or port by its key; everything else is left out."""
+    if not isinstance(value, str) or len(value) >= 200:
+        return ""
+    told = value.strip()
+    if _ADDRESS.fullmatch(told) or (_NAMES_HOST.search(key) and _NAME.fullmatch(told)):
+        return value
+    return value if re.search(r"(?i)(?:^|[_.-])port$", key) and told.isdecimal() else ""
 
 
 def _metadata(metadata: Mapping[str, Any], managed: bool) -> dict[str, Any]:

@@ -52,6 +52,7 @@ SPACED = (
             "resourcequotas": "ResourceQuota",
         }
     ),
+    Resource("endpointslices", "EndpointSlice", ("discovery.k8s.io/v1", "discovery.k8s.io/v1beta1"), optional=True),
     Resource("secrets", "Secret", metadata=True),
     Resource("deployments", "Deployment", ("apps/v1",)),
     Resource("replicasets", "ReplicaSet", ("apps/v1",)),
@@ -120,6 +121,7 @@ EXTRA = {
     ),
     "litmuschaos.io": ("chaosengines",),
     "argoproj.io": ("rollouts",),
+    "gateway.networking.k8s.io": ("gateways", "httproutes", "grpcroutes"),
 }
 """Resources of groups that some clusters have."""
 

@@ -115,6 +115,21 @@ STORIES: dict[str, tuple[dict[str, Any], str, str, list[str]]] = {
         "Deployment shop/api",
         ["clients_refused", "crash_loop"],
     ),
+    "an init container waits for what is scaled to zero": (
+        {
+            "spec": {
+                "api": {
+                    "initContainers": [{"name": "wait", "command": ["sh", "-c", "until nc -z cache 6379; do sleep 2; done"]}]
+                }
+            },
+            "states": {"api": {"wait": {"running": 1200}, "app": {"waiting": "PodInitializing"}}},
+            "set": _ZERO,
+            "remove": ["Pod/app=cache"],
+        },
+        "scaled_to_zero",
+        "Deployment shop/cache",
+        ["init_container_waits"],
+    ),
     "the Ingress fails because the image does not exist": (
         {"states": {"web": {"web": {"waiting": "ImagePullBackOff", "message": "manifest unknown"}}}, "unready": ["web"]},
         "image_not_found",

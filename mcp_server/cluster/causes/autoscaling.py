@@ -38,6 +38,12 @@ NO_METRICS = CauseType(
     confirm="kubectl top pods; see whether the metrics API is available (kubectl get apiservice v1beta1.metrics.k8s.io)",
     meaning="The number of replicas stays as it is, whatever the load.", severity="warning",
 )  # fmt: skip
+AMBIGUOUS = CauseType(
+    code="hpa_ambiguous",
+    text="it does not act, because another autoscaler acts on the same pods: {why}",
+    confirm="kubectl -n {namespace} get hpa: compare the selectors of their targets; leave one of them",
+    meaning="As long as two autoscalers claim the pods, neither acts.", severity="warning",
+)  # fmt: skip
 AT_MAX = CauseType(
     code="hpa_at_limit",
     text="it wants more than its maxReplicas {most}: {current} run, and load is {load}",
@@ -95,7 +101,11 @@ def _hpa(cluster: Cluster, hpa: Object) -> Iterator[Cause]:
         )
         return
     said = " ".join((words(active, "message"), *(event.message for event in cluster.events(hpa) if event.warning)))
-    if words(active, "status") == "False" and words(active, "reason") != "ScalingDisabled":
+    if words(active, "status") == "False" and words(active, "reason") == "AmbiguousSelector":
+        yield AMBIGUOUS.on(
+            hpa, "spec.scaleTargetRef", "high", touches=touches, quotes=quotes, why=words(active, "message"), namespace=space
+        )
+    elif words(active, "status") == "False" and words(active, "reason") != "ScalingDisabled":
         if match := _REQUEST.search(said):
             resource = match[1].rstrip(",;")
             container = match[2] or next(

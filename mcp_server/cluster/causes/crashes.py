@@ -4,8 +4,10 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from mcp_server.cluster.addresses import asked_hosts
 from mcp_server.cluster.cause import DOWN, Cause, CauseType
-from mcp_server.cluster.objects import at, key_of, moment, number, parts, words
+from mcp_server.cluster.dependency import service_of
+from mcp_server.cluster.objects import Key, at, key_of, labels, moment, number, parts, space_of, texts, words
 from mcp_server.cluster.pods import Container, every_container, last_words, of_pod
 from mcp_server.cluster.world import Cluster, spec_way, template
 
@@ -15,7 +17,7 @@ OOM = CauseType(
     confirm="compare its use before the end (kubectl top pod, container_memory_working_set_bytes) with the limit, and"
     " both with the revision before",
     meaning="The kernel ends it whenever it reaches the limit; what it did is lost.",
-    explains=(*DOWN, "crash_loop", "liveness_kills"),
+    explains=(*DOWN, "crash_loop", "liveness_kills", "init_container_fails"),
 )
 COMPLETES = CauseType(
     code="exits_at_once",
@@ -76,7 +78,7 @@ def find(cluster: Cluster) -> Iterator[Cause]:
                 limit=str(at(item.spec, "resources.limits.memory") or "(that of the node: none is set)"),
                 restarts=item.restarts,
             )
-        if item.init:
+        if item.init and not _sidecar(item):
             yield from _init(cluster, item)
         elif _loops(cluster, item):
             if item.exit == 0:
@@ -125,18 +127,34 @@ def _hooks(cluster: Cluster, item: Container) -> Iterator[Cause]:
             yield _cause(cluster, HOOK, item, "lifecycle.postStart", hook="postStart", event=event.message)
 
 
+def _sidecar(item: Container) -> bool:
+    """Whether an init container is one that runs beside the others, and is started again like them."""
+    return words(item.spec, "restartPolicy") == "Always"
+
+
+def _waits_for(cluster: Cluster, item: Container) -> list[Key]:
+    """Services and workloads that its command asks for."""
+    needs: list[Key] = []
+    for host in asked_hosts(" ".join((*texts(item.spec, "command"), *texts(item.spec, "args")))):
+        service = service_of(cluster, space_of(item.pod), host)
+        if service is not None:
+            needs += [key_of(service), *map(key_of, cluster.makers(space_of(service), labels(service, "spec.selector")))]
+    return needs
+
+
 def _init(cluster: Cluster, item: Container) -> Iterator[Cause]:
+    needs = _waits_for(cluster, item)
     if item.waiting == "CrashLoopBackOff" or (item.exit not in (0, None) and not item.ready):
-        yield _cause(cluster, INIT, item, "command" if at(item.spec, "command") else "", exit=item.exit, restarts=item.restarts)
+        field = "command" if at(item.spec, "command") else ""
+        yield _cause(cluster, INIT, item, field, needs=needs, exit=item.exit, restarts=item.restarts)
         return
     running = next(
         (status for status in parts(item.pod, "status.initContainerStatuses") if words(status, "name") == item.name), {}
     )
     age = cluster.age(moment(running, "state.running.startedAt"))
-    if age and age > _LONG_S and at(item.spec, "restartPolicy") != "Always":
-        yield _cause(
-            cluster, INIT_WAITS, item, "command" if at(item.spec, "command") else "", sure="medium", minutes=int(age // 60)
-        )
+    if age and age > _LONG_S:
+        field = "command" if at(item.spec, "command") else ""
+        yield _cause(cluster, INIT_WAITS, item, field, sure="medium", needs=needs, minutes=int(age // 60))
 
 
 def _shared_ports(cluster: Cluster) -> Iterator[Cause]:

@@ -29,12 +29,28 @@ TERMINATING = CauseType(
     explains=("volume_occupied", "statefulset_blocked", "replicas_unavailable"),
 )  # fmt: skip
 
+NOT_KILLED = CauseType(
+    code="container_not_killed",
+    text="the kubelet of node {node} cannot end the pod's containers: {why}",
+    confirm="look on node {node} for a process in uninterruptible sleep (state D), a hung mount, or a runtime that hangs",
+    meaning="The pod stays until the runtime has ended it, and what it holds stays taken.", severity="warning",
+    explains=("stuck_terminating", "volume_occupied", "statefulset_blocked", "replicas_unavailable", "pod_unready"),
+)  # fmt: skip
+
 _LATE_S = 120.0
+_OFTEN = 3
 _BY_DESIGN = ("kubernetes.io/pvc-protection", "kubernetes.io/pv-protection", "foregroundDeletion", "orphan")
 
 
 def find(cluster: Cluster) -> Iterator[Cause]:
     """Everything with a deletionTimestamp that is older than a deletion takes."""
+    for pod in cluster.all("Pod"):
+        for event in cluster.events(pod, "FailedKillPod")[-1:]:
+            if event.count >= _OFTEN and words(pod, "metadata.deletionTimestamp"):
+                yield NOT_KILLED.on(
+                    pod, "metadata.deletionTimestamp", "high", component=cluster.root(pod), at=event.last, why=event.message,
+                    node=words(pod, "spec.nodeName") or "(none)", quotes=[event.line()],
+                )  # fmt: skip
     for obj in cluster.objects:
         since = moment(obj, "metadata.deletionTimestamp")
         if since is None:

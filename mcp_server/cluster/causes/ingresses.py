@@ -53,6 +53,12 @@ TLS = CauseType(
     confirm="kubectl -n {namespace} get secret {secret}; it must be of type kubernetes.io/tls and in the Ingress's namespace",
     meaning="The controller serves a certificate of its own, which clients do not trust.", severity="warning",
 )  # fmt: skip
+TLS_KEYS = CauseType(
+    code="ingress_tls_unusable",
+    text="Secret {secret} with the certificate of {hosts} holds no tls.crt and tls.key (its keys: {keys}; its type: {type})",
+    confirm="kubectl -n {namespace} describe secret {secret}; make it with kubectl create secret tls",
+    meaning="The controller serves a certificate of its own, which clients do not trust.", severity="warning",
+)  # fmt: skip
 MISROUTED = CauseType(
     code="ingress_misrouted",
     text="{route} leads to Service {service}, although there is a Service named as the path says: {expected}",
@@ -201,8 +207,14 @@ def _tls(cluster: Cluster, ingress: Object) -> Iterator[Cause]:
     space = space_of(ingress)
     for index, tls in enumerate(parts(ingress, "spec.tls")):
         name = words(tls, "secretName")
+        hosts = ", ".join(str(host) for host in tls.get("hosts") or ()) or "its hosts"
+        held = cluster.get("Secret", space, name)
+        if held is not None and "data" in held and not {"tls.crt", "tls.key"} <= {*mapping(held, "data")}:
+            yield TLS_KEYS.on(
+                ingress, f"spec.tls[{index}].secretName", "high", touches=[key_of(held)], secret=name, hosts=hosts,
+                keys=", ".join(mapping(held, "data")) or "none", type=words(held, "type") or "not told", namespace=space,
+            )  # fmt: skip
         if name and cluster.absent("Secret", space, name):
-            hosts = ", ".join(str(host) for host in tls.get("hosts") or ()) or "its hosts"
             yield TLS.on(
                 ingress,
                 f"spec.tls[{index}].secretName",

@@ -1,5 +1,6 @@
 """Jobs and CronJobs: limits reached, suspended, never started."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -20,6 +21,12 @@ DEADLINE = CauseType(
     text="it was ended after activeDeadlineSeconds {seconds} s, before it was done",
     confirm="compare how long earlier runs took; see whether its pods waited for a node or an image first",
     meaning=_MEANING, explains=("job_backoff", "pod_unready"),
+)  # fmt: skip
+POLICY = CauseType(
+    code="job_failure_policy",
+    text="it was ended at once by its podFailurePolicy: {why}",
+    confirm="compare rule {rule} with the exit code or condition of the pod: would trying again really not help?",
+    meaning=_MEANING, explains=("job_backoff", "pod_unready", "crash_loop"),
 )  # fmt: skip
 SUSPENDED = CauseType(
     code="job_suspended",
@@ -63,6 +70,10 @@ def _job(cluster: Cluster, job: Object) -> Iterator[Cause]:
             yield DEADLINE.on(
                 job, "spec.activeDeadlineSeconds", "high", **told, seconds=number(job, "spec.activeDeadlineSeconds")
             )
+        elif words(failed, "reason") == "PodFailurePolicy":
+            match = re.search(r"rule at index (\d+)", words(failed, "message"))
+            field = f"spec.podFailurePolicy.rules[{match[1] if match else ''}]"
+            yield POLICY.on(job, field, "high", **told, why=words(failed, "message"), rule=match[1] if match else "(not told)")
         else:
             limit = number(job, "spec.backoffLimit")
             yield BACKOFF.on(

@@ -39,6 +39,26 @@ PRESSURE = CauseType(
     confirm="see on the node what uses it (df, free, number of processes); images and logs count for disk",
     meaning="The kubelet evicts pods and accepts no new ones.", explains=_ALL,
 )  # fmt: skip
+PROBLEM = CauseType(
+    code="node_problem",
+    text="the node reports {condition}: {why}",
+    confirm="read the kernel's log of the node (journalctl -k) around that time",
+    meaning="A watcher on the node has seen something that its pods will feel.",
+    explains=(*_ALL, "container_not_killed", "container_not_created"),
+)  # fmt: skip
+MEMORY = CauseType(
+    code="node_out_of_memory",
+    text="the kernel ran out of memory on the node as a whole and killed a process: {why}",
+    confirm="compare the sum of requests with what the node uses (kubectl describe node, free); see which pods have no limit",
+    meaning="Whoever is killed then need not be who used too much.", severity="warning", explains=("pod_evicted",),
+)  # fmt: skip
+GC = CauseType(
+    code="node_image_gc_failed",
+    text="the kubelet cannot free disk space on the node: {why}",
+    confirm="see on the node what fills the disk of the container runtime (df, du); images in use cannot be removed",
+    meaning="When the disk is full, pods are evicted and no image can be pulled.", severity="warning",
+    explains=("node_pressure", "pod_evicted", "image_no_space"),
+)  # fmt: skip
 CORDONED = CauseType(
     code="node_left_cordoned",
     text="the node has been cordoned for {hours} hours",
@@ -62,6 +82,10 @@ CSR = CauseType(
 
 _PRESSURES = {"MemoryPressure": "memory", "DiskPressure": "disk space", "PIDPressure": "process ids"}
 _NETWORK = Pattern(r"cni|network plugin|NetworkReady|container runtime|PLEG|RuntimeReady", re.I)
+_PROBLEM = Pattern(r"Deadlock|ReadonlyFilesystem|Frequent\w+Restart|Unhealthy$|Problem$|Corrupt|Shutdown$|CperHardware")
+_TOLD = ((MEMORY, ("SystemOOM", "OOMKilling"), 1), (GC, ("ImageGCFailed", "FreeDiskSpaceFailed"), 2))
+"""Causes that events of a node tell: their reasons, and how often they must be told."""
+_RECENT_S = 3_600.0
 _LEASE_S = 120.0
 _CORDON_S = 86_400.0
 _CSR_S = 600.0
@@ -125,6 +149,32 @@ def _node(cluster: Cluster, node: Object) -> Iterator[Cause]:
                 what=what,
                 why=words(found, "message"),
             )
+    for found in parts(node, "status.conditions"):
+        if words(found, "status") == "True" and _PROBLEM.search(words(found, "type")):
+            said = [f"condition {words(found, 'type')}=True: {words(found, 'reason')}: {words(found, 'message')}", *quotes]
+            yield PROBLEM.on(
+                node,
+                f"status.conditions[{words(found, 'type')}]",
+                "medium",
+                touches=touches,
+                quotes=said,
+                at=moment(found, "lastTransitionTime"),
+                condition=words(found, "type"),
+                why=words(found, "message"),
+            )
+    for form, reasons, often in _TOLD:
+        for event in cluster.events(node, *reasons)[-1:]:
+            age = cluster.age(event.last)
+            if event.count >= often and (age is None or age < _RECENT_S):
+                yield form.on(
+                    node,
+                    "status.allocatable",
+                    "medium",
+                    touches=touches,
+                    quotes=[event.line()],
+                    at=event.last,
+                    why=event.message,
+                )
     network = condition(node, "NetworkUnavailable")
     if words(network, "status") == "True":
         yield RUNTIME.on(

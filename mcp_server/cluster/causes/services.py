@@ -141,7 +141,7 @@ def _service(cluster: Cluster, service: Object) -> Iterator[Cause]:
         yield NO_READY.on(
             service, "spec.selector", "high", touches=touches, component=roots[0], count=len(pods), workload=roots[0][2]
         )
-    elif ready and cluster.knows("Endpoints", space) and not _addresses(cluster, service):
+    elif ready and _knows_endpoints(cluster, space) and not _addresses(cluster, service):
         yield NO_ENDPOINTS.on(service, "spec.selector", "medium", touches=touches, count=len(ready))
     if len(roots) > 1 and all(root[0] != "Pod" for root in roots) and len({_program(cluster, root) for root in roots}) > 1:
         first = next(iter(parts(service, "spec.ports")), {})
@@ -260,6 +260,11 @@ def _ports(cluster: Cluster, service: Object, pods: list[Object], makers: list[O
                 )
 
 
+def _knows_endpoints(cluster: Cluster, space: str) -> bool:
+    """Whether all addresses were seen, in either of the two kinds that hold them."""
+    return cluster.knows("Endpoints", space) or cluster.knows("EndpointSlice", space)
+
+
 def _addresses(cluster: Cluster, service: Object) -> list[str]:
     space, name = space_of(service), name_of(service)
     found = [
@@ -278,7 +283,7 @@ def _by_hand(cluster: Cluster, service: Object) -> Iterator[Cause]:
     if name_of(service) == "kubernetes" and space in ("default", ""):
         return
     if not addresses:
-        if cluster.knows("Endpoints", space):
+        if _knows_endpoints(cluster, space):
             yield BY_HAND.on(service, "spec.selector", "medium")
         return
     pods = cluster.pods_in(space)

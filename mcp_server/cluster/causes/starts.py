@@ -10,7 +10,7 @@ from mcp_server.cluster.patterns import Pattern
 from mcp_server.cluster.pods import Container, every_container, last_words
 from mcp_server.cluster.world import Cluster
 
-_EXPLAINS = (*DOWN, "crash_loop", "exits_at_once")
+_EXPLAINS = (*DOWN, "crash_loop", "exits_at_once", "init_container_fails")
 
 COMMAND = CauseType(
     code="command_not_found",
