@@ -7,12 +7,14 @@ from zoneinfo import ZoneInfo
 
 from mcp_server.core.calls import StatFile
 from mcp_server.core.change import Change, Window
+from mcp_server.core.clock import stamp
 from mcp_server.core.declare import ChangeSource, Scope
 from mcp_server.core.errors import CouldNotLook
 from mcp_server.core.outcome import Statement, Value
+from mcp_server.core.package_calls import ReadTransactions
 from mcp_server.core.reader import Reader
 from mcp_server.core.rotation import is_packed
-from mcp_server.logs import apk_log, dpkg_log, pacman_log, rpm_log, zypp_log
+from mcp_server.logs import apk_log, dpkg_log, pacman_log, rpm_history, rpm_log, zypp_log
 from mcp_server.logs.newest import newest_lines
 from mcp_server.logs.package_files import MOST_MEMBERS, members, read_log
 from mcp_server.logs.package_log import DATABASES, Row, Rows, Zone
@@ -35,11 +37,18 @@ class Manager:
     name: str
     logs: tuple[tuple[str, Rows], ...]
     by_hand: str
+    histories: tuple[str, ...] = ()
+    """Databases of transactions: the newest manager's, which writes no log, and its predecessor's, which wrote one too."""
 
 
 MANAGERS = (
     Manager("dpkg", (("/var/log/dpkg.log", dpkg_log.rows),), "see /var/lib/dpkg/info/*.list for times"),
-    Manager("rpm", (("/var/log/dnf.rpm.log", rpm_log.rows), ("/var/log/zypp/history", zypp_log.rows)), "rpm -qa --last"),
+    Manager(
+        "rpm",
+        (("/var/log/dnf.rpm.log", rpm_log.rows), ("/var/log/zypp/history", zypp_log.rows)),
+        "rpm -qa --last",
+        ("/usr/lib/sysimage/libdnf5/transaction_history.sqlite", "/var/lib/dnf/history.sqlite"),
+    ),
     Manager(
         "apk",
         (("/var/log/apk.log", apk_log.rows),),
@@ -52,6 +61,12 @@ _SHOWN = {
     "downgrade": "{package} was downgraded from {old} to {new}", "reinstall": "{package} {new} was installed again",
     "remove": "{package} {old} was removed", "purge": "{package} was removed with its configuration",
 }  # fmt: skip
+
+
+_UNFINISHED = {
+    "failed": ", says a transaction that failed: not all of it was done",
+    "open": ", says a transaction without an end: it is under way, or was interrupted",
+}
 
 
 def collect(reader: Reader, window: Window, scope: Scope) -> Iterator[Change]:
@@ -108,10 +123,47 @@ def _zone(reader: Reader) -> Zone:
 
 def _read(reader: Reader, manager: Manager, database: str, window: Window, zone: Zone) -> list[tuple[Row, str]]:
     """Rows of the manager's log and, where the window needs it, of those before; with the evidence of each."""
+    new = _history(reader, manager, 0, window)
     for log, rows in manager.logs:
-        if there := members(reader, log):
-            return read_log(reader, log, rows, there, window, zone)
-    return _without_log(reader, manager, database, window)
+        if there := members(reader, log):  # what was done before there was a history stands in it
+            return sorted([*(new.rows if new else ()), *read_log(reader, log, rows, there, window, zone)], key=_when)
+    kept = [item for item in (None if new and new.begins is None else _history(reader, manager, 1, window), new) if item]
+    if not kept:
+        return _without_log(reader, manager, database, window)
+    if all(item.begins for item in kept):
+        reader.blind(f"packages before the beginning of {kept[0].path}", f"it begins at {kept[0].begins}", manager.by_hand)
+    return [found for item in kept for found in item.rows]
+
+
+def _when(found: tuple[Row, str]) -> datetime:
+    return found[0].at
+
+
+@dataclass(frozen=True)
+class History:
+    """What a database of transactions told. `begins` says where it begins, None where that is before the window."""
+
+    path: str
+    rows: list[tuple[Row, str]]
+    begins: str | None
+
+
+def _history(reader: Reader, manager: Manager, place: int, window: Window) -> History | None:
+    """The manager's first or second database of transactions; None where it is not here. What it does not tell is noted."""
+    path = next(iter(manager.histories[place : place + 1]), None)
+    if path is None or not _exists(reader, path):
+        return None
+    with reader.part(f"packages in {path}"):
+        seen = reader.look(ReadTransactions(path=path, since=window.since, until=window.until))
+        told = seen.value
+        if told.doubt:
+            reader.blind(f"the newest transactions in {path}", told.doubt, "dnf history list")
+        if told.cut:
+            reader.cut(f"transactions in {path}: {told.cut}", "narrow the window with since=… and until=…")
+        begins = stamp(told.reaches) if told.reaches else "its end: it holds no transaction"
+        rows = [(row, seen.evidence) for run in told.transactions for row in rpm_history.rows(run)]
+        return History(path, rows, None if told.reaches and told.reaches <= window.since else begins)
+    return History(path, [], None)  # what was noted says more than where it begins
 
 
 def _without_log(reader: Reader, manager: Manager, database: str, window: Window) -> list[tuple[Row, str]]:
@@ -162,15 +214,15 @@ def _apt_commands(reader: Reader, zone: Zone, earliest: datetime) -> list[Run]:
 def _change(row: Row, cited: str, commands: Sequence[Run]) -> Change:
     by_apt = next(((text, extra) for start, end, text, extra in commands if start <= row.at <= end), None)
     command, extra = by_apt or (row.command, None)
+    assert row.action is not None
+    text = _SHOWN[row.action] + (" by {command}" if command else "") + _UNFINISHED.get(row.unfinished or "", "")
     values: dict[str, Value] = {"package": row.package, "old": row.old or "?", "new": row.new or "?"}
     values |= {"command": command} if command else {}
-    assert row.action is not None
     return Change(
         source="packages", kind=row.action, classes=("dependency",), at=row.at,
         doubt_ms=int(row.doubt.total_seconds() * 1000), stamp=row.stamp, component=row.package,
         reference=row.new or row.old or "", clues=(f"package:{row.package}",),
         summary=Statement(
-            text=_SHOWN[row.action] + (" by {command}" if command else ""), values=values, at=row.at,
-            evidence=(cited, *([extra] if extra else [])),
+            text=text, values=values, at=row.at, evidence=(cited, *([extra] if extra else [])),
         ),
     )  # fmt: skip

@@ -56,6 +56,8 @@ class Row:
     old: str | None = None
     new: str | None = None
     command: str | None = None
+    unfinished: Literal["failed", "open"] | None = None
+    """Its manager did not note that it was done: the run failed, or has no end."""
 
 
 Rows = Callable[[Sequence[str], Zone], Iterator[Row | None]]

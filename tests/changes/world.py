@@ -18,7 +18,7 @@ from mcp_server.engine.catalog import load_catalog
 from mcp_server.engine.places import Local
 from mcp_server.engine.run import door
 from mcp_server.engine.session import Asking, Session
-from mcp_server.targets import certificates, digests, files, unpacked
+from mcp_server.targets import certificates, digests, files, transactions, unpacked
 
 _OF_FILES: dict[str, Any] = {
     "file": files,
@@ -27,6 +27,7 @@ _OF_FILES: dict[str, Any] = {
     "certificates": certificates,
     "digests": digests,
     "unpacked": unpacked,
+    "transactions": transactions,
 }
 
 
