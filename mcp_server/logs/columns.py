@@ -1,90 +1,156 @@
-"""Stamps that sort as they are written: `2026-11-20T10:31:07.412Z` and its like, in the first columns of each line.
+"""Stretches of lines of one source, put in order by the text of their stamps.
 
-Where all lines of a stretch begin so, their order is that of their first bytes, and nothing needs to be parsed but its
-ends. Whatever is doubtful (another zone, no such hour, a clock that went back) is said to be so, and is read in full.
+Stamps stand in the first columns of each line, behind the bracket of an access log, or behind the key of a JSON member.
+Where all stamps of a stretch are of one form (see `forms`), nothing needs to be parsed but its ends. Whatever is doubtful
+(another zone, no such hour, a clock that went back) is said to be so, and is read in full.
 """
 
 import re
-from datetime import date
+from collections.abc import Iterator
 from operator import itemgetter
 from typing import NamedTuple
 
 from mcp_server.logs.bisection import HEAD, At
+from mcp_server.logs.forms import STAMP, Form, Kind, day_of
 
-_FORM = re.compile(
-    rb"(?P<lead>[^\d\n]{0,8})(?P<date>\d{4}(?P<sign>[-/.]?)\d\d(?P=sign)\d\d)[T_ ](?P<clock>\d\d:\d\d:\d\d)"
-    rb"(?:[.,](?P<part>\d{9}|\d{6}|\d{3}))?(?P<zone> ?(?:Z|[+-]\d\d:?\d\d)(?=[^\d:]))?(?=[^\d.,:+-])"
+_BRACKET = re.compile(rb"[^\[\n:{]{1,400}\[")
+_ACCESS = (
+    rb"(?m)^(?:\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3} [^\d\[\n:{]*+|(?:[^\[\n:{\d]++|\d{1,7}+(?!\d))*+)\[([^\n]{%d})[^\n]*+\n?"
 )
-_DIGITS, _FIRST = b"0123456789", date(1970, 1, 1)
+"""Lines of an access log: before the bracket stands nothing that could be a stamp. (An address is tried first: quicker.)"""
+_KEY = re.compile(rb"\"[A-Za-z_@]{1,30}\" {0,2}: {0,2}\"?")
+_JSON = rb"(?m)^(?>\{[^\n]{0,400}?%b)([^\n]{%d})[^\n]*+\n?"
+"""Lines of JSON: the first member of that name."""
+_LEAD = 8
+_DIGITS = b"0123456789"
 _TAIL = 8
 """Bytes behind a stamp without a zone in which one could stand."""
+_HALF_DAY = re.compile(rb" ?[AaPp]\.?[Mm]")
 _MOST_TAILS = 2_000
 _CLOSING = b"])}>|;\"'"
 _MOST_DAYS = 28
+_QUARTER = 900_000_000_000
+"""Zones are apart by such steps: a stamp that is off by anything else is not the one that counts in its line."""
 _TRIES = 8
 
 
-class Form(NamedTuple):
-    """How stamps are written. Those of the same form sort as their text does, whatever log they are from."""
+class Ordered(NamedTuple):
+    """Lines in order: how their stamps are written, the text of each, and the moments of the first and the last."""
 
-    mask: bytes
-    """Digits as `0`, what else stands between and around them as it is."""
-    shift: int
-    """Nanoseconds from what is written to UTC."""
+    form: Form
+    keys: list[bytes]
+    first: int
+    last: int
 
 
 class Columns:
-    """Reads stretches of lines of one source by their columns; `at` reads a line in full."""
+    """Reads stretches of lines of one source by the text of their stamps; `at` reads a line in full."""
 
     def __init__(self, at: At) -> None:
         self._at = at
         self._left = _TRIES
-        self._mask = b""
-        self._allowed: list[bytes] = []
-        self._hour = 0
-        self._tails: set[bytes] | None = None
+        self._layout: _Layout | None = None
+        self._form: Form | None = None
+        self._around: set[bytes] = set()
+        """What was seen to stand around stamps, and cannot belong to them."""
 
-    def keys(self, lines: list[bytes]) -> tuple[Form, list[bytes], int, int] | None:
-        """The form, a key for each line, and the moments of the first and the last; None where they must be read in full."""
-        if self._left <= 0 or not (self._mask or self._learn(lines[0])):
+    def keys(self, lines: list[bytes]) -> Ordered | None:
+        """The lines by their keys; None where they must be read in full."""
+        if self._left <= 0 or not (self._layout or self._learn(lines[0])):
             return None
         found = self._read(lines)
+        if found is None and self._layout and self._layout.of_another_day(lines[0]) and self._learn(lines[0]):
+            found = self._read(lines)
         self._left = _TRIES if found else self._left - 1
         return found
 
-    def _read(self, lines: list[bytes]) -> tuple[Form, list[bytes], int, int] | None:
-        keys = list(map(itemgetter(slice(0, len(self._mask))), lines))
-        if keys != sorted(keys) or not self._formed(keys) or not self._ended(lines):
+    def _learn(self, line: bytes) -> bool:
+        """Find out where and how a line writes its stamp."""
+        moment = self._at(line[:HEAD])
+        for layout in _layouts(line) if moment is not None else ():
+            self._layout, self._form, texts = layout, None, layout.texts([line])
+            if texts and self._form_of(texts[0], moment):
+                self._around = set()
+                return True
+        self._layout, self._left = None, self._left - 1
+        return False
+
+    def _read(self, lines: list[bytes]) -> Ordered | None:
+        layout = self._layout
+        keys = layout.texts(lines) if layout else None
+        if layout is None or keys is None or keys != sorted(keys) or not layout.fits(keys):
             return None
         first, last = self._at(lines[0][:HEAD]), self._at(lines[-1][:HEAD])
-        if first is None or last is None or (shift := first - _written(keys[0])) != last - _written(keys[-1]):
+        form = self._form_of(keys[0], first)
+        if first is None or last is None or form is None or form.moment(keys[-1]) != last:
             return None
-        return Form(self._mask, shift), keys, first, last
+        return Ordered(form, keys, first, last) if self._alone(lines, keys, form) else None
 
-    def _learn(self, line: bytes) -> bool:
-        found = _FORM.match(line)
-        if found is None or self._at(line[:HEAD]) is None:
-            self._left -= 1
-            return False
-        text = found[0]
-        follows = line[len(text) : len(text) + 1]
-        closed = found["zone"] is not None or follows in _CLOSING
-        text += follows if closed else b""  # it ends every stamp alike
-        digits = {place for name in ("date", "clock", "part") for place in range(*found.span(name))}
-        self._allowed = [
-            _DIGITS if place in digits and letter.isdigit() else letter
-            for place, letter in enumerate(text[place : place + 1] for place in range(len(text)))
-        ]
-        self._mask = b"".join(b"0" if allowed == _DIGITS else allowed for allowed in self._allowed)
-        self._hour = found.start("clock")
-        for place, most in ((0, b"012"), (3, b"012345"), (6, b"012345")):
-            self._allowed[self._hour + place] = most
-        self._tails = None if closed else set()
+    def _form_of(self, key: bytes, moment: int | None) -> Form | None:
+        """The form by which this text means that moment; None where no zone makes it so."""
+        if moment is None or self._layout is None:
+            return None
+        if self._form is None or self._form.moment(key) != moment:
+            shift = moment - self._layout.form(0).moment(key)
+            self._form = None if shift % _QUARTER else self._layout.form(shift)
+        return self._form
+
+    def _alone(self, lines: list[bytes], keys: list[bytes], form: Form) -> bool:
+        """Whether nothing around the stamps belongs to them: each such text is read in full once."""
+        layout = self._layout
+        if layout is None or (layout.closed and not layout.start):
+            return True
+        around = layout.around(lines)
+        new = set(around) - self._around
+        if len(new) + len(self._around) > _MOST_TAILS:
+            self._left = 0
+        if not new or not self._left:
+            return not new
+        for text, line, key in dict(zip(around, zip(around, lines, keys, strict=True), strict=True)).values():
+            if text in new and (not layout.harmless(text) or self._at(line[:HEAD]) != form.moment(key)):
+                return False
+        self._around |= new
         return True
 
-    def _formed(self, keys: list[bytes]) -> bool:
-        """Whether all keys, which are in order, are written in this form and are times."""
-        text, width, same = b"".join(keys), len(self._mask), 0
+
+class _Layout:
+    """Where the stamps of lines stand and how they are written, as one line shows it."""
+
+    def __init__(self, line: bytes, found: re.Match[bytes], start: int, behind: bytes | None) -> None:
+        """`start`: the column in which the text begins; `behind`: the expression that finds it, with a place for its length."""
+        self.start = start
+        text, follows = line[start if behind is None else found.start() : found.end()], line[found.end() : found.end() + 1]
+        self.closed = bool(found["zone"] or found["epoch"]) or follows in _CLOSING
+        """Nothing behind it can belong to it."""
+        text += follows if self.closed else b""  # it ends every stamp alike
+        self.kind: Kind = "epoch" if found["epoch"] else "day" if found["day"] else "date"
+        names = {"epoch": ("epoch", "fine"), "day": ("clock", "part"), "date": ("date", "clock", "part")}[self.kind]
+        shift = found.end() - len(text) + len(follows if self.closed else b"")
+        digits = {place - shift for name in names for place in range(*found.span(name))}
+        letters = [text[place : place + 1] for place in range(len(text))]
+        self._allowed = [_DIGITS if place in digits and one.isdigit() else one for place, one in enumerate(letters)]
+        self.mask = b"".join(b"0" if allowed == _DIGITS else allowed for allowed in self._allowed)
+        self._clock = found.start("epoch" if self.kind == "epoch" else "clock") - shift
+        for place, most in ((0, b"012"), (3, b"012345"), (6, b"012345")) if self.kind != "epoch" else ():
+            self._allowed[self._clock + place] = most
+        self._cut = itemgetter(slice(start, start + len(text)))
+        self._find = None if behind is None else re.compile(behind % len(text)).findall
+        self._tail = slice(start + len(text), start + len(text) + (0 if self.closed else _TAIL))
+
+    def form(self, shift: int) -> Form:
+        """The form of such stamps in a zone."""
+        return Form(self.mask, shift, self.kind, self._clock)
+
+    def texts(self, lines: list[bytes]) -> list[bytes] | None:
+        """The stamp of each line; None where lines have none in this place."""
+        if self._find is None:
+            return list(map(self._cut, lines))
+        found: list[bytes] = self._find(b"".join(lines))
+        return found if len(found) == len(lines) else None
+
+    def fits(self, keys: list[bytes]) -> bool:
+        """Whether all keys, which are in order, are written so and are times."""
+        text, width, same = b"".join(keys), len(self.mask), 0
         if len(text) != width * len(keys):
             return False
         while same < width and keys[0][same] == keys[-1][same]:
@@ -93,52 +159,51 @@ class Columns:
             return False
         if any(text[place::width].translate(None, self._allowed[place]) for place in range(same, width)):
             return False
-        return same >= self._hour or self._days(keys)
+        return self.kind == "epoch" or same >= self._clock or self._days(keys)
 
     def _days(self, keys: list[bytes]) -> bool:
         """Whether all days and hours exist, and the days lie so near that no clock was changed twice between them."""
-        texts = set(map(itemgetter(slice(0, self._hour)), keys))
-        hours = set(map(itemgetter(slice(self._hour, self._hour + 2)), keys))
-        days = sorted(day for day in map(_day, texts) if day)
+        texts = set(map(itemgetter(slice(0, self._clock)), keys))
+        hours = set(map(itemgetter(slice(self._clock, self._clock + 2)), keys))
+        days = sorted(day for day in map(day_of, texts) if day)
         return len(days) == len(texts) and (days[-1] - days[0]).days < _MOST_DAYS and max(hours) <= b"23"
 
-    def _ended(self, lines: list[bytes]) -> bool:
-        """Whether no zone stands behind stamps that name none in their columns: each such text is read in full once."""
-        if self._tails is None:
-            return True
-        width = len(self._mask)
-        tails = itemgetter(slice(width, width + _TAIL))
-        new = set(map(tails, lines)) - self._tails
-        if len(new) + len(self._tails) > _MOST_TAILS:
-            self._left = 0
-        if not new or not self._left:
-            return not new
-        first = self._at(lines[0][:HEAD])
-        for tail, line in dict(zip(map(tails, lines), lines, strict=True)).items():
-            if tail not in new:
-                continue
-            moment = self._at(line[:HEAD])
-            if first is None or moment is None or b"/" in tail or tail[:1] in (b".", b",", b":") or tail[:1].isdigit():
-                return False
-            if moment - _written(line[:width]) != first - _written(lines[0][:width]):
-                return False
-        self._tails |= new
-        return True
+    def of_another_day(self, line: bytes) -> bool:
+        """Whether a line is only not written so because its day is one of words, and another one."""
+        texts = self.texts([line]) if self.kind == "day" else None
+        return texts is not None and texts[0][: self._clock] != self.mask[: self._clock]
+
+    def around(self, lines: list[bytes]) -> list[bytes]:
+        """What stands before and behind the stamp of each line, as far as it could belong to it."""
+        if not self.start:
+            return list(map(itemgetter(self._tail), lines))
+        heads, tails = map(itemgetter(slice(0, self.start)), lines), map(itemgetter(self._tail), lines)
+        return [head + tail for head, tail in zip(heads, tails, strict=True)]
+
+    def harmless(self, around: bytes) -> bool:
+        """Whether what stands behind a stamp is no part of it by its looks."""
+        tail = around[self.start :]
+        part = b"/" in tail or tail[:1] in (b".", b",", b":") or tail[:1].isdigit() or _HALF_DAY.match(tail)
+        return not part
 
 
-def _written(key: bytes) -> int:
-    """What a key says, in nanoseconds since 1970 as if it were UTC; 0 where it is no date."""
-    found = _FORM.match(key + b" ")
-    if found is None or (day := _day(found["date"])) is None:
-        return 0
-    clock, part = found["clock"], found["part"] or b"0"
-    seconds = int(clock[:2]) * 3_600 + int(clock[3:5]) * 60 + int(clock[6:])
-    return ((day - _FIRST).days * 86_400 + seconds) * 1_000_000_000 + int(part.ljust(9, b"0"))
+def _layouts(line: bytes) -> Iterator[_Layout]:
+    """Where a line may write its stamp, and how."""
+    for place in range(_LEAD + 1):
+        if line[:place].translate(None, _DIGITS) != line[:place]:
+            break
+        if found := STAMP.match(line, place):
+            yield _Layout(line, found, place if found["day"] and len(found["day"]) == 4 else 0, None)
+            break
+    if line[:1] == b"{":
+        for key in _KEY.finditer(line, 1, 400):
+            if (found := STAMP.match(line, key.end())) and line.find(key[0]) == key.start():
+                yield from _closed(_Layout(line, found, 0, _JSON.replace(b"%b", re.escape(key[0]).replace(b"%", b"%%"))))
+    elif (bracket := _BRACKET.match(line)) and (found := STAMP.match(line, bracket.end())):
+        yield from _closed(_Layout(line, found, 0, _ACCESS))
 
 
-def _day(text: bytes) -> date | None:
-    digits = re.sub(rb"\D", b"", text)
-    try:
-        return date(int(digits[:4]), int(digits[4:6]), int(digits[6:8]))
-    except ValueError:
-        return None
+def _closed(layout: _Layout) -> Iterator[_Layout]:
+    """What stands behind stamps in no column is not looked at: they must end by themselves."""
+    if layout.closed:
+        yield layout

@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 
 from mcp_server.core.source import ByteSource
 from mcp_server.logs.blocks import Block, blocks, without_holes
-from mcp_server.logs.columns import Columns, Form
+from mcp_server.logs.columns import Columns
+from mcp_server.logs.forms import Form
 from mcp_server.logs.quick import QuickStamps
 from mcp_server.logs.window import MAX_RECORD, At, Ranges
 
@@ -38,7 +39,9 @@ class Batch:
     """
 
     form: Form | None
-    keys: list[int] | list[bytes]
+    keys: list[Any]
+    last: int
+    """The moment of the last one."""
     texts: list[bytes]
     rows: Callable[[int, int], list[Merged]]
     first: int = 0
@@ -48,10 +51,21 @@ class Batch:
         """The records in full."""
         return self.rows(self.first, self.first + len(self.keys))
 
+    def without_last(self) -> "Batch":
+        """All but the last record."""
+        keys = self.keys[:-1]
+        last = 0 if not keys else self.form.moment(keys[-1]) if self.form else keys[-1]
+        return Batch(self.form, keys, last, self.texts[:-1], self.rows, self.first)
+
+    def moments(self) -> list[int]:
+        """The moments that they are sorted by, which can be compared with those of any other batch."""
+        return self.keys if self.form is None else self.form.moments(self.keys)
+
 
 def batch_of(rows: list[Merged]) -> Batch:
     """Records in full as a batch by their moments."""
-    return Batch(None, [row.key for row in rows], [row.data for row in rows], lambda start, end: rows[start:end])
+    keys = [row.key for row in rows]
+    return Batch(None, keys, keys[-1] if keys else 0, [row.data for row in rows], lambda start, end: rows[start:end])
 
 
 class Held:
@@ -59,22 +73,22 @@ class Held:
 
     def __init__(self, batch: Batch) -> None:
         self._batch, self._place = batch, 0
-        self.form, self.last = batch.form, batch.keys[-1]
+        self.last = batch.last
 
-    def upto(self, bound: Any, *, ties: bool) -> Batch:
-        """What stands before `bound`, or at it where ties count; it is told then."""
+    def upto(self, bound: "Held", *, ties: bool) -> Batch:
+        """What stands before the last record of `bound`, or at the same time where ties count; it is told then."""
         batch, start = self._batch, self._place
-        self._place = (bisect_right if ties else bisect_left)(batch.keys, bound, start)
+        bisect = bisect_right if ties else bisect_left
+        if batch.form == bound._batch.form:
+            self._place = bisect(batch.keys, bound._batch.keys[-1], start)
+        else:
+            self._place = bisect(batch.keys, bound.last, start, key=batch.form.moment if batch.form else None)
         keys, texts = batch.keys[start : self._place], batch.texts[start : self._place]
-        return Batch(batch.form, keys, texts, batch.rows, batch.first + start)
+        return Batch(batch.form, keys, batch.last, texts, batch.rows, batch.first + start)
 
     def told(self) -> bool:
         """Whether nothing is left."""
         return self._place == len(self._batch.keys)
-
-    def plain(self) -> "Held":
-        """What is left, by its moments."""
-        return self if self.form is None else Held(batch_of(self._batch.rows(self._place, len(self._batch.keys))))
 
 
 class Feed:
@@ -141,8 +155,7 @@ class Feed:
             return
         batch, self._floor = found
         self._open = (block.end - len(lines[-1]), self._floor, lines[-1])
-        batch.keys, batch.texts = batch.keys[:-1], lines[:-1]
-        yield batch
+        yield batch.without_last()
 
     def _last(self, end: int) -> Batch:
         """What was open at the end of a range."""
@@ -156,7 +169,6 @@ class Feed:
     def _in_order(self, lines: list[bytes], begin: int, floor: int) -> tuple[Batch, int] | None:
         """Lines that are a record each, in order and inside the window; and the last moment."""
         form: Form | None = None
-        moments: list[int | None] = []
         if found := self._columns.keys(lines):
             form, keys, first, last = found
         else:
@@ -167,8 +179,8 @@ class Feed:
         inside = self._all or ((self._since is None or first >= self._since) and (self._until is None or last <= self._until))
         if not inside or first < floor:
             return None
-        rows = _Lines(self._number, begin, lines, self._stamps, None if form else moments).rows
-        return Batch(form, keys, lines, rows), last
+        rows = _Lines(self._number, begin, lines, form.moments if form else list, keys).rows
+        return Batch(form, keys, last, lines, rows), last
 
     def _one_by_one(self, lines: list[bytes], begin: int) -> list[Merged]:
         """Records of any kind."""
@@ -212,16 +224,15 @@ class Feed:
 class _Lines:
     """Lines in order, each a record; told in full when somebody asks."""
 
-    def __init__(
-        self, number: int, begin: int, lines: list[bytes], stamps: QuickStamps, moments: list[int | None] | None
-    ) -> None:
-        self._number, self._begin, self._lines, self._stamps, self._moments = number, begin, lines, stamps, moments
+    def __init__(self, number: int, begin: int, lines: list[bytes], moments: Callable[[Any], list[int]], keys: Any) -> None:
+        """`moments` reads them from `keys`."""
+        self._number, self._begin, self._lines, self._moments, self._keys = number, begin, lines, moments, keys
         self._rows: list[Merged] = []
 
     def rows(self, start: int, end: int) -> list[Merged]:
         """The records from one place to another."""
         if not self._rows:
-            moments = self._moments or self._stamps.of(self._lines)
+            moments = self._moments(self._keys)
             ends = list(accumulate(map(len, self._lines), initial=self._begin))
             made = zip(
                 moments, repeat(self._number), ends, ends[1:], moments, self._lines, repeat(False), repeat(False), strict=False

@@ -64,16 +64,15 @@ def _rows(slab: list[Batch]) -> list[Merged]:
 
 def _text(slab: list[Batch]) -> bytes:
     texts = list(chain.from_iterable(batch.texts for batch in slab))
-    if len(slab) > 1 and (form := slab[0].form):
-        texts.sort(key=itemgetter(slice(0, len(form.mask))))
-    elif len(slab) > 1:
-        keys: list[Any] = list(chain.from_iterable(batch.keys for batch in slab))
-        return b"".join(map(texts.__getitem__, sorted(range(len(keys)), key=keys.__getitem__)))
-    return b"".join(texts)
+    if len(slab) == 1:
+        return b"".join(texts)
+    alike = len({batch.form for batch in slab}) == 1
+    keys: list[Any] = list(chain.from_iterable(batch.keys if alike else batch.moments() for batch in slab))
+    return b"".join(map(texts.__getitem__, sorted(range(len(keys)), key=keys.__getitem__)))
 
 
 def _slabs(feeds: list[Iterator[Batch]]) -> Iterator[list[Batch]]:
-    """Batches of one form, none empty, whose records nothing to come can precede, again and again until all are told."""
+    """Batches, none empty, whose records nothing to come can precede, again and again until all are told."""
     held: dict[int, Held] = {}
     left = set(range(len(feeds)))
     while True:
@@ -84,9 +83,8 @@ def _slabs(feeds: list[Iterator[Batch]]) -> Iterator[list[Batch]]:
                 left.discard(number)
         if not held:
             break
-        if len({batch.form for batch in held.values()}) > 1:
-            held = {number: batch.plain() for number, batch in held.items()}
-        bound, first = min((batch.last, number) for number, batch in held.items())
+        _, first = min((batch.last, number) for number, batch in held.items())
+        bound = held[first]
         slab = []
         for number in sorted(held):
             # a tie goes to the source named first, which may have more of them in its next batch

@@ -11,6 +11,10 @@ from mcp_server.logs.bisection import HEAD, At
 _COLUMNS = re.compile(
     rb"[ -~]{0,24}?\d\d:\d\d(?P<second>:[0-5]\d(?P<part>[.,]\d{3}(?=\D))?)(?![\d.,])(?P<zone> ?(?:Z|[+-]\d\d:?\d\d)(?=[^\d:]))?"
 )
+_DATED = re.compile(
+    rb"\d[-/.]\d|\d{6}|[IWEFDC]\d{4}|\d[ ./-]{0,2}[A-Za-z\x80-\xff]{3}|(?!pid)[A-Za-z\x80-\xff]{3,}[., ]{0,3}\d"
+)
+"""What names a day. A time of day alone means another day whenever it turns: such a log is read line by line, in order."""
 _SECONDS = {b":%02d" % number: number * 1_000_000_000 for number in range(60)}
 _MOST = 50_000
 _TRIES = 8
@@ -79,7 +83,7 @@ class QuickStamps:
     def _learn_columns(self, line: bytes) -> None:
         self._tries += 1
         found = _COLUMNS.match(line)
-        if found is None or self._at(line[:HEAD]) is None:
+        if found is None or not _DATED.search(line, 0, found.start("second") - 5) or self._at(line[:HEAD]) is None:
             return
         self._minute = found.start("second")
         self._second = self._minute + 3

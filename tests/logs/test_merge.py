@@ -1,4 +1,5 @@
 import random
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given, settings
@@ -7,8 +8,9 @@ from hypothesis import strategies as st
 from mcp_server.core.source import Opened, in_memory
 from mcp_server.logs.merge import Merged, merge, merged_text
 from mcp_server.logs.quick import QuickStamps
+from mcp_server.logs.stamps import StampReader
 from mcp_server.logs.time import stamp_of
-from mcp_server.logs.window import nanoseconds
+from mcp_server.logs.window import At, nanoseconds
 
 
 def at(line: bytes) -> int | None:
@@ -94,6 +96,63 @@ def test_text_is_merged_as_records_are(seed: int, many: int, count: int, block: 
         assert own[-1].end == len(data) and all(row.cut or row.data == data[row.start : row.end] for row in own)
     keys = [(row.key, row.source) for row in rows]
     assert keys == sorted(keys)
+
+
+def line_by_line(logs: list[bytes], clocks: list[At]) -> bytes:
+    """The same as a plain program would do it: every line read in full, then one stable sort."""
+    records: list[tuple[int, int, bytes]] = []
+    for number, (data, clock) in enumerate(zip(logs, clocks, strict=True)):
+        floor, mine = -(1 << 100), list[bytes]()
+        for line in data.splitlines(keepends=True):
+            moment = clock(line)
+            if moment is None and mine:
+                mine.append(line)
+                continue
+            if mine:
+                records.append((floor, number, b"".join(mine)))
+            floor, mine = max(floor, moment if moment is not None else floor), [line]
+        if mine:
+            records.append((floor, number, b"".join(mine)))
+    return b"".join(data for _, _, data in sorted(records, key=lambda record: record[0]))
+
+
+_MANY = [
+    "2026-11-20T{}.{:03d}Z", "2026-11-20 {},{:03d}", "Nov 20 {} host a[{}]:", "20/11/2026 {} {}", "[20/Nov/2026 {}] {}",
+    '10.0.0.9 - - [20/Nov/2026:{} +0000] "GET /{}', '{{"level":"info","ts":"2026-11-20T{}.{:03d}Z"}}',
+    "E1120 {}.{:03d}000 7 x.go]",
+    '::1 - - [20/Nov/2026:{} +0000] "GET /{}', "[Fri Nov 20 {}.{:03d}123 2026] [error]", "EPOCH", "2026-11-20T{}.{:03d}+02:00",
+]  # fmt: skip
+_STRANGE = [
+    b"  at frame\n", b"\n", b"no time\n", b"2026-11-20T99:00:00.000Z x\n", b"Nov 20 10:00:61 host a[1]: x\n", b"\xff\xfe\0\n",
+    b"Nov 19 23:59:59 host a[1]: x\n", b"Nov 21 00:00:00 host a[1]: x\n",
+    b"20261120000000 - - [20/Nov/2026:10:00:01 +0000] x\n",
+    b'{"ts":"2026-11-20T10:00:01.000Z"}\n', b'10.0.0.9 - - [21/Nov/2026:00:00:00 +0000] "x\n', b"1795170667 x\n",
+]  # fmt: skip
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.integers(0, 10_000), st.lists(st.sampled_from(_MANY), min_size=1, max_size=5), st.sampled_from([1, 60, 300]),
+    st.sampled_from([60, 700, 4_000, 262_144]), st.lists(st.tuples(st.integers(0, 400), st.sampled_from(_STRANGE)), max_size=4),
+)  # fmt: skip
+def test_logs_of_any_form_are_merged_as_line_by_line(
+    seed: int, forms: list[str], count: int, block: int, strange: list[tuple[int, bytes]]
+) -> None:
+    rnd, logs = random.Random(seed), list[bytes]()
+    for form in forms:
+        second, rows = rnd.randint(0, 1_000), list[bytes]()
+        for number in range(count):
+            second += rnd.randint(0, 2)
+            clock = f"10:{second // 60 % 60:02d}:{second % 60:02d}"
+            epoch = f"{1_795_168_800 + second}.{rnd.randint(0, 999):03d}"
+            rows.append(
+                (epoch if form == "EPOCH" else form.format(clock, rnd.randint(0, 999))).encode() + b" line %d\n" % number
+            )
+        for place, line in strange:
+            rows.insert(place, line)
+        logs.append(b"".join(rows))
+    sources = [in_memory(str(number), data) for number, data in enumerate(logs)]
+    assert b"".join(merged_text(sources, [at] * len(logs), block=block)) == line_by_line(logs, [at] * len(logs))
 
 
 @settings(max_examples=40, deadline=None)
@@ -187,6 +246,19 @@ def test_few_lines_are_read_in_full(form: str) -> None:
 
     lines = [(form.format(f"10:{n // 60 % 60:02d}:{n % 60:02d}", n % 50) + "\n").encode() for n in range(3_000)]
     assert QuickStamps(counting).of(lines) == [at(line) for line in lines] and len(read) < 200
+
+
+@pytest.mark.parametrize(
+    "form", ["{:02d}:{:02d}:07 x", "[{:02d}:{:02d}:07.412] x", "[pid 71] {:02d}:{:02d}:07 x", "71 {:02d}:{:02d}:07 x"]
+)
+def test_a_time_of_day_means_another_day_when_it_turned(form: str) -> None:
+    def reader() -> At:
+        stamps = StampReader(reference=datetime(2026, 12, 1, tzinfo=UTC))
+        return lambda line: None if (found := stamps.at(line)) is None else nanoseconds(found)
+
+    lines = [(form.format(half // 2 % 24, half % 2 * 30) + "\n").encode() for half in range(20, 200)]
+    quick, plain = QuickStamps(reader()), reader()
+    assert quick.of(lines[:50]) + quick.of(lines[50:]) == [plain(line) for line in lines]
 
 
 def test_a_record_behind_a_hole_is_told() -> None:
