@@ -19,15 +19,26 @@ CHANGE_SOURCE = ChangeSource(question="Which certificates were issued, put in pl
 
 JUST_BEFORE = timedelta(days=7)
 """A certificate that ran out so shortly before the window still counts: connections that were open kept working."""
-CONFIGURATIONS = ("/etc/nginx", "/etc/haproxy", "/etc/postgresql", "/etc/apache2", "/etc/httpd")
+CONFIGURATIONS = (
+    "/etc/nginx", "/etc/haproxy", "/etc/postgresql", "/etc/apache2", "/etc/httpd", "/etc/tomcat", "/etc/tomcat9",
+    "/etc/tomcat10", "/etc/kafka",
+)  # fmt: skip
 READ_FILES, READ_BYTES, NAMED = 80, 262_144, 50
-_CONFIGURED = (".conf", ".cfg", ".cnf")
+_CONFIGURED = (".conf", ".cfg", ".cnf", ".properties", "/server.xml")
 _NAMES_ONE = re.compile(
     r"^\s*(?:(?:proxy_|grpc_|uwsgi_)?ssl_(?:certificate|client_certificate|trusted_certificate)|SSLCertificateFile"
     r"|SSLCertificateChainFile|SSLCACertificateFile|ssl_cert_file|ssl_ca_file)\s*[=\s]\s*['\"]?([^\s'\";]{1,1000})"
     r"|^\s*(?:bind|server|default-server)\s.{0,500}?\s(?:crt|ca-file)\s+(\S{1,1000})",
     re.M | re.I,
 )
+_STORES = re.compile(
+    r"\b(?:certificateKeystoreFile|keystoreFile|truststoreFile)\s*=\s*[\"']([^\"'\n]{1,1000})[\"']"
+    r"|^[^#!\n]{0,200}?\bssl\.(?:keystore\.location|truststore\.location|key-store|trust-store)\s*[=:]\s*(\S{1,1000})"
+    r"|^[^#!\n]{0,2000}?-Djavax\.net\.ssl\.(?:keyStore|trustStore)=[\"']?([^\s\"']{1,1000})",
+    re.M,
+)
+"""Keystores, as Tomcat, Kafka, Spring and Java's own options name them."""
+_COMMENT = re.compile(r"<!--.*?-->", re.S)
 _LISTS = re.compile(r"^\s*bind\s.{0,500}?\scrt-list\s+(\S{1,1000})", re.M)
 _BASE = re.compile(r"^\s*(?:crt-base|data_directory)\s*[=\s]\s*['\"]?(/[^\s'\"]{1,1000})", re.M)
 
@@ -111,10 +122,21 @@ def _named(reader: Reader, path: str, folder: str) -> Iterator[str]:
             reader.blind(f"certificate in {path}", "its name holds a variable", "name its folder with folders=…")
             continue
         yield posixpath.normpath(posixpath.join(base, name))
+    yield from _keystores(reader, path, _COMMENT.sub("", text) if path.endswith(".xml") else text)
     for match in _LISTS.finditer(text):
         listed = reader.look(ReadFile(path=posixpath.join(base, match[1]), length=READ_BYTES)).value.text
         names = (line.split()[0] for line in listed.splitlines() if line.strip() and not line.lstrip().startswith("#"))
         yield from (posixpath.normpath(posixpath.join(base, name)) for name in names)
+
+
+def _keystores(reader: Reader, path: str, text: str) -> Iterator[str]:
+    """Keystores that this file names. A path that is relative to something this file does not tell is a blind spot."""
+    for match in _STORES.finditer(text):
+        name = next(filter(None, match.groups())).removeprefix("file://").removeprefix("file:")
+        if name.startswith("/") and "$" not in name:
+            yield posixpath.normpath(name)
+        elif name.upper() not in ("NONE", "NUL"):
+            reader.blind(f"keystore in {path}", "where it lies is not told there", "name its folder with folders=…")
 
 
 def _kept(reader: Reader, path: str, configured: bool) -> Iterator[Kept]:
@@ -130,13 +152,19 @@ def _kept(reader: Reader, path: str, configured: bool) -> Iterator[Kept]:
                 return
             raise
         for name, why in list(seen.value.problems.items())[:NAMED]:
-            reader.blind(f"certificates of {name}", why, "run as root" if why.startswith("denied") else f"less {name}")
+            reader.blind(f"certificates of {name}", why, _remedy(name, why))
         if len(seen.value.problems) > NAMED:
             reader.blind(f"certificates of {len(seen.value.problems)} files", "denied or damaged", "name a smaller folder")
         if seen.value.cut:
             reader.cut(f"certificates of {path}: {seen.value.cut}", "name a folder further down with folders=…")
         for found in seen.value.found:
             yield Kept(found, seen.evidence, configured)
+
+
+def _remedy(name: str, why: str) -> str:
+    if why.startswith("denied"):
+        return "run as root"
+    return f"keytool -list -v -keystore {name}" if why.startswith(("locked", "unread")) else f"less {name}"
 
 
 def _of_file(item: Kept, items: list[Kept], window: Window) -> Iterator[Change]:

@@ -44,12 +44,14 @@ class Certificates(Noun):
     found: tuple[StoredCertificate, ...] = ()
     files: int = Field(0, description="files that hold certificates")
     ordinary: int = Field(0, description="certificates of bundles, far from both ends of their time, that are left out")
-    problems: dict[str, str] = Field({}, description="path → why it could not be read: `denied: …`, `damaged: …`")
+    problems: dict[str, str] = Field(
+        {}, description="path → why it could not be read: `denied: …`, `damaged: …`, `locked: …`, `unread: …`"
+    )
     cut: str | None = None
 
 
 class ReadCertificates(Call[Certificates]):
-    """Certificates (PEM or DER) of one file, or of the files below a folder that are named as such.
+    """Certificates (PEM, DER, or a Java keystore) of one file, or of the files below a folder that are named as such.
 
     Links are followed, but not into the system's store of trusted authorities; folders called `private` are not entered.
     Of a bundle only those are told that begin or end within 90 days of the look.

@@ -15,6 +15,8 @@ from mcp_server.core.reader import Limits
 from mcp_server.core.settings import ReadSettings
 from mcp_server.core.state_calls import Certificates, ReadCertificates, StoredCertificate
 from mcp_server.core.text import amount, one_line
+from mcp_server.targets.keystores import SUFFIXES as KEYSTORES
+from mcp_server.targets.keystores import keystore
 from mcp_server.targets.opening import Gate, explain, moment, open_checked, shown
 
 MOST_BYTES = 2_097_152
@@ -22,7 +24,7 @@ BUNDLE = 10
 """A file with more certificates than this is a bundle of authorities."""
 NEAR = timedelta(days=90)
 _NAMES = 100
-_SUFFIXES = (".pem", ".crt", ".cer", ".cert", ".der")
+_SUFFIXES = (".pem", ".crt", ".cer", ".cert", ".der", *KEYSTORES)
 _TRUSTED = ("/usr/share/ca-certificates", "/usr/local/share/ca-certificates", "/etc/pki/ca-trust", "/usr/share/pki")
 """What distributions link into their store; the bundle made of it holds them all."""
 _LABEL = rb"(?:TRUSTED |X509 )?CERTIFICATE-----"
@@ -91,7 +93,10 @@ class _Reading:
                 yield entry.path
 
     def _file(self, path: str, *, named: bool) -> None:
-        """Certificates of one file; a file with nothing but keys or parameters holds none, and that is no problem."""
+        """Certificates of one file; a file with nothing but keys or parameters holds none, and that is no problem.
+
+        A keystore that needs a password is one.
+        """
         handle, _ = open_checked(path, self._gate)
         with os.fdopen(handle, "rb") as file:
             facts = os.fstat(handle)
@@ -102,19 +107,23 @@ class _Reading:
             raise CouldNotLook(one_line(shown(path)), "cut", f"larger than {MOST_BYTES:,} bytes: no file of certificates")
         blocks = [match[1] for match in _BLOCK.finditer(data)]
         torn = len(_BEGIN.findall(data)) - len(blocks)
-        binary = not blocks and not torn and data[:1] == b"\x30"
-        if not blocks and not torn and not binary:
+        store = keystore(data)
+        if store and store.problem:
+            self._problems[shown(path)] = store.problem
+        binary = not blocks and not torn and not store and data[:1] == b"\x30"
+        if not blocks and not torn and not binary and not store:
             if named and b"-----BEGIN" not in data:
                 raise CouldNotLook(one_line(shown(path)), "damaged", "it holds no certificate")
             return
         written, told = moment(facts.st_mtime), []
-        for position, block in enumerate([data] if binary else blocks, 1):
+        plain = store.certificates if store else [data] if binary else None
+        for position, block in enumerate(blocks if plain is None else plain, 1):
             try:
-                der = block if binary else base64.b64decode(b"".join(block.split()), validate=True)
+                der = block if plain is not None else base64.b64decode(b"".join(block.split()), validate=True)
                 told.append(_stored(shown(path), position, der, written))
             except (ValueError, binascii.Error):
                 torn += 1
-        if torn:
+        if torn and not (store and store.problem):
             self._problems[shown(path)] = f"damaged: {amount(torn, 'certificate')} in it cannot be parsed"
         self._files += bool(told)
         if len(told) > BUNDLE:

@@ -19,7 +19,7 @@ from mcp_server.engine.places import Local
 from mcp_server.engine.ranking import rank
 from mcp_server.engine.ranking_data import symptom_of
 from mcp_server.engine.session import Session
-from tests.certificates import issue
+from tests.certificates import der, issue, jks
 from tests.changes.world import World, collect, spots
 
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
@@ -202,3 +202,56 @@ def test_the_end_of_a_certificate_explains_the_finding_about_it(session: Session
     )  # fmt: skip
     ranking = rank([herring, change], end + timedelta(minutes=1), symptoms=[symptom_of(finding)])
     assert ranking.named == "1"
+
+
+# --- keystores --------------------------------------------------------------------------------------------------------
+
+STORES = {
+    "/etc/tomcat10/server.xml": '<!-- <Certificate certificateKeystoreFile="/opt/example.jks" /> -->\n'
+    '<Connector><Certificate certificateKeystoreFile="/opt/k.jks" certificateKeystorePassword="x1234567"/></Connector>\n',
+    "/etc/kafka/server.properties": "#ssl.keystore.location=/opt/example.jks\nssl.keystore.location=/opt/k.jks\n",
+    "/srv/shop/application.properties": "server.ssl.key-store=file:/opt/k.jks\nserver.ssl.key-store-password=x1234567\n",
+    "/srv/shop/jvm.conf": 'JAVA_OPTS="-Xmx1g -Djavax.net.ssl.keyStore=/opt/k.jks -Djavax.net.ssl.keyStorePassword=x1234567"\n',
+}
+
+
+@pytest.mark.parametrize("config", STORES)
+def test_a_configured_java_keystore_whose_certificate_ran_out(
+    session: Session, world: World, past: Window, config: str
+) -> None:
+    end = (world.moment - 3 * HOUR).replace(microsecond=0)
+    world.file("/opt/k.jks", jks(("shop", [der(issue("shop", end - 90 * DAY, end)[0])])), world.moment - 90 * DAY)
+    world.file("/srv/shop/README", "")
+    world.file(config, STORES[config])
+    (change,), coverage = collect(session, world, "certificates", past, folders=("/srv/shop",))
+    assert (change.kind, change.at, change.component) == ("expire", end, "/opt/k.jks")
+    assert "no configuration" not in change.summary.text
+    assert not coverage.blind
+
+
+def test_a_keystore_that_needs_a_password_is_a_blind_spot_wherever_it_is_found(
+    session: Session, world: World, past: Window
+) -> None:
+    locked = bytes.fromhex("3082020002010330820100") + bytes(512)
+    world.file("/opt/k.p12", locked)
+    world.file("/etc/ssl/other.pfx", locked)
+    world.file("/etc/kafka/server.properties", "ssl.keystore.location=/opt/k.p12\nssl.truststore.location=gone.jks\n")
+    changes, coverage = collect(session, world, "certificates", past)
+    assert changes == []
+    assert not coverage.empty or "none lies" in coverage.empty[0]
+    text = spots(coverage)
+    assert "certificates of /opt/k.p12 (locked: a PKCS#12 keystore; its certificates need a password, and none is tried" in text
+    assert "keytool -list -v -keystore /etc/ssl/other.pfx" in text
+    assert "keystore in /etc/kafka/server.properties (where it lies is not told there" in text
+
+
+def test_a_damaged_keystore_keeps_what_was_read_and_a_denied_one_is_told(session: Session, world: World, past: Window) -> None:
+    end = world.moment - 3 * HOUR
+    whole = jks(("a", der(issue("a", end - 90 * DAY, end)[0])), ("b", der(issue("b", end - 90 * DAY, end)[0])))
+    world.file("/etc/ssl/k.jks", whole[:-100], world.moment - 90 * DAY)
+    changes, coverage = collect(session, world, "certificates", past)
+    assert len(changes) == 1
+    assert "k.jks (damaged: the keystore breaks off or is broken in entry 2 of 2" in spots(coverage)
+    world.file("/etc/kafka/server.properties", "ssl.keystore.location=/opt/k.jks\n")
+    world.refuse["/opt/k.jks"] = CouldNotLook("/opt/k.jks", "denied", "permission denied", "run as root")
+    assert "certificates of /opt/k.jks (denied" in spots(collect(session, world, "certificates", past)[1])
