@@ -87,7 +87,7 @@ class PlannedStep(Noun):
     undo_said: Statement | None = None
     restores: tuple[str, ...] = Field((), description="keys of `before` that are equal again once it is undone")
     record: tuple[Statement, ...] = Field((), description="what was found out before something is removed: usage, history")
-    lost: str = Field("", description="why it cannot be taken back, and what is lost; ours, never text from outside")
+    lost: str = Field("", description="what is lost and why: all, without an undo; else what it does not bring back; ours")
     evidence: tuple[str, ...] = ()
 
 

@@ -54,7 +54,7 @@ class Undo(Noun):
     restores: tuple[str, ...] = ()
     """Keys of the state before that must be equal again once the undo is done: that is what proves it."""
     lost: str = ""
-    """Where `step` is None: a sentence of ours saying why, and what is lost."""
+    """Of ours, in words: what is lost and why, where `step` is None; beside a step, what it does not bring back."""
 
 
 def nothing_known(arguments: Any, before: Before) -> dict[str, JsonValue]:

@@ -75,6 +75,8 @@ def rollback(operation: Operation, steps: Sequence[PlannedStep]) -> GateResult:
     accepted = operation.gates.rollback.accept_loss
     if not lost:
         text = "each step can be taken back, and what proves it was read before"
+        if parts := list(dict.fromkeys(step.lost for step in steps if step.lost)):
+            text, values = text + "; not brought back: {loss}", {"loss": "; ".join(parts)}
     elif accepted:
         text, values = "not everything can be taken back: {loss} — accepted by the operation: {accepted}", {
             "loss": lost[0].lost, "accepted": accepted,

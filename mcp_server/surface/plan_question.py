@@ -30,7 +30,9 @@ def question(plan: Plan, name: str) -> str:
 
 
 def _back(number: int, undo: Statement | None, lost: str) -> str:
-    return _told(undo, 120) if undo is not None else f"none for step {number}: {lost}"
+    if undo is None:
+        return f"none for step {number}: {lost}"
+    return _told(undo, 120) + (f" (not brought back: {lost})" if lost else "")
 
 
 def _told(statement: Statement, limit: int) -> str:

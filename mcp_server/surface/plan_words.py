@@ -27,7 +27,10 @@ def plan_statements(plan: Plan) -> Iterator[Statement]:
         )  # fmt: skip
         yield from step.record
         if step.undo_said is not None:
-            yield Statement(text=f"  undo {step.number}: {step.undo_said.text}", values=step.undo_said.values)
+            text, values = f"  undo {step.number}: {step.undo_said.text}", step.undo_said.values
+            if step.lost:
+                text, values = text + "; not brought back: {lost}", {**values, "lost": step.lost}
+            yield Statement(text=text, values=values)
         else:
             yield Statement(text=f"  undo {step.number}: none; " + "{lost}", values={"lost": step.lost})
     for fact in plan.facts:

@@ -15,6 +15,26 @@ from tests.gate_world import ROOT, World, result
 
 pytestmark = pytest.mark.real
 BOX = '[environments.box]\nkind = "docker"\ntarget = "docker://"\nprotection = "dev"\n'
+# each verb that has a way back without making the container anew, in one run; it is verified by nothing
+UNDONE = """
+summary: Every act on a container that goes on, taken back
+risk: low
+parameters: {service: {type: name, description: Name of the container}}
+kinds:
+  docker:
+    steps:
+      - {verb: limit_container, arguments: {service: "{service}", memory_mib: 96, cpus: 1.5, pids: 70}}
+      - {verb: restart_container, arguments: {service: "{service}"}}
+      - {verb: stop_container, arguments: {service: "{service}"}}
+      - {verb: start_container, arguments: {service: "{service}"}}
+    verify: {diagnostic: container_status, arguments: {container: "{container}"}, expect: not_applicable, deadline_s: 0.1}
+"""
+WRITTEN_BY_OTHERS = {
+    "State": "the daemon's, of the processes that run now; whether it runs is compared",
+    "NetworkSettings": "its sandbox is made at each start",
+    "ResolvConfPath": "written anew at each start", "HostnamePath": "the same", "HostsPath": "the same",
+}  # fmt: skip
+"""All that may differ of a container once an act was taken back, and why."""
 CHECK = {"test": ["CMD-SHELL", "test ! -e /etc/broken"], "interval": 200_000_000, "retries": 2, "timeout": 2_000_000_000}
 
 
@@ -34,6 +54,7 @@ def world(daemon: Daemon, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> It
     # as shipped, with less patience for what will not be well
     text = (ROOT / "mcp_server/operations/change_image.yaml").read_text(encoding="utf8")
     (own / "change_image_soon.yaml").write_text(text.replace("deadline_s: 60", "deadline_s: 8"), encoding="utf8")
+    (own / "each_undone.yaml").write_text(UNDONE, encoding="utf8")
     made = World(tmp_path, gate=f'[gate]\noperations = "{own}"\n', box=BOX, declared=declared)
     made.environment["DOCKER_HOST"] = daemon.url
     yield made
@@ -88,6 +109,27 @@ def test_limits_are_changed_and_what_is_asked_of_nobody_is_refused(daemon: Daemo
         world.plan("restart_service", environment="box", service="nobody")
     with pytest.raises(BadInput):
         world.plan("limit_container", environment="box", service="bounded")
+
+
+def test_each_act_is_taken_back_in_reverse_order_and_the_container_is_as_it_was(daemon: Daemon, world: World) -> None:
+    options = {"mem_limit": "64m", "memswap_limit": "80m", "nano_cpus": 500_000_000, "pids_limit": 50}
+    daemon.run("each", "sleep", "900", restart_policy={"Name": "on-failure", "MaximumRetryCount": 4}, **options)
+    before = facts(daemon, "each")
+    plan = world.plan("each_undone", environment="box", service="each")
+    assert [bool(step.undo and step.restores) for step in plan.steps] == [True] * 4
+    assert "what they hold in memory" in plan.steps[1].lost
+    proposal = world.propose(plan)
+    world.approve(proposal)
+    status, lines = world.execute(proposal.id)
+    assert (status, result(lines)["state"]) == (1, "undone"), result(lines)
+    states = [(line["number"], line["state"]) for line in lines if line["event"] == "step" and line["state"] != "started"]
+    assert states == [*((number, "done") for number in (1, 2, 3, 4)), *((number, "undone") for number in (4, 3, 2, 1))]
+    after = facts(daemon, "each")
+    assert after["State"]["Running"] == before["State"]["Running"]
+    assert after["State"]["StartedAt"] > before["State"]["StartedAt"], "it was acted on"
+    assert {key: after[key] for key in after.keys() - WRITTEN_BY_OTHERS} == {
+        key: before[key] for key in before.keys() - WRITTEN_BY_OTHERS
+    }
 
 
 def test_another_image_keeps_the_configuration(daemon: Daemon, world: World, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ import pytest
 
 from mcp_server.core.clock import now
 from mcp_server.core.errors import BadInput, CouldNotLook, NotApplicable
-from tests.gate_world import World, result
+from tests.gate_world import World, never_verified, result
 from tests.real_parts import wait_until
 
 # the shipped operations verify by the health of the whole host, which no test can promise
@@ -307,16 +307,22 @@ def packaged(tmp_path: Path, digest: str) -> World:
     lock.write_text(f"--no-index\n--find-links {tmp_path}\ntinypart==1.2 \\\n    --hash=sha256:{digest}\nloose==2\n")
     subprocess.run([sys.executable, "-m", "venv", str(tmp_path / "venv")], check=True, capture_output=True)
     more = f'[services.app]\nroot = "{app}"\npython = "{tmp_path}/venv"\nrequirements = "{lock}"\nentry = "main"\n'
-    return World(tmp_path, app=more)
+    (tmp_path / "own").mkdir()
+    never_verified(tmp_path / "own", "install_package")
+    return World(tmp_path, app=more, gate=f'[gate]\noperations = "{tmp_path}/own"\n')
 
 
 def test_a_missing_package_is_installed_as_the_lock_pins_it(tmp_path: Path) -> None:
     world = packaged(tmp_path, wheel(tmp_path))
+    files = sorted((tmp_path / "venv").rglob("*"))
+    status, lines = world.execute(world.approved("install_package_undone", service="app", packages="TinyPart").id)
+    assert (status, result(lines)["state"]) == (1, "undone"), lines
+    assert sorted((tmp_path / "venv").rglob("*")) == files
     proposal = world.approved("install_package", service="app", packages="TinyPart")
     status, lines = world.execute(proposal.id)
     assert status == 0, lines
     subprocess.run([str(tmp_path / "venv/bin/python"), "-c", "import tinypart"], check=True)
-    back = world.approved("take_back", execution=world.executions()[0].id)
+    back = world.approved("take_back", execution=world.executions()[-1].id)
     status, lines = world.execute(back.id)
     assert status == 0, lines
     assert subprocess.run(

@@ -1,6 +1,7 @@
 """A crashed unit inside a real systemd: planned by the script, approved, restarted by the executor, verified."""
 
 import json
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,11 +26,31 @@ SETTINGS = """
 [environments.box]
 kind = "systemd"
 protection = "dev"
+files = ["/opt/shop"]
 [services.shop]
 unit = "app.service"
 [gate]
 operations = "/opt/operations"
 """
+# each verb that has a way back, in one run; it is verified by nothing
+UNDONE = """
+summary: Every act on a unit and on its file, taken back
+risk: low
+parameters: {service: {type: name, description: Name of the unit}}
+kinds:
+  systemd:
+    steps:
+      - {verb: restart_unit, arguments: {service: "{service}"}}
+      - {verb: stop_unit, arguments: {service: "{service}"}}
+      - {verb: restore_file, arguments: {path: /opt/shop/shop.conf, copy: /opt/shop.good}}
+      - {verb: start_unit, arguments: {service: "{service}"}}
+    verify: {diagnostic: service_status, arguments: {unit: "{unit}"}, expect: not_applicable, deadline_s: 0.1}
+"""
+WRITTEN_BY_OTHERS = re.compile(
+    ".*Timestamp(Monotonic)?|(Exec)?MainPID|InvocationID|ControlGroupId|ExecStart(Ex)?"  # when, and as which process, it ran
+    "|(Memory|Tasks)Current|MemoryAvailable|CPUUsageNSec"  # what it uses
+)
+"""Properties of a unit that may differ once an act was taken back, and why."""
 APPROVE = """
 import sys
 from datetime import timedelta
@@ -93,6 +114,10 @@ def box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
         # as shipped, but for the half minute that it waits for a unit that fails
         text = (REPOSITORY / "mcp_server/operations/restart_service.yaml").read_text(encoding="utf8")
         (folder / "box/opt/operations").mkdir()
+        (folder / "box/opt/operations/each_undone.yaml").write_text(UNDONE)
+        (folder / "box/opt/shop").mkdir()
+        (folder / "box/opt/shop/shop.conf").write_text("as it was")
+        (folder / "box/opt/shop.good").write_text("another")
         (folder / "box/opt/operations/quick_restart.yaml").write_text(text.replace("deadline_s: 30", "deadline_s: 6"))
         made.run("systemctl", "start", "app", "steady", "leaning", check=False)
         made.run("systemctl", "enable", "--now", "metrics", check=False)
@@ -160,6 +185,26 @@ def test_stop_and_take_back(box: Box) -> None:
     told = plan(box, operation="take_back", execution=end["execution"])
     status, end = carried_out(box, told["data"]["plan"])
     assert (status, active(box, "steady")) == (0, "active"), end
+
+
+def properties(box: Box, unit: str) -> dict[str, list[str]]:
+    """All that systemd tells of it; lists come in any order."""
+    shown = dict(line.split("=", 1) for line in box.run("systemctl", "show", unit).stdout.splitlines() if "=" in line)
+    return {key: sorted(value.split()) for key, value in shown.items() if not WRITTEN_BY_OTHERS.fullmatch(key)}
+
+
+def test_each_act_is_taken_back_in_reverse_order_and_all_is_as_it_was(box: Box) -> None:
+    stat = ("stat", "--format", "%a %u %g %s %Y", "/opt/shop/shop.conf")
+    before, file = properties(box, "steady"), box.run(*stat).stdout
+    assert before["ActiveState"] == ["active"]
+    told = plan(box, operation="each_undone", service="steady")
+    status, end = carried_out(box, told["data"]["plan"])
+    assert (status, end["state"]) == (1, "undone"), end
+    assert "the state before was proven equal" in end["text"]
+    assert properties(box, "steady") == before
+    assert (box.run(*stat).stdout, box.run("cat", "/opt/shop/shop.conf").stdout) == (file, "as it was")
+    steps = told["data"]["content"]["steps"]
+    assert ["what they hold in memory" in step["lost"] for step in steps] == [True, True, False, False]
 
 
 @pytest.mark.parametrize("name", WATCHING)

@@ -18,6 +18,7 @@ from mcp_server.core.writer import Before, Undo, VerbUnit, World
 
 IMAGE = r"^[a-z0-9][A-Za-z0-9._/:@-]{0,254}$"
 LIMITS = ("memory_mib", "cpus", "pids")
+MEMORY = "the processes that run now, and what they hold in memory"
 _MIB = 1_048_576
 _RECENT_S, _RESTARTS = 600, 3
 _MANAGED = ("com.docker.swarm.service.name", "com.docker.swarm.task.name")
@@ -132,8 +133,8 @@ def back(arguments: ContainerArguments, was: Before) -> Undo:
     running = was.state["running"]
     if running == "crashing":
         return Undo(lost="it was crashing and being restarted again and again: there is no earlier state to go back to")
-    verb = "start_container" if running else "stop_container"
-    return Undo(step=Step(verb=verb, arguments={"container": arguments.container}), restores=("running", "image_id", "id"))
+    step = Step(verb="start_container" if running else "stop_container", arguments={"container": arguments.container})
+    return Undo(step=step, restores=("running", "image_id", "id"), lost=MEMORY if running else "")
 
 
 def limits_back(arguments: LimitArguments, was: Before) -> Undo:
@@ -172,6 +173,7 @@ def image_back(arguments: ImageArguments, was: Before) -> Undo:
     return Undo(
         step=Step(verb="restore_container", arguments=restore),
         restores=("id", "image_id", "running", "memory", "cpus", "pids", "restart_policy"),
+        lost=MEMORY if was.state["running"] else "",
     )
 
 

@@ -29,15 +29,19 @@ from mcp_server.operations.verbs.kubernetes_arguments import (
 from mcp_server.operations.verbs.kubernetes_drain import emptied, evictable, not_back, said
 from mcp_server.operations.verbs.kubernetes_state import before, imageable, node_before, pod_before, revertible, scalable
 
+PODS = "the pods that run now, and what they hold in memory; others are made"
+
 
 def _same(arguments: Parameters, **more: JsonValue) -> dict[str, JsonValue]:
     return {key: value for key, value in (arguments.model_dump() | more).items() if value is not None}
 
 
 def _scale_back(arguments: ScaleArguments, was: Before) -> Undo:
+    replicas = was.state["replicas"]
     return Undo(
-        step=Step(verb="scale_workload", arguments=_same(arguments, replicas=was.state["replicas"])),
+        step=Step(verb="scale_workload", arguments=_same(arguments, replicas=replicas)),
         restores=("replicas", "template"),
+        lost=PODS if isinstance(replicas, int) and arguments.replicas < replicas else "",
     )
 
 
@@ -47,6 +51,7 @@ def _image_back(arguments: ImageArguments, was: Before) -> Undo:
     return Undo(
         step=Step(verb="set_image", arguments=_same(arguments, image=images[arguments.container])),
         restores=("images", "template"),
+        lost=PODS,
     )
 
 
@@ -58,6 +63,7 @@ def _revision_back(arguments: RevisionArguments, was: Before) -> Undo:
     return Undo(
         step=Step(verb="undo_rollout", arguments={key: value for key, value in back.items() if value is not None}),
         restores=("template", "replicaset", "images"),
+        lost=PODS,
     )
 
 

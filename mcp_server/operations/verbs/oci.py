@@ -75,8 +75,9 @@ def _settled(arguments: ResourceArguments, was: Before) -> None:
 
 def back(arguments: ResourceArguments, was: Before) -> Undo:
     """To running or at rest, as it was."""
-    verb = "start_resource" if was.state["running"] else "stop_resource"
-    return Undo(step=Step(verb=verb, arguments=arguments.model_dump(mode="json")), restores=("running",))
+    running = was.state["running"]
+    step = Step(verb="start_resource" if running else "stop_resource", arguments=arguments.model_dump(mode="json"))
+    return Undo(step=step, restores=("running",), lost="what runs on it now, and what that holds in memory" if running else "")
 
 
 def _verb(name: str, text: str, **more: object) -> VerbUnit:

@@ -101,8 +101,11 @@ def running_only(reader: Reader, arguments: ServiceArguments, world: World) -> B
 
 def back(arguments: ServiceArguments, was: Before) -> Undo:
     """To running or stopped, as it was."""
-    verb = "start_process" if was.state["running"] else "stop_process"
-    return Undo(step=Step(verb=verb, arguments=arguments.model_dump(mode="json")), restores=("running",))
+    running = was.state["running"]
+    step = Step(verb="start_process" if running else "stop_process", arguments=arguments.model_dump(mode="json"))
+    return Undo(
+        step=step, restores=("running",), lost="the process that runs now, and what it holds in memory" if running else ""
+    )
 
 
 def _started(arguments: ServiceArguments, was: Before) -> dict[str, JsonValue]:

@@ -20,6 +20,7 @@ _UNIT = re.compile(rf"[A-Za-z0-9][A-Za-z0-9:_.@\\-]{{0,199}}\.(?:{'|'.join(_KIND
 _MORE = "Names,UnitFileState,NeedDaemonReload,CanReload,ExecStart,RequiredBy,BoundBy,ConsistsOf"
 _ALONG = ("RequiredBy", "BoundBy", "ConsistsOf")
 """Units that systemd stops or restarts together with this one."""
+MEMORY = "the processes that run now, and what they hold in memory"
 RESTARTS, RECENT_S = 3, 600
 """A unit that was restarted so often and only just started again counts as crashing: its process number says nothing."""
 
@@ -108,8 +109,8 @@ def back(arguments: UnitArguments, was: Before) -> Undo:
     running = was.state["running"]
     if running == "crashing":
         return Undo(lost="it was crashing and being restarted again and again: there is no earlier state to go back to")
-    verb = "start_unit" if running else "stop_unit"
-    return Undo(step=Step(verb=verb, arguments={"unit": arguments.unit}), restores=("running", "enabled", "file"))
+    step = Step(verb="start_unit" if running else "stop_unit", arguments={"unit": arguments.unit})
+    return Undo(step=step, restores=("running", "enabled", "file"), lost=MEMORY if running else "")
 
 
 def no_way_back(arguments: UnitArguments, was: Before) -> Undo:

@@ -75,9 +75,9 @@ def _limit(arguments: Mapping[str, JsonValue], doing: Doing) -> str:
         body: dict[str, Any] = {}
         if (memory := arguments.get("memory_mib")) is not None:
             body["Memory"] = int(str(memory)) * _MIB
-            # swap counts memory in: without this a new limit above the old sum is refused
-            swap = found["HostConfig"].get("MemorySwap") or 0
-            body["MemorySwap"] = -1 if swap == -1 else body["Memory"] * 2
+            # swap counts memory in: without this a new limit above the old sum is refused; what it may have beside it stays
+            old, both = (found["HostConfig"].get(key) or 0 for key in ("Memory", "MemorySwap"))
+            body["MemorySwap"] = -1 if both == -1 else body["Memory"] + (both - old if 0 < old <= both else body["Memory"])
         if (cpus := arguments.get("cpus")) is not None:
             body["NanoCpus"] = round(float(str(cpus)) * 1e9)
         if (pids := arguments.get("pids")) is not None:
