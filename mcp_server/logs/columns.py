@@ -15,12 +15,14 @@ from mcp_server.logs.forms import STAMP, Form, Kind, day_of
 
 _BRACKET = re.compile(rb"[^\[\n:{]{1,400}\[")
 _ACCESS = (
-    rb"(?m)^(?:\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3} [^\d\[\n:{]*+|(?:[^\[\n:{\d]++|\d{1,7}+(?!\d))*+)\[([^\n]{%d})[^\n]*+\n?"
+    rb"(?m)^(?:\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3} [^\d\[\n:{]*+|(?:[^\[\n:{\d]++|\d{1,7}+(?!\d))*+)"
+    rb"\[([^\n]{[length]})[^\n]*+\n?"
 )
 """Lines of an access log: before the bracket stands nothing that could be a stamp. (An address is tried first: quicker.)"""
 _KEY = re.compile(rb"\"[A-Za-z_@]{1,30}\" {0,2}: {0,2}\"?")
-_JSON = rb"(?m)^(?>\{[^\n]{0,400}?%b)([^\n]{%d})[^\n]*+\n?"
-"""Lines of JSON: the first member of that name."""
+_TOKEN = re.compile(rb"\"[^\"\\\n]*\" {0,2}:|(?P<text>\"[^\"\\\n]*\")|[^\"]+|\"")
+_JSON = rb"(?m)^(?>%b|\{[^\n]{0,400}?%b)([^\n]{[length]})[^\n]*+\n?"
+"""Lines of JSON: the first member of that name, looked for behind the same members as in the line learned from."""
 _LEAD = 8
 _DIGITS = b"0123456789"
 _TAIL = 8
@@ -54,13 +56,13 @@ class Columns:
         self._around: set[bytes] = set()
         """What was seen to stand around stamps, and cannot belong to them."""
 
-    def keys(self, lines: list[bytes]) -> Ordered | None:
-        """The lines by their keys; None where they must be read in full."""
+    def keys(self, lines: list[bytes], text: bytes) -> Ordered | None:
+        """The lines of a text by their keys; None where they must be read in full."""
         if self._left <= 0 or not (self._layout or self._learn(lines[0])):
             return None
-        found = self._read(lines)
+        found = self._read(lines, text)
         if found is None and self._layout and self._layout.of_another_day(lines[0]) and self._learn(lines[0]):
-            found = self._read(lines)
+            found = self._read(lines, text)
         self._left = _TRIES if found else self._left - 1
         return found
 
@@ -68,16 +70,16 @@ class Columns:
         """Find out where and how a line writes its stamp."""
         moment = self._at(line[:HEAD])
         for layout in _layouts(line) if moment is not None else ():
-            self._layout, self._form, texts = layout, None, layout.texts([line])
+            self._layout, self._form, texts = layout, None, layout.texts([line], line)
             if texts and self._form_of(texts[0], moment):
                 self._around = set()
                 return True
         self._layout, self._left = None, self._left - 1
         return False
 
-    def _read(self, lines: list[bytes]) -> Ordered | None:
+    def _read(self, lines: list[bytes], text: bytes) -> Ordered | None:
         layout = self._layout
-        keys = layout.texts(lines) if layout else None
+        keys = layout.texts(lines, text) if layout else None
         if layout is None or keys is None or keys != sorted(keys) or not layout.fits(keys):
             return None
         first, last = self._at(lines[0][:HEAD]), self._at(lines[-1][:HEAD])
@@ -134,18 +136,18 @@ class _Layout:
         for place, most in ((0, b"012"), (3, b"012345"), (6, b"012345")) if self.kind != "epoch" else ():
             self._allowed[self._clock + place] = most
         self._cut = itemgetter(slice(start, start + len(text)))
-        self._find = None if behind is None else re.compile(behind % len(text)).findall
+        self._find = None if behind is None else re.compile(behind.replace(b"[length]", b"%d" % len(text))).findall
         self._tail = slice(start + len(text), start + len(text) + (0 if self.closed else _TAIL))
 
     def form(self, shift: int) -> Form:
         """The form of such stamps in a zone."""
         return Form(self.mask, shift, self.kind, self._clock)
 
-    def texts(self, lines: list[bytes]) -> list[bytes] | None:
-        """The stamp of each line; None where lines have none in this place."""
+    def texts(self, lines: list[bytes], text: bytes) -> list[bytes] | None:
+        """The stamp of each line of a text; None where lines have none in this place."""
         if self._find is None:
             return list(map(self._cut, lines))
-        found: list[bytes] = self._find(b"".join(lines))
+        found: list[bytes] = self._find(text)
         return found if len(found) == len(lines) else None
 
     def fits(self, keys: list[bytes]) -> bool:
@@ -170,7 +172,7 @@ class _Layout:
 
     def of_another_day(self, line: bytes) -> bool:
         """Whether a line is only not written so because its day is one of words, and another one."""
-        texts = self.texts([line]) if self.kind == "day" else None
+        texts = self.texts([line], line) if self.kind == "day" else None
         return texts is not None and texts[0][: self._clock] != self.mask[: self._clock]
 
     def around(self, lines: list[bytes]) -> list[bytes]:
@@ -198,9 +200,14 @@ def _layouts(line: bytes) -> Iterator[_Layout]:
     if line[:1] == b"{":
         for key in _KEY.finditer(line, 1, 400):
             if (found := STAMP.match(line, key.end())) and line.find(key[0]) == key.start():
-                yield from _closed(_Layout(line, found, 0, _JSON.replace(b"%b", re.escape(key[0]).replace(b"%", b"%%"))))
+                yield from _closed(_Layout(line, found, 0, _JSON % (_members(line[: key.end()]), re.escape(key[0]))))
     elif (bracket := _BRACKET.match(line)) and (found := STAMP.match(line, bracket.end())):
         yield from _closed(_Layout(line, found, 0, _ACCESS))
+
+
+def _members(begin: bytes) -> bytes:
+    """An expression for what begins so, whatever the texts in it are."""
+    return b"".join(rb"\"[^\"\\\n]*+\"" if token["text"] else re.escape(token[0]) for token in _TOKEN.finditer(begin))
 
 
 def _closed(layout: _Layout) -> Iterator[_Layout]:

@@ -135,7 +135,7 @@ class Feed:
         begin = max(reached, block.start)
         if block.goes_on and lines:  # the rest of a line that is too long
             self._more(lines[0])
-            begin += len(lines.pop(0))
+            begin, text = begin + len(lines[0]), text[len(lines.pop(0)) :]
         if not lines:
             return
         before, found, self._read = self._open, None, []
@@ -143,11 +143,12 @@ class Feed:
             pass
         elif before and _lone(before, begin):  # nothing belongs to it, if this block begins with a record
             lines, begin = [before[2], *lines], before[0]
-            found = self._in_order(lines, begin, self._floor)
+            found = self._in_order(lines, before[2] + text, begin, self._floor)
             if found is None:
                 begin += len(lines.pop(0))
         else:
-            found = self._in_order(lines, begin, self._floor if before is None else max(self._floor, before[1] or self._floor))
+            floor = self._floor if before is None else max(self._floor, before[1] or self._floor)
+            found = self._in_order(lines, text, begin, floor)
             if found and before:
                 yield batch_of(self._finish(begin))
         if found is None:
@@ -160,16 +161,16 @@ class Feed:
     def _last(self, end: int) -> Batch:
         """What was open at the end of a range."""
         if self._open and self._open[1] is not None and _lone(self._open, end):
-            found = self._in_order([self._open[2]], self._open[0], self._floor)
+            found = self._in_order([self._open[2]], self._open[2], self._open[0], self._floor)
             if found:
                 self._open = None
                 return found[0]
         return batch_of(self._finish(end))
 
-    def _in_order(self, lines: list[bytes], begin: int, floor: int) -> tuple[Batch, int] | None:
-        """Lines that are a record each, in order and inside the window; and the last moment."""
+    def _in_order(self, lines: list[bytes], text: bytes, begin: int, floor: int) -> tuple[Batch, int] | None:
+        """Lines (of this text) that are a record each, in order and inside the window; and the last moment."""
         form: Form | None = None
-        if found := self._columns.keys(lines):
+        if found := self._columns.keys(lines, text):
             form, keys, first, last = found
         else:
             moments = self._read = self._stamps.of(lines)

@@ -50,7 +50,7 @@ def lines(form: str, begin: str, count: int, step: float) -> list[bytes]:
 @pytest.mark.parametrize("form", FORMS)
 def test_what_is_in_order_is_taken_as_it_stands(form: str) -> None:
     at, some = clock(), lines(form, "2026-11-19T22:00:00", 400, 61.25)
-    found = Columns(at).keys(some)
+    found = Columns(at).keys(some, b"".join(some))
     assert found is not None
     shape, keys, first, last = found
     assert (first, last) == (at(some[0]), at(some[-1]))
@@ -63,7 +63,7 @@ def test_what_is_in_order_within_a_day_is_taken_as_it_stands(form: str) -> None:
     columns = Columns(at)
     for day in ("2026-11-02", "2026-11-19"):
         some = lines(form, f"{day}T10:00:00", 200, 31.25)
-        found = columns.keys(some)
+        found = columns.keys(some, b"".join(some))
         assert found is not None
         assert found.form.moments(found.keys) == [at(line) for line in some]
         assert (found.first, found.last) == (at(some[0]), at(some[-1]))
@@ -71,8 +71,8 @@ def test_what_is_in_order_within_a_day_is_taken_as_it_stands(form: str) -> None:
 
 @pytest.mark.parametrize("form", ["%m/%d/%Y %I:%M:%S %p {n}", "%H:%M:%S {n}", "[%H:%M:%S.{ms:03d}] {n}", "pid 71 %H:%M:%S x"])
 def test_half_days_and_times_without_a_day_are_read_in_full(form: str) -> None:
-    at = clock()
-    assert Columns(at).keys(lines(form, "2026-11-02T10:00:00", 50, 60.0)) is None
+    some = lines(form, "2026-11-02T10:00:00", 50, 60.0)
+    assert Columns(clock()).keys(some, b"".join(some)) is None
 
 
 _ODD = st.sampled_from([
@@ -107,7 +107,7 @@ def test_what_is_taken_is_what_each_line_says(
         random.Random(step).shuffle(some)
     columns = Columns(at)
     for stretch in (some[:10], some[10:], some):
-        found = columns.keys(stretch) if stretch else None
+        found = columns.keys(stretch, b"".join(stretch)) if stretch else None
         if found is None:
             continue
         shape, keys, first, last = found
@@ -126,5 +126,5 @@ def test_a_log_that_is_never_in_order_is_soon_left_alone() -> None:
 
     columns, some = Columns(at), lines(FORMS[0], "2026-11-20T10:00:00", 20, 1.0)
     for _ in range(50):
-        assert columns.keys(some[::-1]) is None
-    assert len(asked) < 20 and columns.keys(some) is None
+        assert columns.keys(some[::-1], b"".join(some[::-1])) is None
+    assert len(asked) < 20 and columns.keys(some, b"".join(some)) is None
