@@ -1,6 +1,7 @@
 """A client's regular expression, checked and rewritten for an engine that reads bytes in linear time."""
 
 import re
+from typing import NamedTuple
 
 from mcp_server.core.errors import BadInput
 from mcp_server.core.text import one_line
@@ -18,6 +19,8 @@ _END = "(?:\\r?$)"
 _ANCHORS = {"\\A": "^", "$": _END, "\\Z": _END, "\\z": _END}
 """The text is one line, which may end in CR LF."""
 _PLAIN_CLASS = re.compile(r"\[(?:[ -Z^-~]|\\[dw]|\\[^\w\s])+\]", re.ASCII)
+_SIMPLE_CLASS = re.compile(r"\\[dw]|\[(?:[A-Za-z0-9_ ./:,]|[a-z]-[a-z]|[A-Z]-[A-Z]|[0-9]-[0-9]|\\[dw])+\]", re.ASCII)
+"""A class of bytes that every engine reads alike."""
 _WITHOUT_BREAK = {"\\s": "[\\t\\f\\r ]", "\\D": "[^\\d\\n]", "\\W": "[^\\w\\n]"}
 _SIGNS = frozenset(".^$*+?()[]{}|")
 _SHORT = frozenset("dDwWsSbBAzZntrfv")
@@ -69,27 +72,56 @@ def unbroken(text: str, encoding: str = UTF_8) -> bytes | None:
     return "".join(parts).encode("ascii", "replace")
 
 
-def certain(text: str) -> tuple[bytes, bytes]:
-    """What every match of the expression begins with, and the longest text that every match holds; empty where unknown."""
-    runs, run, depth, skip = list[str](), "", 0, ""
-    for token in [*_TOKEN.finditer(text), None]:
+class Certain(NamedTuple):
+    """What is certain of every match of an expression; empty where it is not known."""
+
+    begin: bytes = b""
+    """What it begins with."""
+    held: bytes = b""
+    """The longest text that it holds."""
+    before: bytes = b""
+    """A class of bytes, one of which stands before that text."""
+    whole: bool = False
+    """Nothing but that text makes a line match."""
+    last: bool = False
+    """It ends with that text."""
+    free: bool = False
+    """What stands around it does not matter: a line matches where a part of it does."""
+
+
+def certain(text: str) -> Certain:
+    """What is certain of every match of the expression."""
+    runs, run, depth, skip = list[tuple[str, int]](), "", 0, ""
+    words = [token[0] for token in _TOKEN.finditer(text)]
+    for place, token in enumerate([*_TOKEN.finditer(text), None]):
         word = token[0] if token else ""
         if skip:
             skip = "" if word == skip else skip
             continue
         if token and (token["mode"] or (depth == 0 and word == "|")):
-            return b"", b""
+            return Certain()
         escape = word[:1] == "\\"
         sign = word[1:] if escape and not word[1:].isalnum() else "" if escape or word in _SIGNS else word
         if depth == 0 and len(sign) == 1 and sign.isascii():
             run += sign
             continue
         if escape and word[1:] not in _SHORT and not sign:
-            return b"", b""  # it may go on: \\x41, \\012, \\pL
-        runs.append(run[:-1] if word in ("*", "?", "{") else run)
+            return Certain()  # it may go on: \\x41, \\012, \\pL
+        runs.append((run[:-1] if word in ("*", "?", "{") else run, place - len(run)))
         run, skip = "", "}" if word == "{" else ""
         depth += (word[:1] == "(") - (word == ")")
-    return runs[0].encode(), max(runs, key=len).encode()
+    held, first = max(runs, key=lambda run: len(run[0]))
+    around = [word for word in (words[:first], words[first + len(held) :]) if word not in ([], [".", "*"])]
+    return Certain(
+        runs[0][0].encode(), held.encode(), _class_before(words[:first]), whole=not around,
+        last=first + len(held) == len(words), free=not any(word in _ANCHORS or word in ("^", "\\b", "\\B") for word in words),
+    )  # fmt: skip
+
+
+def _class_before(words: list[str]) -> bytes:
+    """The class of the last byte of what these words match; empty where it is not plain to see."""
+    word = words[-2] if words[-1:] == ["+"] and len(words) > 1 else words[-1] if words else ""
+    return word.encode() if _SIMPLE_CLASS.fullmatch(word) else b""
 
 
 def refused(text: str, reason: str) -> BadInput:

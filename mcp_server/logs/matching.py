@@ -8,16 +8,17 @@ Vectorscan (package hyperscan 0.9.1) takes .24 to .5 for any of them, but its 5.
 
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from operator import itemgetter
 from typing import Any, Protocol
 
 from mcp_server.core.errors import BadInput, CouldNotLook
-from mcp_server.logs.counting import Many, dense, holding
+from mcp_server.logs.counting import Contexts, Many, dense, holding
 from mcp_server.logs.expressions import (
     MAX_LENGTH,
     MAX_PATTERNS,
     UTF_8,
+    Certain,
     certain,
     encoded,
     literal,
@@ -29,7 +30,7 @@ from mcp_server.logs.expressions import (
 _BY_END = itemgetter(2, 0)
 _BREAK = 10
 _DENSE = 32
-_TELLING = 4
+_TELLING = 3
 """Bytes that a text must have to be looked for in an expression's stead."""
 _BULK = 4 << 20
 _LARGE, _SOME = 131_072, 8
@@ -80,7 +81,8 @@ def compile_patterns(
                 "regular expressions", "missing", "the package google-re2 is not installed", "search for fixed strings"
             ) from None
         return FixedStrings(tuple(patterns), ignore_case=ignore_case, encoding=encoding)
-    return Expressions(re2, tuple(patterns), regex=regex, ignore_case=ignore_case, encoding=encoding)
+    found = Expressions(re2, tuple(patterns), regex=regex, ignore_case=ignore_case, encoding=encoding)
+    return FixedStrings(found.patterns, texts=(found.plain,)) if found.plain else found
 
 
 class Expressions:
@@ -104,16 +106,29 @@ class Expressions:
             self._any = engine.compile(b"(?m)(?:" + b"|".join(b"(?:%b)" % text for text in texts) + rb")[^\n]*", options)
         except engine.error as error:
             raise refused(", ".join(patterns), _words(error)) from None
-        begin, self._held = certain(patterns[0]) if regex and not ignore_case and len(patterns) == 1 else (b"", b"")
-        self._around = len(self._held) >= max(_TELLING, len(begin) + 1)  # the engine itself is quick where all begin alike
+        sure = certain(patterns[0]) if regex and not ignore_case and len(patterns) == 1 else Certain()
+        self.plain = sure.held if sure.whole else b""
+        """The text that is all that a line must hold, where there is one."""
+        self._held = sure.held
+        self._around = len(self._held) >= max(_TELLING, len(sure.begin) + 1)  # the engine is quick where all begin alike
+        # where the text is frequent, it counts only behind one of these bytes
+        behind = rb"%b(?<=%b%b)" % (re.escape(sure.held), sure.before, re.escape(sure.held))
+        self._behind = re.compile(behind) if self._around and sure.before else None
         expression = (unbroken(patterns[0], encoding) if regex else texts[0]) if len(patterns) == 1 else None
-        self._many = Many(engine, _options(engine, ignore_case), expression, begin)
+        self._many = Many(engine, _options(engine, ignore_case), expression, sure.begin)
+        self._contexts = Contexts(self._one[0], behind, sure) if self._around and sure.free and expression else None
         self._folded = patterns[0].lower().encode() if ignore_case and not regex and patterns[0].isascii() else b""
         self._dense, self._pace = False, 0.0
 
     def lines(self, data: bytes, length: int) -> list[Report]:
         """Each matching line once per pattern, ascending by end."""
-        ends, place = self._around_text(data, length) if self._around else ([], 0)
+        ends, place = list[int](), 0
+        if self._around:
+            place = self._around_text(data, self._everywhere(data, length), length, ends)
+        if self._behind and place < length:
+            place = self._around_text(
+                data, (found.start() for found in self._behind.finditer(data, place, length)), length, ends
+            )
         ends += self._ends(data, place, length)
         if len(self.patterns) == 1:
             return [(0, 0, end) for end in ends]
@@ -135,24 +150,33 @@ class Expressions:
                 last = end
         return ends
 
-    def _around_text(self, data: bytes, length: int) -> tuple[list[int], int]:
-        """Ends of matching lines, looked for around a text that every match holds; and from where on it is too frequent."""
-        ends: list[int] = []
-        tried, place = 0, data.find(self._held, 0, length)
+    def _everywhere(self, data: bytes, length: int) -> Iterator[int]:
+        """Where the text stands that every match holds."""
+        place = data.find(self._held, 0, length)
         while place >= 0:
+            yield place
+            place = data.find(self._held, place + 1, length)
+
+    def _around_text(self, data: bytes, places: Iterable[int], length: int, ends: list[int]) -> int:
+        """Add ends of matching lines, looked for around these places; returns from where on they are too frequent."""
+        tried, end = 0, 0
+        for place in places:
+            if place < end:
+                continue
             begin, end = data.rfind(b"\n", 0, place) + 1, data.find(b"\n", place, length) + 1 or length
             tried += 1
             if tried > _DENSE and begin * _DENSE < length * tried:
-                return ends, begin
+                return begin
             if self._one[0].search(data, begin, end - (data[end - 1] == _BREAK)):
                 ends.append(end)
-            place = data.find(self._held, end, length)
-        return ends, length
+        return length
 
     def count(self, data: bytes, length: int) -> int:
         """How many lines match the only pattern."""
         if self._dense and self._folded and len(data) <= _BULK:
             count = holding(data.lower(), self._folded, length)
+        elif self._dense and self._contexts and (known := self._contexts.count(data, length)) is not None:
+            count = known
         elif self._dense and self._many.useful:
             count, rest, place, end = self._many.count(data, length, self._pace)
             count += len(self._ends(rest, place, end))
@@ -195,10 +219,13 @@ def _words(error: Exception) -> str:
 class FixedStrings:
     """Fixed strings: `bytes.find`, and where the engine is there and a block is large, its search, which is quicker."""
 
-    def __init__(self, patterns: tuple[str, ...], *, ignore_case: bool = False, encoding: str = UTF_8) -> None:
+    def __init__(
+        self, patterns: tuple[str, ...], *, ignore_case: bool = False, encoding: str = UTF_8, texts: Sequence[bytes] = ()
+    ) -> None:
+        """`texts`: what is looked for, where that is not what the patterns say."""
         self.patterns = patterns
         self._fold = ignore_case
-        self._texts = [encoded(text.lower() if ignore_case else text, encoding) for text in patterns]
+        self._texts = list(texts) or [encoded(text.lower() if ignore_case else text, encoding) for text in patterns]
         self._lines = [re.compile(re.escape(text) + rb"[^\n]*\n?") for text in self._texts]
         self._dense = False
         self._engines: list[Any] | None = None

@@ -1,3 +1,4 @@
+import random
 import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -8,6 +9,7 @@ from hypothesis import strategies as st
 
 from mcp_server.core.errors import BadInput, Cancelled, CouldNotLook
 from mcp_server.core.source import Opened, in_memory
+from mcp_server.logs.expressions import Certain, certain
 from mcp_server.logs.matching import FixedStrings
 from mcp_server.logs.search import Found, Matcher, compile_patterns, search
 
@@ -149,21 +151,68 @@ def test_many_matches_are_counted_as_few_are() -> None:
 _BULK_EXPRESSIONS = [
     *_EXPRESSIONS, "ab 1", "hit.*ab", "hit[^b]*1", r"\d+ hit", r"hit\W+1", "(ab|hit)1", "x?hit", "hit$", r"h\x69t",
     "[[:space:]]1", "(?s)hit.a", "[^-a]1", "(?i)HIT", "hit{1,2} ", r"hit\b", "h|a", "a{20}", ".*",
+    r"\d hit", "[ab]+ hit", r"\w+ hit 1", "[0-9]+ hit.*1", "[ab ]hit", r"[a-b0-9]{2}hit", ".*hit", "hit 1.*", r"hit 1",
+    "^[ab]hit",
+    r"(a|1)+ hit", r"\d\d? hit", "1.hit", r"[ab]+hit[ab1]",
 ]  # fmt: skip
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(
-    st.lists(st.one_of(_WORDS, st.sampled_from([b"hit", b"hit 1", b"HIT", b"ab 1"])), min_size=1, max_size=30).map(b"".join),
+    st.lists(
+        st.one_of(_WORDS, st.sampled_from([b"hit", b"hit 1", b"HIT", b"ab 1", b"1 hit", b"ab hit", b" hit\n"])),
+        min_size=1,
+        max_size=30,
+    ).map(b"".join),
     st.sampled_from(_BULK_EXPRESSIONS),
     st.booleans(),
     st.booleans(),
     st.integers(1, 400),
+    st.sampled_from([512, 8_192]),
 )
-def test_what_is_only_counted_is_counted_exactly(data: bytes, text: str, regex: bool, ignore_case: bool, often: int) -> None:
+def test_what_is_only_counted_is_counted_exactly(
+    data: bytes, text: str, regex: bool, ignore_case: bool, often: int, block: int
+) -> None:
     data = data * often
-    options = {"regex": regex, "ignore_case": ignore_case, "block": 512}
-    assert find(data, text, limit=0, **options).count == find(data, text, limit=10**6, **options).count  # type: ignore[arg-type]
+    options = {"regex": regex, "ignore_case": ignore_case, "block": block}
+    count = find(data, text, limit=0, **options).count  # type: ignore[arg-type]
+    assert count == find(data, text, limit=10**6, **options).count  # type: ignore[arg-type]
+    flags = re.I if ignore_case else 0
+    if "[[" in text and regex:  # no class of the standard library
+        return
+    one = re.compile(text.encode() if regex else re.escape(text.encode()), flags)
+    whole = data.removesuffix(b"\n").split(b"\n")
+    assert count == sum(bool(one.search(line) or ("$" in text and one.search(line.removesuffix(b"\r")))) for line in whole)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("[0-9]+ timed out", Certain(held=b" timed out", before=b"[0-9]", last=True, free=True)),
+        (r"user=\d+ id=ff[0-9a-f]", Certain(b"user=", b" id=ff", rb"\d", free=True)),
+        (r".*timed out \(110\)", Certain(held=b"timed out (110)", whole=True, last=True, free=True)),
+        ("timed out.*", Certain(b"timed out", b"timed out", whole=True, free=True)),
+        (r"\bfoo (bar|baz)$", Certain(b"", b"foo ")), ("foo|bar", Certain()), ("(?i)foo", Certain()), (r"\x41foo", Certain()),
+        ("a+bcd", Certain(b"a", b"bcd", last=True, free=True)), ("[^a]b*cd?efg", Certain(held=b"efg", last=True, free=True)),
+        ("(?:x|y) foo", Certain(held=b" foo", last=True, free=True)),
+        ("[[:alpha:]]foo", Certain(held=b"foo", last=True, free=True)),
+    ],
+)  # fmt: skip
+def test_what_is_certain_of_a_match(text: str, told: Certain) -> None:
+    assert certain(text) == told
+
+
+@pytest.mark.parametrize(
+    "text", ["[0-9]+ timed out", "took [0-9]+ ms", "[a-z]+ out$", ".*GET", "[0-9]+ (GET|PUT) /", r"\d\d ms\b"]
+)
+def test_a_text_in_every_line_hides_no_match(text: str) -> None:
+    rnd = random.Random(1)
+    words = ["took 38 ms", "7 timed out", "x timed out", "200 GET /", "PUT /a", "ms out", "out", "9 ms!"]
+    data = "".join(" ".join(rnd.choices(words, k=rnd.randint(1, 9))) + "\n" for _ in range(30_000)).encode()
+    count = sum(bool(re.search(text.encode(), line)) for line in data.split(b"\n"))
+    for block in (1_000, 40_000, 1 << 19):
+        assert find(data, text, regex=True, limit=0, block=block).count == count
+        assert find(data, text, regex=True, limit=10**6, block=block).count == count
 
 
 def test_counting_in_bulk_gives_up_where_it_is_slow() -> None:
