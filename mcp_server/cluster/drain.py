@@ -46,6 +46,7 @@ class Group(Noun):
     workload: str = Field(description="`shop/api`")
     owner: str
     pods: int
+    names: tuple[str, ...] = Field((), description="names of some of these pods")
     elsewhere: int | None = Field(description="ready pods of it on other nodes; None where that was not seen")
     nodes: tuple[str, ...] = Field((), description="names of some of these nodes")
 
@@ -154,7 +155,7 @@ def _groups(moves: Sequence[tuple[Moved, Object]], others: Sequence[Object] | No
             pod for pod in others if items[0].owner and (space_of(pod), workload_of(pod)) == (space, workload)
         ]  # fmt: skip
         out.append(Group(
-            workload=f"{space}/{workload}", owner=items[0].owner, pods=len(items),
+            workload=f"{space}/{workload}", owner=items[0].owner, pods=len(items), names=tuple(item.name for item in items[:5]),
             elsewhere=None if alike is None else len(alike),
             nodes=tuple(sorted({words(pod, "spec.nodeName") for pod in alike or ()})[:5]),
         ))  # fmt: skip
@@ -187,29 +188,39 @@ def _behind(service: Object, pods: Sequence[Object]) -> list[Object]:
 
 def told(drain: Drain, evidence: str) -> Iterator[Statement]:
     """What moves, workload by workload, and where others of it run; services; budgets; what stays. At most `SHOWN` of each."""
-    for group in drain.groups[:SHOWN]:
+    groups = [group for group in drain.groups if group.owner]
+    for group in groups[:SHOWN]:
+        alone = "; nobody does its work until one is ready elsewhere" if group.elsewhere == 0 else ""
         yield Statement(
-            text="{workload}: {pods} pods move; ready on other nodes: {elsewhere} ({nodes})",
+            text="{workload} ({owner}) has {pods} pods that move: {names}; ready on other nodes: {elsewhere} ({nodes})" + alone,
             values={
-                "workload": group.workload, "pods": group.pods, "nodes": ", ".join(group.nodes) or "none",
+                "workload": group.workload, "owner": group.owner, "pods": group.pods,
+                "names": ", ".join(group.names) + (", …" if group.pods > len(group.names) else ""),
                 "elsewhere": "not seen" if group.elsewhere is None else group.elsewhere,
+                "nodes": ", ".join(group.nodes) or "none",
             },
             evidence=(evidence,),
         )  # fmt: skip
     for service in (drain.services or ())[:SHOWN]:
         yield Statement(
-            text="service {service}: {moved} of its pods move, {elsewhere} ready ones stay",
+            text="service {service}: {moved} of the pods behind it move; ready ones on other nodes: {elsewhere}",
             values={"service": service.name, "moved": service.moved, "elsewhere": service.elsewhere},
             evidence=(evidence,),
         )
     for budget in (drain.budgets or ())[:SHOWN]:
-        now = "an unknown number of" if budget.allowed is None else "no" if budget.allowed == 0 else budget.allowed
+        text = "budget {budget} ({rule}) counts {pods} of them; evictions that it allows now: {now}"
+        now = "not counted yet" if budget.allowed is None else budget.allowed
         yield Statement(
-            text="budget {budget} ({rule}) counts {pods} of them and allows {now} evictions at this moment",
+            text=text + ("; it never allows one" if budget.never else ""),
             values={"budget": budget.name, "rule": budget.rule, "pods": budget.pods, "now": now},
             evidence=(evidence,),
         )
-    left = {"workloads": len(drain.groups), "services": len(drain.services or ()), "budgets": len(drain.budgets or ())}
+    if drain.ending:
+        yield Statement(
+            text="{count} pods on node {node} are being ended already; a drain is done once they are gone",
+            values={"count": len(drain.ending), "node": drain.node}, quotes=drain.ending[:SHOWN], evidence=(evidence,),
+        )  # fmt: skip
+    left = {"workloads": len(groups), "services": len(drain.services or ()), "budgets": len(drain.budgets or ())}
     for what, count in left.items():
         if count > SHOWN:
             yield Statement(text="{count} more {what} are not shown", values={"count": count - SHOWN, "what": what})

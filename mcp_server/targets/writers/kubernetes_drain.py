@@ -27,7 +27,10 @@ def evict(arguments: Mapping[str, JsonValue], doing: Doing) -> str:
     work.try_all()
     work.evict_all()
     work.wait_all()
-    return f"{len(work.evicted)} pods were evicted and are gone from the node"
+    count = len(work.evicted)
+    return (
+        "1 pod was evicted and is gone from the node" if count == 1 else f"{count} pods were evicted and are gone from the node"
+    )
 
 
 class _Evictions:
