@@ -330,13 +330,23 @@ def test_without_the_right_to_evict_nothing_is_evicted(world: Cosmos, monkeypatc
     group = "rbac.authorization.k8s.io"
     kubernetes.create({
         "apiVersion": f"{group}/v1", "kind": "ClusterRole", "metadata": {"name": name},
-        "rules": [{"apiGroups": [""], "resources": ["nodes", "pods"], "verbs": ["get", "list"]}],
+        "rules": [
+            {"apiGroups": [""], "resources": ["nodes", "pods", "services"], "verbs": ["get", "list"]},
+            {"apiGroups": ["policy"], "resources": ["poddisruptionbudgets"], "verbs": ["list"]},
+            {"apiGroups": [""], "resources": ["nodes"], "verbs": ["patch"]},
+        ],
     })  # fmt: skip
     kubernetes.create({
         "kind": "ClusterRoleBinding", "metadata": {"name": name},
         "roleRef": {"apiGroup": group, "kind": "ClusterRole", "name": name},
         "subjects": [{"kind": "User", "name": "viewer", "apiGroup": group}],
     })  # fmt: skip
+    plan = world.approved_drain()
+    world.environment["KUBECONFIG"] = str(kubernetes.kubeconfig(VIEWER))
+    status, lines = world.execute(plan)
+    assert (status, result(lines)["state"]) == (1, "undone"), result(lines)
+    assert "nothing was evicted; taken back, and the state before was proven equal" in result(lines)["text"]
+    assert not world.cordoned()
     found = kubernetes.call("GET", f"/api/v1/nodes/{world.full}")
     pods = {f"{world.space}/{key}": uid for key, uid in world.on(world.full).items()}
     doing = Doing(
