@@ -63,6 +63,7 @@ class LogRecord(Noun):
     level: LogLevel | None = None
     size: int = Field(0, description="bytes of the whole record; more than the text where that is cut")
     cut: bool = False
+    doubt_ms: int = Field(0, description="how far off `at` may be because its clock showed that time twice")
     late: bool = Field(False, description="its stamp is earlier than one before it in its own source")
     context: bool = False
 

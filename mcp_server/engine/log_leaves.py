@@ -21,6 +21,7 @@ from mcp_server.engine.log_encodings import encoding_of, narrowed
 from mcp_server.logs.blocks import without_holes
 from mcp_server.logs.encoding import SAMPLE, UTF_8, Encoding
 from mcp_server.logs.stamps import StampReader
+from mcp_server.logs.time import parse, twice_ms
 from mcp_server.logs.window import SLACK, At
 from mcp_server.logs.zones import shown_twice
 from mcp_server.targets import journal
@@ -92,6 +93,13 @@ class Leaf:
         if self.local is None or self.stamps is None or self.stamps.report().zone not in ("host", "source"):
             return False
         return bool(shown_twice(moment.astimezone(self.local), self.local))
+
+    def doubt_ms(self, at: int | None, text: str) -> int:
+        """How far off the time of a record may be because the clock of this log showed it twice."""
+        moment = moment_of(at)
+        if moment is None or not self.unsure(moment):
+            return 0
+        return twice_ms(parse(text.partition("\n")[0], moment), self.local, moment)
 
     def part(self) -> LogPart:
         """What is said of it in the answer."""

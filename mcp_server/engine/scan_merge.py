@@ -39,7 +39,8 @@ def merge_logs(call: MergeLogs, opener: Opener, limits: Limits, redact: Redact) 
                 leaf.saw(item.at)
                 cut = item.cut or short != whole
                 told = record(
-                    item.source, short, moment_of(item.at), as_is, size=item.end - item.start, late=item.late, cut=cut
+                    item.source, short, moment_of(item.at), as_is, size=item.end - item.start, late=item.late, cut=cut,
+                    doubt_ms=leaf.doubt_ms(item.at, text),
                 )  # fmt: skip
                 records.append(told)
             ends[item.source], floor = item.end, item.key

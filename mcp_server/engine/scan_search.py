@@ -160,7 +160,13 @@ def _page(
     for (at, index, hit), whole, text in zip(merged, texts, shown, strict=False):
         records.append(
             record(
-                index, text, moment_of(at) if at >= 0 else None, as_is, size=hit.end - hit.start, cut=hit.cut or text != whole
+                index,
+                text,
+                moment_of(at) if at >= 0 else None,
+                as_is,
+                size=hit.end - hit.start,
+                cut=hit.cut or text != whole,
+                doubt_ms=leaves.leaves[index].doubt_ms(at if at >= 0 else None, decoded(hit.line)),
             )
         )
     offsets = []

@@ -68,7 +68,7 @@ def _tail_page(
         records = tuple(
             record(
                 leaves.leaves.index(leaf), text, moment_of(piece.at), as_is, size=piece.end - piece.start,
-                cut=piece.cut or text != whole,
+                cut=piece.cut or text != whole, doubt_ms=leaf.doubt_ms(piece.at, whole),
             )
             for (leaf, piece, whole), text in zip(used, shown, strict=True)
         )  # fmt: skip

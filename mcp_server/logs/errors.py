@@ -147,7 +147,7 @@ def _count(group: Group, record: Record, zone: tzinfo | None) -> None:
         group.files, group.example = files, _example(record.text)
     if record.at:
         if group.first is None or record.at < group.first:
-            group.first, group.doubt_ms = record.at, doubt_of(record.text, zone)
+            group.first, group.doubt_ms = record.at, doubt_of(record.text, zone, record.at)
         group.last = max(group.last or record.at, record.at)
     if weight(record.level) < weight(group.level):
         group.level = record.level

@@ -94,7 +94,7 @@ def fits(texts: Sequence[str], room: int, *, newest: bool) -> list[str]:
 
 def record(
     source: int, text: str, at: datetime | None, redact: Redact, *, size: int = 0, cut: bool = False, late: bool = False,
-    context: bool = False, level: LogLevel | None = None,
+    context: bool = False, level: LogLevel | None = None, doubt_ms: int = 0,
 ) -> LogRecord:  # fmt: skip
     """A record for an answer: redacted whole, then cut."""
     whole = redact(text) if len(text) <= 4 * MAX_TEXT else redact(kept(text, 4 * MAX_TEXT))
@@ -102,6 +102,7 @@ def record(
     return LogRecord(
         source=source, text=short, at=at, level=level or level_of(short), size=size or len(text),
         cut=cut or len(short) < len(whole) or len(text) > 4 * MAX_TEXT, late=late, context=context,
+        doubt_ms=doubt_ms,
     )  # fmt: skip
 
 

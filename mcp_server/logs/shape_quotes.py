@@ -26,7 +26,7 @@ def doubt_ms(item: LogShape, parts: Sequence[LogPart]) -> int:
     if item.first is None:
         return 0
     zones = {part.zone for part in parts if part.zone} or {"UTC"}  # UTC shows no hour twice
-    return max(doubt_of(item.example, iana(zone) or UTC) for zone in zones)
+    return max(doubt_of(item.example, iana(zone) or UTC, item.first) for zone in zones)
 
 
 def lead(item: LogShape) -> str:

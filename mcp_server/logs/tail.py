@@ -28,6 +28,8 @@ class Tail:
     source: FileText
     evidence: str
     found: Records
+    zone: tzinfo | None = None
+    """That of times which name none, where it is known."""
 
     @property
     def whole(self) -> bool:
@@ -61,8 +63,9 @@ def _read(reader: Reader, path: str, length: int, end: int | None, zone: tzinfo 
         raise CouldNotLook(path, "damaged", "binary data, no text", "name a text log")
     found = split(text, starts_inside=source.start > 0, zone=zone, reference=reader.now)
     if found.local_times and zone is None:
-        found = split(text, starts_inside=source.start > 0, zone=host_zone(reader), reference=reader.now)
-    return Tail(source, seen.evidence, found)
+        zone = host_zone(reader)
+        found = split(text, starts_inside=source.start > 0, zone=zone, reference=reader.now)
+    return Tail(source, seen.evidence, found, zone)
 
 
 def readable(text: str) -> str | None:

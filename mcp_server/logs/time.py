@@ -14,7 +14,7 @@ from mcp_server.logs.dialects import HEAD, Raw, plain, scan
 from mcp_server.logs.order import settle
 from mcp_server.logs.zones import abbreviation, iana, offset_zone, settled, shown_twice
 
-__all__ = ["HEAD", "Stamp", "ZoneRule", "doubt_of", "find_stamp", "in_utc", "parse", "stamp_of"]
+__all__ = ["HEAD", "Stamp", "ZoneRule", "doubt_of", "find_stamp", "in_utc", "parse", "stamp_of", "twice_ms"]
 
 ZoneRule = Literal["line", "format", "source", "host", "none"]
 """Who named the zone: the line, its format (epochs, W3C), the source's configuration, the host; or nobody."""
@@ -185,17 +185,23 @@ def stamp_of(line: str, zone: tzinfo | None = None, reference: datetime | None =
     return in_utc(stamp.moment, zone) if stamp else None
 
 
-def doubt_of(record: str, zone: tzinfo | None = None) -> int:
+def doubt_of(record: str, zone: tzinfo | None = None, at: datetime | None = None) -> int:
     """How far off, in ms, the time of this record may be; a stamp that is not found again is taken to be of whole seconds.
 
     `zone` is that of stamps which name none (None: this machine's): where its clock showed an hour twice, that is in doubt.
+    `at`: what the record's time was taken for.
     """
-    stamp = parse(record.partition("\n")[0])
-    if stamp is None:
-        return 999
-    naive = stamp.moment is not None and stamp.moment.tzinfo is None
-    twice = shown_twice(stamp.moment, zone) if stamp.moment and naive else timedelta(0)
-    return stamp.doubt_ms + int(twice.total_seconds() * 1000)
+    stamp = parse(record.partition("\n")[0], at)
+    return (stamp.doubt_ms if stamp else 999) + twice_ms(stamp, zone, at)
+
+
+def twice_ms(stamp: Stamp | None, zone: tzinfo | None, at: datetime | None = None) -> int:
+    """How far apart, in ms, the moments are that a stamp may mean because its clock showed that time twice, or never; 0
+    where it names its zone. `at`: what the time was taken for; it tells the year, and stands for a stamp that is not there."""
+    wall = stamp.moment if stamp else at.astimezone(zone) if at else None
+    if wall is None or (stamp and wall.tzinfo is not None):
+        return 0
+    return int(shown_twice(wall, zone).total_seconds() * 1000)
 
 
 def in_utc(moment: datetime | None, zone: tzinfo | None = None) -> datetime | None:

@@ -1,6 +1,6 @@
 """What a stamp leaves out is told in milliseconds."""
 
-from datetime import UTC
+from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -48,3 +48,10 @@ def test_doubt_of_a_stamp(line: str, doubt_ms: int) -> None:
 def test_an_hour_that_the_clock_showed_twice_is_in_doubt(line: str, zone: str, doubt_ms: int) -> None:
     assert doubt_of(line, ZoneInfo(zone)) == doubt_ms
     assert doubt_of(line, UTC) < 1_000
+
+
+def test_the_year_that_a_stamp_leaves_out_decides_whether_it_is_in_doubt() -> None:
+    berlin = ZoneInfo("Europe/Berlin")
+    for year, twice in ((2025, 0), (2026, 3_600_000)):  # in 2025 it was the 26th
+        assert doubt_of("Oct 25 02:30:00 h a: x", berlin, datetime(year, 10, 25, 0, 30, tzinfo=UTC)) == 999 + twice
+    assert doubt_of("no stamp of its own", berlin, datetime(2026, 10, 25, 0, 30, tzinfo=UTC)) == 3_600_999

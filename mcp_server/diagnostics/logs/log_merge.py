@@ -21,6 +21,7 @@ from mcp_server.logs.asking import (
     sources,
     span,
     told,
+    twice,
 )  # fmt: skip
 
 
@@ -89,5 +90,6 @@ def show(facts: MergeFacts, params: Params) -> Iterator[Statement]:
             ),
             values={"count": late},
         )
+    yield from twice([item.doubt_ms for item in facts.records], facts.evidence)
     yield from sources(facts)
     yield from goes_on(facts.cursor)

@@ -10,7 +10,7 @@ from mcp_server.core.log_calls import TailLog
 from mcp_server.core.outcome import Finding, Statement
 from mcp_server.core.reader import Reader
 from mcp_server.core.text import counted
-from mcp_server.logs.asking import SOURCES, Cursor, LogParameters, PageFacts, Source, goes_on, note, room, zones
+from mcp_server.logs.asking import SOURCES, Cursor, LogParameters, PageFacts, Source, goes_on, note, room, twice, zones
 
 
 class Params(LogParameters):
@@ -30,6 +30,7 @@ class TailFacts(PageFacts):
     first: Moment | None = None
     last: Moment | None = None
     cut_records: int = 0
+    doubts: tuple[int, ...] = Field((), description="ms by which records are in doubt whose clock showed their hour twice")
 
 
 DIAGNOSTIC = Diagnostic(
@@ -57,8 +58,9 @@ def collect(reader: Reader, params: Params) -> TailFacts:
     times = [item.at for item in page.records if item.at]
     return TailFacts(
         records=tuple(item.text for item in page.records), first=min(times, default=None), last=max(times, default=None),
-        cut_records=sum(item.cut for item in page.records), cursor=page.cursor, rotated=page.rotated, seen=page.seen,
-        evidence=seen.evidence,
+        cut_records=sum(item.cut for item in page.records),
+        doubts=tuple(item.doubt_ms for item in page.records if item.doubt_ms),
+        cursor=page.cursor, rotated=page.rotated, seen=page.seen, evidence=seen.evidence,
     )  # fmt: skip
 
 
@@ -81,5 +83,6 @@ def show(facts: TailFacts, params: Params) -> Iterator[Statement]:
     if facts.cut_records:
         are = counted(facts.cut_records, "is", "are")
         yield Statement(text="{count} of them " + are + " shown in part: too long", values={"count": facts.cut_records})
+    yield from twice(facts.doubts, facts.evidence)
     yield from zones(facts.seen.parts, facts.evidence)
     yield from goes_on(facts.cursor, "further back")

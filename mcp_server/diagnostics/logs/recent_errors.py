@@ -225,7 +225,7 @@ def collect(reader: Reader, params: Params) -> ErrorFacts:
                 troubles=troubles,
                 since=since,
                 modified=tail.source.modified,
-                zone=zone,
+                zone=tail.zone,
             )
             # what was rotated away inside the window belongs to it
             if path in params.paths and tail.whole and (logs[-1].oldest or reader.now) > since:

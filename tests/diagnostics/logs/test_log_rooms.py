@@ -9,10 +9,13 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from mcp_server.core.outcome import Outcome
+from mcp_server.engine import log_leaves
+from mcp_server.logs import tail
 from mcp_server.surface.answers import bounded
 from tests.diagnostics.asking import Ask, asking, codes
 
@@ -288,6 +291,48 @@ def test_the_hour_that_the_clock_showed_twice_is_doubt(ask: Ask, tmp_path: Path)
     assert calm.verdict == "ok" and data(calm)["count"] == 3
     named = ask("log_search", sources=str(log), patterns=["pay"], zone="UTC", since="2026-10-25T00:10:00Z")
     assert named.verdict == "ok"
+
+
+_FOLDED = "".join(
+    f"{day} 0{hour}:30:00{fraction} ERROR cannot pay\n"
+    for day, fraction in (("Oct 25", ""), ("2026-10-25", ".000")) for hour in (1, 2, 3)
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("rule", ["asked", "configured", "host"])
+@pytest.mark.parametrize("name", ["log_tail", "log_search", "log_merge"])
+def test_records_of_an_hour_shown_twice_say_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, rule: str) -> None:
+    log = tmp_path / "a.log"
+    log.write_text(_FOLDED + "2026-10-25T02:30:00+01:00 ERROR says which\n")
+    where: dict[str, Any] = {"path": str(log)} if name == "log_tail" else {"sources": str(log)}
+    where |= {"patterns": ["ERROR"]} if name == "log_search" else {}
+    settings = {"VETERAN_LOGS_ZONES": f"{tmp_path}=Europe/Berlin"} if rule == "configured" else {}
+    if rule == "host":
+        monkeypatch.setattr(log_leaves, "host_zone", lambda: (ZoneInfo("Europe/Berlin"), "Europe/Berlin"))
+    with asking(tmp_path / "home", **settings) as put:
+        outcome = put(name, **where, **({"zone": "Europe/Berlin"} if rule == "asked" else {}))
+        text = bounded(outcome, 6_000)
+        assert outcome.verdict == "ok"
+        assert "2 records are of an hour that their clock showed twice: they may be 60 min off" in text
+        if name != "log_tail":
+            assert text.count("±60 min) ") == 2
+        plain = put(name, **where, zone="UTC")
+        assert "twice" not in bounded(plain, 6_000)
+
+
+@pytest.mark.parametrize("rule", ["asked", "host"])
+def test_an_error_of_an_hour_shown_twice_is_in_doubt(
+    ask: Ask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rule: str
+) -> None:
+    log = tmp_path / "a.log"
+    for stamp in ("Oct 25 02:30:00", "2026-10-25 02:30:00"):
+        log.write_text(f"{stamp} ERROR cannot pay\n")
+        if rule == "host":
+            monkeypatch.setattr(tail, "host_zone", lambda reader: ZoneInfo("Europe/Berlin"))
+        more = {"zone": "Europe/Berlin"} if rule == "asked" else {}
+        outcome = ask("recent_errors", paths=[str(log)], since="2026-10-24T00:00:00Z", **more)
+        assert [item.doubt_ms for item in outcome.findings] == [3_600_999]
+    assert ask("recent_errors", paths=[str(log)], since="2026-10-24T00:00:00Z", zone="UTC").findings[0].doubt_ms == 999
 
 
 def test_own_patterns_name_what_the_summary_shows(tmp_path: Path) -> None:
