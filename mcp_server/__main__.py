@@ -45,7 +45,7 @@ def main() -> int:
         return 78
     hatch.connect(ends)
     # after the imports, whose bytecode may still be cached; before the first thread
-    lock_writes([session.settings.state_dir])
+    lock_writes([session.settings.state_dir], session.settings.read)
     gc.enable()
     gc.freeze()
     status = serve(session, calls)

@@ -231,8 +231,8 @@ def installation_key(folder: Path) -> bytes:
         if not path.exists():
             # written whole under another name first: a second process never sees half a key
             draft = folder / f"key.{os.getpid()}.{secrets.token_hex(4)}"
-            draft.write_bytes(secrets.token_bytes(32))
-            draft.chmod(0o600)
+            with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+                file.write(secrets.token_bytes(32))
             with contextlib.suppress(FileExistsError):
                 os.link(draft, path)
             draft.unlink()

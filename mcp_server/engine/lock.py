@@ -1,19 +1,35 @@
-"""The kernel keeps the promise: after `lock_writes`, this process and every command it runs can write nowhere else.
+"""The kernel keeps the promise: after `lock_writes`, this process and every command it runs can change nothing but what lies
+beneath its state folder. Also when somebody else's code runs in it, and also when it runs as root.
 
-Linux Landlock, called directly (no library). It covers opening for writing, truncating, creating, removing, renaming and
-linking files, device ioctls, mounting, and, from its sixth version on, signals to processes outside this program.
-It does not cover changes of mode, owner, times or extended attributes, messages over sockets (such as a service manager's
-bus) and descriptors that were open before: the read table of commands keeps those out.
+The threat is a server taken over by the text that it reads. Three things are given up for good, in this order:
+
+1. *Landlock*: opening for writing, truncating, creating, removing, renaming and linking files, ioctls of devices, mounting,
+   looking into other processes, and from its sixth version on signals to processes outside this program.
+2. *Capabilities* of root: all that change anything (`targets/capabilities.py`).
+3. *System calls* (seccomp) for what Landlock does not know: sockets of this host (a service manager's, Docker's, a bus),
+   modes, owners and times of files, namespaces, the clock, other processes' priorities (`targets/confinement.py`).
+
+Between the first and the second two helpers are forked, which can do what a look needs and nothing else: the lookout, which
+reads links of /proc and knows no other call, and the reader, which runs commands of the read table and puts questions to
+sockets of this host (`targets/reader_line.py` says who may do what). After the fork this process steps into a second Landlock
+domain: it can neither signal the reader nor look into it. What the reader runs can write nowhere at all.
+
+What stays open: whatever the account may do over TCP, and with credentials that it may read (a kubeconfig with rights to
+write, a private key, a Docker daemon that listens on a port without TLS, a database that trusts localhost): give the account
+read-only ones. Locks on files of others, and the side effects that merely opening some devices has (a watchdog). Descriptors
+that were open before. The account's rights in a database, which the reader uses for one fixed question in a read-only session.
 """
 
 import ctypes
 import os
 import stat
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from mcp_server.targets import lookout
+from mcp_server.core.settings import ReadSettings
+from mcp_server.targets import capabilities, confinement, lookout, reader_line
+from mcp_server.targets.seccomp import known_machine
 
 _CREATE, _ADD, _RESTRICT = 444, 445, 446
 """System calls; the same numbers on every architecture that Linux gained after 2019, x86-64 and arm64 included."""
@@ -35,6 +51,8 @@ class LockReport:
     enforced: bool
     detail: str
     remedy: str = ""
+    open: str = ""
+    """What is not enforced although writing files is, in words; empty when all is."""
 
 
 class _Ruleset(ctypes.Structure):
@@ -55,15 +73,15 @@ def lock_report() -> LockReport:
     return _report
 
 
-def lock_writes(writable: Sequence[str]) -> LockReport:
-    """Give up, for good, writing anywhere but beneath `writable` (existing folders) and to /dev/null.
+def lock_writes(writable: Sequence[str], policy: ReadSettings | None = None) -> LockReport:
+    """Give up, for good, changing anything but beneath `writable` (existing folders) and writing to /dev/null.
 
-    Call it before any thread is started: the kernel binds the calling thread and what comes from it. Never raises; a
-    kernel that cannot do it is reported, with the reason.
+    `policy` is what the reader may print of files. Call it before any thread is started: the kernel binds the calling thread
+    and what comes from it. Never raises; what a kernel cannot do is reported, with the reason.
     """
     global _report  # noqa: PLW0603 -- see above
     try:
-        _report = _lock(writable)
+        _report = _lock(writable, policy or ReadSettings())
     except (OSError, AttributeError) as error:
         remedy = {"ENOSYS": "a kernel from 5.13 on with CONFIG_SECURITY_LANDLOCK", "EOPNOTSUPP": "boot with lsm=landlock,…"}
         name = _errno_name(error)
@@ -77,39 +95,100 @@ def _errno_name(error: BaseException) -> str:
     return errno.errorcode.get(getattr(error, "errno", 0) or 0, type(error).__name__)
 
 
-def _lock(writable: Iterable[str]) -> LockReport:
+def _lock(writable: Sequence[str], policy: ReadSettings) -> LockReport:
     if sys.platform != "linux":
         return LockReport(False, f"{sys.platform} has no Landlock", "the read table of commands still holds")
-    libc = ctypes.CDLL(None, use_errno=True)
+    kernel = _Landlock()
+    ours, bare = kernel.ruleset((*writable, os.devnull)), kernel.ruleset((os.devnull,))
+    try:
+        # a locked process may not look into others; a helper that can only read does it in its stead
+        lookout.start()
+        kernel.restrict(ours)
+        gaps = [_reader(writable, policy, lambda: kernel.restrict(bare))]
+        kernel.restrict(ours)  # once more: the reader is outside of this one
+    finally:
+        os.close(ours)
+        os.close(bare)
+    gaps += [*_rest_of_root(writable), _calls()]
+    if not kernel.signals:
+        gaps.append("signals are not covered by this kernel")
+    if not lookout.helper_pid():
+        gaps.append("open files and sockets of other processes are hidden from it")
+    held = [f"Landlock version {kernel.version}: writing only beneath {', '.join(writable)}"]
+    held += ["signals reach only our own children"] if kernel.signals else []
+    if confinement.in_force():
+        held.append("sockets of this host, modes, owners and times of files, namespaces and the clock are refused by seccomp")
+    if reader_line.is_there():
+        held.append("commands and sockets are left to a reader that knows only looks")
+    missing = "; ".join(gap for gap in gaps if gap)
+    return LockReport(True, "; ".join((*held, missing) if missing else held), open=missing)
 
-    def call(number: int, *arguments: object) -> int:
-        result = int(libc.syscall(ctypes.c_long(number), *arguments))
+
+def _reader(writable: Sequence[str], policy: ReadSettings, bind: Callable[[], None]) -> str:
+    try:
+        reader_line.start(writable, policy, bind)
+    except OSError as error:
+        return f"there is no reader ({error}): what needs a socket of this host is not seen"
+    return ""
+
+
+def _rest_of_root(writable: Sequence[str]) -> Iterator[str]:
+    """Give up capabilities; what could not be."""
+    keep = [capabilities.DAC_READ_SEARCH, capabilities.SYS_PTRACE]
+    keep += [capabilities.FOWNER] if known_machine() else []
+    try:
+        owner = capabilities.stranger(writable)
+        capabilities.give_up([*keep, capabilities.DAC_OVERRIDE] if owner else keep, owner if os.geteuid() == 0 else None)
+    except (OSError, AttributeError) as error:
+        yield f"capabilities were not given up ({error})"
+
+
+def _calls() -> str:
+    why = confinement.filter_calls()
+    return f"sockets of this host and modes of files stay open to it: seccomp is not available ({why})" if why else ""
+
+
+class _Landlock:
+    """The kernel's Landlock. Raises OSError where it has none."""
+
+    def __init__(self) -> None:
+        self._libc = ctypes.CDLL(None, use_errno=True)
+        self.version = self._call(_CREATE, None, ctypes.c_size_t(0), ctypes.c_uint32(1))
+        self.signals = self.version >= 6
+
+    def _call(self, number: int, *arguments: object) -> int:
+        result = int(self._libc.syscall(ctypes.c_long(number), *arguments))
         if result < 0:
             code = ctypes.get_errno()
             raise OSError(code, os.strerror(code))
         return result
 
-    version = call(_CREATE, None, ctypes.c_size_t(0), ctypes.c_uint32(1))
-    rights = _TREE | sum(right for since, right in _SINCE if version >= since)
-    scoped = _SCOPE_SIGNAL if version >= 6 else 0
-    size = 24 if version >= 6 else 16 if version >= 4 else 8
-    ruleset = call(_CREATE, ctypes.byref(_Ruleset(rights, 0, scoped)), ctypes.c_size_t(size), ctypes.c_uint32(0))
-    try:
-        for path in (*writable, os.devnull):
-            folder = os.open(path, os.O_PATH | os.O_CLOEXEC)
-            try:
-                allowed = rights if stat.S_ISDIR(os.fstat(folder).st_mode) else rights & _ON_FILES
-                rule = _Beneath(allowed, folder)
-                call(_ADD, ctypes.c_int(ruleset), ctypes.c_int(1), ctypes.byref(rule), ctypes.c_uint32(0))
-            finally:
-                os.close(folder)
-        # a locked process may not look into others; a helper that can only read does it in its stead
-        lookout.start()
-        if libc.prctl(_NO_NEW_PRIVILEGES, 1, 0, 0, 0) != 0:
+    def ruleset(self, writable: Iterable[str]) -> int:
+        """A descriptor: writing is allowed beneath these only."""
+        version = self.version
+        rights = _TREE | sum(right for since, right in _SINCE if version >= since)
+        size = 24 if version >= 6 else 16 if version >= 4 else 8
+        rules = _Ruleset(rights, 0, _SCOPE_SIGNAL if self.signals else 0)
+        ruleset = self._call(_CREATE, ctypes.byref(rules), ctypes.c_size_t(size), ctypes.c_uint32(0))
+        try:
+            for path in writable:
+                self._allow(ruleset, path, rights)
+        except BaseException:
+            os.close(ruleset)
+            raise
+        return ruleset
+
+    def _allow(self, ruleset: int, path: str, rights: int) -> None:
+        folder = os.open(path, os.O_PATH | os.O_CLOEXEC)
+        try:
+            allowed = rights if stat.S_ISDIR(os.fstat(folder).st_mode) else rights & _ON_FILES
+            rule = _Beneath(allowed, folder)
+            self._call(_ADD, ctypes.c_int(ruleset), ctypes.c_int(1), ctypes.byref(rule), ctypes.c_uint32(0))
+        finally:
+            os.close(folder)
+
+    def restrict(self, ruleset: int) -> None:
+        """Accept it, for good; once more makes a domain inside the one before."""
+        if self._libc.prctl(_NO_NEW_PRIVILEGES, 1, 0, 0, 0) != 0:
             raise OSError(ctypes.get_errno(), "no_new_privs was refused")
-        call(_RESTRICT, ctypes.c_int(ruleset), ctypes.c_uint32(0))
-    finally:
-        os.close(ruleset)
-    signals = "; signals reach only our own children" if scoped else "; signals are not covered by this kernel"
-    others = "" if lookout.helper_pid() else "; open files and sockets of other processes are hidden from it"
-    return LockReport(True, f"Landlock version {version}: writing only beneath {', '.join(writable)}{signals}{others}")
+        self._call(_RESTRICT, ctypes.c_int(ruleset), ctypes.c_uint32(0))

@@ -91,7 +91,7 @@ def _answer(tools: Inventory, tool: Tool, arguments: Mapping[str, Any], settings
             from mcp_server.engine import hatch
 
             hatch.open_hatch()  # the executor is started from outside the lock
-        lock_writes([settings.state_dir])  # before the first thread
+        lock_writes([settings.state_dir], settings.read)  # before the first thread
         for left in session.interrupted:
             _say(f"note: an earlier run was cut off: {left}", 0)
         with _progress(asking, sys.stderr.isatty()):

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from mcp_server.core.calls import Command, Completed, Found, Which
@@ -17,11 +17,11 @@ from mcp_server.core.errors import Cancelled, CouldNotLook
 from mcp_server.core.reader import Limits
 from mcp_server.core.settings import ReadSettings
 from mcp_server.core.text import amount, one_line
+from mcp_server.targets import reader_line
+from mcp_server.targets.lowered import NICE, lowered
 from mcp_server.targets.opening import Gate
 from mcp_server.targets.read_table import content_paths, why_not
-
-NICE = 10
-"""Our own load gives way. A process without an I/O class takes its I/O priority from this too (ioprio_set(2))."""
+from mcp_server.targets.reader_paths import why_not_ours
 
 _STEP_MS = 50
 _STANDARD = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
@@ -59,15 +59,31 @@ def look(call: Any, limits: Limits, policy: ReadSettings) -> Any:
     if isinstance(call, Which):
         return Found(path=find_program(call.program))
     assert isinstance(call, Command)
-    what = one_line(call.title())
-    if sentence := why_not(call.argv):
+    if reader_line.is_there() and not left_to_us(call.argv):
+        return reader_line.command(one_line(call.title()), call.argv, limits)
+    return look_directly(call.argv, limits, policy)
+
+
+def left_to_us(argv: tuple[str, ...]) -> bool:
+    """Whether the reader would leave this command to the locked process itself; see `reader_paths.py`."""
+    return bool(why_not_ours(argv, find_program(argv[0], executable=False), reader_line.written()))
+
+
+def look_directly(
+    argv: tuple[str, ...], limits: Limits, policy: ReadSettings, refuses: Callable[[str], str] | None = None
+) -> Completed:
+    """Run a known read in this process. `refuses` gives a further reason not to, by the program found."""
+    what = one_line(" ".join(argv))
+    if sentence := why_not(argv):
         raise CouldNotLook(what, "refused", sentence)
-    _check_files(what, call.argv, policy)
-    program = find_program(call.argv[0], executable=False)
+    _check_files(what, argv, policy)
+    program = find_program(argv[0], executable=False)
     if program is None:
-        name = one_line(call.argv[0], 80)
+        name = one_line(argv[0], 80)
         raise CouldNotLook(what, "missing", f"program {name} is not installed", f"install the package that provides {name}")
-    return run_program(what, program, call.argv, limits)
+    if refuses is not None and (sentence := refuses(program)):
+        raise CouldNotLook(what, "refused", sentence)
+    return run_program(what, program, argv, limits)
 
 
 def search_path() -> tuple[str, ...]:
@@ -115,10 +131,10 @@ def run_program(what: str, program: str, argv: tuple[str, ...], limits: Limits) 
     """A program of ours to choose, with its output; the caller answers for its being a read."""
     left = limits.until()
     try:
-        child = subprocess.Popen(
+        child = lowered(lambda: subprocess.Popen(
             argv, executable=program, env=environment(), cwd="/", stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
             stderr=subprocess.PIPE, start_new_session=True, bufsize=0,
-        )  # fmt: skip
+        ))  # fmt: skip
     except PermissionError:
         raise CouldNotLook(what, "denied", f"{program} may not be run by this user") from None
     except FileNotFoundError:

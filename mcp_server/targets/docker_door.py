@@ -1,15 +1,13 @@
 """The read door to a Docker daemon: the SDK's client, bound to GET requests of a closed list of paths.
 
-Not every GET is a read (`attach/ws` writes into a container, `export` and `archive` carry files away), so the paths are
-listed. Everything else is refused here, before a byte leaves, whatever called it.
+The list is in `docker_reads.py`. Everything else is refused here, before a byte leaves, whatever called it; where this process
+is locked, the reader refuses it once more, and it alone reaches the daemon's socket.
 
 Imports the SDK: imported itself only when a daemon is first asked.
 """
 
 import errno
 import json
-import re
-import socket
 import time
 from collections.abc import Iterator, Mapping
 from typing import Any, NoReturn
@@ -26,16 +24,13 @@ from mcp_server.core.errors import CouldNotLook, Reason
 from mcp_server.core.reader import Limits
 from mcp_server.core.text import bytes_text, one_line
 from mcp_server.targets.docker_contexts import Endpoint, not_supported
+from mcp_server.targets.docker_line import line_to, socket_of, through_the_reader
+from mcp_server.targets.docker_reads import is_read
 
 FIRST_S = 5.0
 """Seconds that a daemon has to answer at all; one that hangs must not cost a whole question."""
 SPOKEN = "1.47"
 MAX_ANSWER = 33_554_432
-_NAME = r"[\w.%:@-][\w.%:@/-]{0,254}"
-_READS = re.compile(
-    r"(?:/v\d\.\d{1,3})?/(?:_ping|version|info|events|networks|images/json|containers/json"
-    rf"|containers/{_NAME}/(?:json|stats|logs)|networks/{_NAME}|images/{_NAME}/(?:json|history))"
-)
 
 
 class GetOnly(docker.APIClient):
@@ -47,6 +42,7 @@ class GetOnly(docker.APIClient):
         seconds: Any = timeout_s  # the stubs know whole seconds only
         client: Any = cls(url, version=docker.constants.MINIMUM_DOCKER_API_VERSION, timeout=seconds, tls=tls)
         client.trust_env = False
+        through_the_reader(client, url, seconds)
         try:
             theirs = str(client.version(api_version=False)["ApiVersion"])
             client._version = min(theirs, SPOKEN, key=lambda text: tuple(map(int, text.split("."))))
@@ -62,7 +58,7 @@ class GetOnly(docker.APIClient):
     def send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:
         """The one way out of a session, for every verb and helper of the SDK."""
         path = (request.path_url or "").partition("?")[0]
-        if request.method != "GET" or not _READS.fullmatch(path):
+        if request.method != "GET" or not is_read(path):
             raise CouldNotLook(f"{request.method} {one_line(path)}", "refused", "it is no read of a docker daemon")
         options["allow_redirects"] = False
         return super().send(request, **options)
@@ -212,9 +208,7 @@ class DockerDoor:
 def _knock(url: str, timeout_s: float) -> None:
     """Raises OSError where nobody listens at a socket: the SDK would leave its own behind."""
     if url.startswith("unix://"):
-        with socket.socket(socket.AF_UNIX) as line:
-            line.settimeout(timeout_s)
-            line.connect("/" + url.removeprefix("unix://").lstrip("/"))
+        line_to(socket_of(url), timeout_s).close()
 
 
 def _blank(text: str, at: int) -> int:

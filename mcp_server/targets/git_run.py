@@ -19,13 +19,13 @@ from typing import Any
 from mcp_server.core.errors import Cancelled, CouldNotLook
 from mcp_server.core.reader import Limits
 from mcp_server.core.text import one_line
+from mcp_server.targets.lowered import NICE, lowered
 
 _POLL_S = 0.05
 _CHUNK = 262_144
 _LINE_BYTES = 2_097_152
 """A line may be endless (a commit's subject); what is beyond this is dropped."""
 _STDERR_BYTES = 8_192
-_NICE = 10
 _OPTIONS = {
     "alias.log": "", "core.alternateRefsCommand": "", "core.askPass": "", "core.attributesFile": "/dev/null",
     "core.bigFileThreshold": "1m", "core.fsmonitor": "false", "core.gitProxy": "", "core.hooksPath": "/dev/null",
@@ -92,11 +92,13 @@ class Runner:
     @contextmanager
     def _started(self, argv: Sequence[str]) -> Iterator[Any]:
         """A running git; on leaving it and all that it started has ended."""
-        handle: Any = self._git.execute([*self._prefix, *argv], as_process=True, shell=False, start_new_session=True)
+        handle: Any = lowered(
+            lambda: self._git.execute([*self._prefix, *argv], as_process=True, shell=False, start_new_session=True)
+        )
         process = handle.proc
         try:
             with suppress(OSError):
-                os.setpriority(os.PRIO_PROCESS, process.pid, max(_NICE, os.getpriority(os.PRIO_PROCESS, 0)))
+                os.setpriority(os.PRIO_PROCESS, process.pid, max(NICE, os.getpriority(os.PRIO_PROCESS, 0)))
             yield process
         finally:
             if process.returncode is None:

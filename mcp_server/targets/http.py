@@ -18,6 +18,7 @@ from mcp_server.core.errors import CouldNotLook
 from mcp_server.core.reader import Limits
 from mcp_server.core.settings import ReadSettings
 from mcp_server.core.text import amount, one_line
+from mcp_server.targets import reader_line
 from mcp_server.targets.wire import Wire
 
 MAX_URL_CHARS = 8_192
@@ -50,7 +51,7 @@ def _connect(call: Connect, wire: Wire, policy: ReadSettings) -> Connected:
 
     def open_line() -> socket.socket:
         if match is None:
-            return wire.unix(call.address.removeprefix("unix:"), policy)
+            return wire.unix(call.address.removeprefix("unix:"), policy, "nothing")
         return wire.tcp(match["v6"] or match["host"], int(match["port"]), metadata=True)  # a port, nothing is asked of it
 
     def work() -> float:
@@ -125,8 +126,11 @@ def _exchange(call: Http, wire: Wire, keep: int, policy: ReadSettings) -> tuple[
     request.headers["Host"] = call.host or parts.netloc
     name = urlsplit(f"//{request.headers['Host']}").hostname or host
 
+    if call.unix is not None and parts.scheme == "https" and reader_line.is_there():
+        raise wire.failed("refused", "https over a unix socket cannot be seen to be a GET", "ask by http")
+
     def open_line() -> socket.socket:
-        return wire.unix(call.unix, policy) if call.unix is not None else wire.tcp(host, port)
+        return wire.unix(call.unix, policy, "http") if call.unix is not None else wire.tcp(host, port)
 
     class Connection(HTTPConnection):
         def connect(self) -> None:

@@ -17,6 +17,8 @@ import stat
 import threading
 from typing import Any, Literal, NamedTuple, NoReturn
 
+from mcp_server.targets.seccomp import ALLOW, ANY_BIT, RETURN, all_of, argument, install, known_machine, refusal, when
+
 _ANSWER_S = 5.0
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND | (os.O_TMPFILE & ~os.O_DIRECTORY)
 
@@ -84,7 +86,7 @@ def start() -> bool:
     """Fork the helper, once, before any thread is started. False where the kernel cannot bind it: then there is none."""
     if _Helper.line is not None:
         return True
-    if platform.machine() not in _MACHINES:
+    if not known_machine():
         return False
     ours, theirs = socket.socketpair()
     pid = os.fork()
@@ -164,40 +166,20 @@ def _answers() -> None:
                 data = data[os.write(3, data) :]
 
 
-# x86-64 and arm64: the machine's mark, openat, and the calls that are allowed whatever their arguments
-_MACHINES: dict[str, tuple[int, int, tuple[int, ...]]] = {
-    "x86_64": (0xC000003E, 257, (
+# x86-64 and arm64: openat, and the calls that are allowed whatever their arguments
+_MACHINES: dict[str, tuple[int, tuple[int, ...]]] = {
+    "x86_64": (257, (
         0, 1, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 25, 28, 60, 89, 202, 217, 228, 231, 262, 267, 318, 332)),
-    "aarch64": (0xC00000B7, 56, (
+    "aarch64": (56, (
         57, 61, 62, 63, 64, 73, 78, 79, 80, 93, 94, 98, 113, 134, 135, 139, 214, 215, 216, 222, 226, 233, 278, 291)),
 }  # fmt: skip
 """read write close stat lseek poll memory signal-handling exit readlink futex getdents clock random."""
-_LOAD, _EQUAL, _ANY_BIT, _RETURN = 0x20, 0x15, 0x45, 0x06
-_ALLOW, _REFUSE, _KILL = 0x7FFF0000, 0x00050000 | errno.EPERM, 0x80000000
-_NO_NEW_PRIVILEGES, _SECCOMP, _FILTER, _DIE_WITH_PARENT = 38, 22, 2, 1
-
-
-class _Instruction(ctypes.Structure):
-    _fields_ = [("code", ctypes.c_uint16), ("yes", ctypes.c_uint8), ("no", ctypes.c_uint8), ("value", ctypes.c_uint32)]
-
-
-class _Program(ctypes.Structure):
-    _fields_ = [("length", ctypes.c_uint16), ("instructions", ctypes.POINTER(_Instruction))]
+_DIE_WITH_PARENT = 1
 
 
 def _only_reading() -> None:
     """Give up, for good, every system call but those above, and every way of opening a file but for reading."""
-    machine, openat, allowed = _MACHINES[platform.machine()]
-    count = len(allowed)
-    rules = [
-        (_LOAD, 0, 0, 4), (_EQUAL, 1, 0, machine), (_RETURN, 0, 0, _KILL),
-        (_LOAD, 0, 0, 0), (_EQUAL, count + 1, 0, openat),
-        *((_EQUAL, count - index + 3, 0, number) for index, number in enumerate(allowed)),
-        (_RETURN, 0, 0, _REFUSE),
-        (_LOAD, 0, 0, 32), (_ANY_BIT, 0, 1, _WRITING), (_RETURN, 0, 0, _REFUSE), (_RETURN, 0, 0, _ALLOW),
-    ]  # fmt: skip
-    program = _Program(len(rules), (_Instruction * len(rules))(*(_Instruction(*rule) for rule in rules)))
-    libc = ctypes.CDLL(None, use_errno=True)
-    libc.prctl(_DIE_WITH_PARENT, signal.SIGKILL, 0, 0, 0)
-    if libc.prctl(_NO_NEW_PRIVILEGES, 1, 0, 0, 0) or libc.prctl(_SECCOMP, _FILTER, ctypes.byref(program), 0, 0):
-        raise OSError(ctypes.get_errno(), "seccomp was refused")
+    openat, allowed = _MACHINES[platform.machine()]
+    opening = [argument(2), (ANY_BIT, 0, 1, _WRITING), (RETURN, 0, 0, refusal()), (RETURN, 0, 0, ALLOW)]
+    ctypes.CDLL(None).prctl(_DIE_WITH_PARENT, signal.SIGKILL, 0, 0, 0)
+    install([*when(openat, opening), *all_of(allowed, ALLOW), (RETURN, 0, 0, refusal())])

@@ -3,11 +3,13 @@
 import json
 from typing import Any
 
+from mcp_server.core.calls import Completed
 from mcp_server.core.errors import CouldNotLook, Reason
 from mcp_server.core.reader import Limits
 from mcp_server.core.settings import ReadSettings
 from mcp_server.core.store_calls import PostgresState, ReadPostgres
 from mcp_server.core.text import one_line
+from mcp_server.targets import reader_line
 from mcp_server.targets.command import find_program, run_program
 
 _ROW = (
@@ -36,17 +38,10 @@ _READ_ONLY = "-c default_transaction_read_only=on -c statement_timeout=5000 -c l
 
 def look(call: ReadPostgres, limits: Limits, policy: ReadSettings) -> PostgresState:
     """Ask. A server that lets nobody in answers with its refusal; one that cannot be reached raises CouldNotLook."""
-    program = find_program("psql")
-    if program is None:
-        raise CouldNotLook(call.title(), "missing", "psql is not installed", "install the PostgreSQL client")
-    connection = " ".join(
-        f"{key}={_quoted(value)}"
-        for key, value in {
-            "host": call.host, "port": str(call.port), "user": call.user, "dbname": call.database, "connect_timeout": "5",
-            "application_name": "veteran", "options": _READ_ONLY,
-        }.items()
-    )  # fmt: skip
-    done = run_program(call.title(), program, ("psql", "-X", "-w", "-A", "-t", "-q", "-d", connection, "-c", _QUESTION), limits)
+    if reader_line.is_there():
+        done = reader_line.postgres(call.title(), call.model_dump(), limits)
+    else:
+        done = ask_directly(call, limits)
     if done.exit == 0:
         try:
             return PostgresState.model_validate(json.loads(done.out))
@@ -59,6 +54,22 @@ def look(call: ReadPostgres, limits: Limits, policy: ReadSettings) -> PostgresSt
         raise CouldNotLook(call.title(), "denied", told, "let psql in: ~/.pgpass, a role with pg_monitor")
     reason: Reason = "timed_out" if "timeout" in done.err else "unreachable" if "connection" in done.err.lower() else "failed"
     raise CouldNotLook(call.title(), reason, told, "is it running, and is this its address?")
+
+
+def ask_directly(call: ReadPostgres, limits: Limits) -> Completed:
+    """Have psql ask from this process."""
+    program = find_program("psql")
+    if program is None:
+        raise CouldNotLook(call.title(), "missing", "psql is not installed", "install the PostgreSQL client")
+    connection = " ".join(
+        f"{key}={_quoted(value)}"
+        for key, value in {
+            "host": call.host, "port": str(call.port), "user": call.user, "dbname": call.database, "connect_timeout": "5",
+            "application_name": "veteran", "options": _READ_ONLY,
+        }.items()
+    )  # fmt: skip
+    argv = ("psql", "-X", "-w", "-A", "-t", "-q", "-d", connection, "-c", _QUESTION)
+    return run_program(call.title(), program, argv, limits)
 
 
 def _quoted(value: Any) -> str:

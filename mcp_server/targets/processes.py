@@ -13,6 +13,7 @@ from mcp_server.core.clock import from_epoch
 from mcp_server.core.errors import CouldNotLook
 from mcp_server.core.reader import Limits
 from mcp_server.targets.lookout import Open, helper_pid, link_of, open_files
+from mcp_server.targets.reader_line import reader_pid
 
 ARGV_BYTES = 32_768
 """Longest command line that is kept; a longer one is cut and says so."""
@@ -77,8 +78,8 @@ def pids() -> list[int]:
 
 
 def ours() -> frozenset[int]:
-    """This process, its helper, and the ones that started it, up to process 1, which starts everything."""
-    found, pid = {helper_pid()} - {0}, os.getpid()
+    """This process, its helpers, and the ones that started it, up to process 1, which starts everything."""
+    found, pid = {helper_pid(), reader_pid()} - {0}, os.getpid()
     while pid > 1 and pid not in found:
         found.add(pid)
         above = stat_of(pid)

@@ -23,7 +23,7 @@ def look(call: ReadRedis, limits: Limits, policy: ReadSettings) -> RedisState:
         raise CouldNotLook(call.title(), "refused", "it should be host:port or unix:/path", "name its address")
 
     def work() -> bytes:
-        line = wire.unix(call.address.removeprefix("unix:"), policy) if address is None else wire.tcp(*address)
+        line = wire.unix(call.address.removeprefix("unix:"), policy, "redis") if address is None else wire.tcp(*address)
         with line:
             line.sendall(b"INFO\r\n")
             return _answer(line, wire)

@@ -15,7 +15,9 @@ from mcp_server.core.errors import CouldNotLook, Reason
 from mcp_server.core.reader import Limits
 from mcp_server.core.settings import ReadSettings
 from mcp_server.core.text import one_line
+from mcp_server.targets import reader_line
 from mcp_server.targets.opening import Gate, check_form, explain
+from mcp_server.targets.reader_line import Speaks
 
 T = TypeVar("T")
 S = TypeVar("S", bound=socket.socket)
@@ -101,8 +103,14 @@ class Wire:
                 failure = error
         raise self._explain(failure or OSError(errno.EADDRNOTAVAIL, "no address"), f"{one_line(host)} port {port}")
 
-    def unix(self, path: str, policy: ReadSettings) -> socket.socket:
-        """Connected to a unix socket inside the allowed roots."""
+    def unix(self, path: str, policy: ReadSettings, speaks: Speaks) -> socket.socket:
+        """Connected to a unix socket inside the allowed roots, to say what this protocol asks; one question a connection."""
+        if not reader_line.is_there():
+            return self.unix_directly(path, policy)
+        return self._keep(reader_line.connected(self._what, speaks, path, self.left()))
+
+    def unix_directly(self, path: str, policy: ReadSettings) -> socket.socket:
+        """The same from this process."""
         check_form(path)
         Gate(policy).check(path, os.path.realpath(path))
         if len(os.fsencode(path)) > 107:

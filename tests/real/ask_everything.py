@@ -18,7 +18,7 @@ def main() -> None:
     settings = load_settings()
     session = Session(settings, program="test")
     if lock == "locked":
-        lock_writes([settings.state_dir])
+        lock_writes([settings.state_dir], settings.read)
     tools = inventory(session.catalog)
     verdicts = {}
 

@@ -1,0 +1,86 @@
+"""Which command lines the reader runs for the locked server: none that leads to what the server itself can write.
+
+The reader may use sockets and powers that the server gave up. A program that it runs must therefore take nothing that steers
+it from the state folder, from the server's memory by way of /proc, or from a repository's configuration. Such commands are
+reads all the same: the server runs them itself, inside its own bounds (`command.py`).
+"""
+
+import fcntl
+import os
+import re
+import stat
+from collections.abc import Iterable, Sequence
+
+_STARTS = re.compile(r"(?<=[=:,@])|(?=/)")
+_MINE = re.compile(r"/proc/(?:\d+|self|thread-self)(?:/|$)|/dev/(?:fd|std(?:in|out|err))(?:/|$)")
+_STEERED = {"git"}
+"""Programs that do what the place they look at says."""
+
+
+def why_not_ours(argv: Sequence[str], program: str | None, written: Sequence[str]) -> str:
+    """Empty, or why the reader leaves this command to the server. `written`: real paths, files or folders."""
+    if os.path.basename(argv[0]) in _STEERED:
+        return f"{os.path.basename(argv[0])} is steered by the folder that it looks at"
+    if program is not None and _led(program, written):
+        return "the program lies where the server writes"
+    for word in argv[1:]:
+        if ".." in word.split("/"):
+            return "a path goes through `..`"
+        if any(_led(path, written) for path in _paths(word)):
+            return "it looks at what the server writes, or at a process's own view of files"
+    return ""
+
+
+def _paths(word: str) -> Iterable[str]:
+    """Everything in a word that a program might take for a path; it stands in `/`."""
+    starts = {0, *(match.start() for match in _STARTS.finditer(word))}
+    if word.startswith("-"):
+        starts |= {1, 2}  # a value attached to a short flag
+    return {"/" + word[start:].lstrip("/") for start in starts if word[start:]}
+
+
+def _led(path: str, written: Sequence[str]) -> bool:
+    """Whether a path, or a folder or link on its way, lies in what the server can write or stands for its open files."""
+    parts = [part for part in path.split("/") if part]
+    for count in range(1, len(parts) + 1):
+        way = "/" + "/".join(parts[:count])
+        try:
+            real = os.path.realpath(way, strict=False)
+        except (OSError, ValueError):
+            return True
+        if _MINE.match(way) or _MINE.match(real) or _beneath(real, written):
+            return True
+        if not os.path.lexists(way):
+            break
+    return False
+
+
+def _beneath(real: str, written: Sequence[str]) -> bool:
+    return any(real == item or real.startswith(item.rstrip("/") + "/") for item in written)
+
+
+def what_is_written(folders: Sequence[str]) -> tuple[str, ...]:
+    """Real paths of these folders and of every file that this process has open for writing: what the server will write."""
+    found = [os.path.realpath(folder) for folder in folders]
+    for name in os.listdir("/proc/self/fd"):
+        try:
+            writes = fcntl.fcntl(int(name), fcntl.F_GETFL) & (os.O_WRONLY | os.O_RDWR)
+            if writes and stat.S_ISREG(os.fstat(int(name)).st_mode):
+                found.append(os.readlink(f"/proc/self/fd/{name}"))
+        except OSError:  # the listing's own descriptor
+            continue
+    return tuple(dict.fromkeys(found))
+
+
+def settings_apart_from(written: Sequence[str]) -> None:
+    """Forget, in this process, variables and places of modules that lead to what the server can write."""
+    import sys
+
+    for name, text in list(os.environ.items()):
+        parts = [part for part in text.split(os.pathsep) if part.startswith("/")]
+        if any(_led(part, written) for part in parts):
+            kept = [part for part in parts if not _led(part, written)]
+            os.environ.pop(name)
+            if name == "PATH":
+                os.environ[name] = os.pathsep.join(kept)
+    sys.path[:] = [place for place in sys.path if not _led(os.path.abspath(place), written)]

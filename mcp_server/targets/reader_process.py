@@ -1,0 +1,188 @@
+"""The reader: the process that runs commands and opens sockets of this host for the locked server.
+
+It believes nothing. What it was told before the server could be taken over (the policy of what may be read, what the server
+can write) it got by being forked; a request names a command, a question to PostgreSQL, or a socket, never a rule. Each is
+judged here by the same tables as everywhere, and done by the same code, each in a thread of its own; when the asker hangs up,
+for whatever reason, the command and all its children are ended. It ends when the server does.
+
+    {"do": "command", "argv": ["systemctl", "status", "shop"], "timeout_s": 10, "max_bytes": 1048576}
+    {"do": "postgres", "call": {…ReadPostgres…}, "timeout_s": 10, "max_bytes": 1048576}
+    {"do": "line", "what": "docker daemon", "speaks": "docker", "path": "/var/run/docker.sock", "timeout_s": 5}
+
+With each request comes one descriptor, a stream on which the answer goes out: a line of JSON, then the bytes it announces, or
+for a line what `reader_relay.py` lets through. Anything else is closed without an answer.
+"""
+
+import gc
+import json
+import math
+import os
+import select
+import socket
+import threading
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from mcp_server.core.calls import Completed
+from mcp_server.core.errors import Cancelled, CouldNotLook
+from mcp_server.core.reader import Limits
+from mcp_server.core.settings import ReadSettings
+from mcp_server.targets.reader_line import FRAME
+
+AT_ONCE = 128
+"""Requests at work; further ones are told so."""
+_MOST_S, _MOST_BYTES = 600.0, 67_108_864
+_LAST_S = 4.0
+
+
+class _HungUp(threading.Event):
+    """Set once the asker is gone: its end is closed, or half of it. It has nothing more to say."""
+
+    def __init__(self, line: socket.socket) -> None:
+        super().__init__()
+        self._poller = select.poll()
+        self._poller.register(line, select.POLLIN | select.POLLRDHUP)
+
+    def is_set(self) -> bool:
+        return super().is_set() or bool(self._poller.poll(0))
+
+
+def serve(number: int, written: Sequence[str], policy: ReadSettings) -> None:
+    """Answer the requests on this socket until nobody can send any more, and all that was begun is ended."""
+    gc.enable()
+    gc.freeze()
+    free, working = threading.BoundedSemaphore(AT_ONCE), set[_Work]()
+    requests = socket.socket(fileno=number)
+    ended = select.poll()
+    ended.register(requests, select.POLLRDHUP)
+    while True:
+        try:
+            frame, files, flags, _ = socket.recv_fds(requests, FRAME, 8, socket.MSG_CMSG_CLOEXEC)
+        except OSError:
+            continue
+        lines = [socket.socket(fileno=file) for file in files] if _sockets(files) else _closed(files)
+        if not frame and not lines and ended.poll(0):
+            break
+        if len(lines) != 1 or flags & (socket.MSG_TRUNC | socket.MSG_CTRUNC):
+            for line in lines:
+                line.close()
+            continue
+        if not free.acquire(blocking=False):
+            _busy(lines[0])
+            continue
+        work = _Work(lines[0], frame, written, policy, free, working)
+        working.add(work)
+        work.start()
+    until = time.monotonic() + _LAST_S
+    for work in list(working):  # their askers are gone with the server: each is about to end
+        work.join(max(0.0, until - time.monotonic()))
+
+
+def _sockets(files: Sequence[int]) -> bool:
+    import stat
+
+    return all(stat.S_ISSOCK(os.fstat(file).st_mode) for file in files)
+
+
+def _closed(files: Sequence[int]) -> list[socket.socket]:
+    for file in files:
+        os.close(file)
+    return []
+
+
+def _busy(line: socket.socket) -> None:
+    with line:
+        line.setblocking(False)
+        _say(line, CouldNotLook("the reader", "failed", f"{AT_ONCE} looks are under way already", "ask again"))
+
+
+class _Work(threading.Thread):
+    """One request."""
+
+    def __init__(
+        self, line: socket.socket, frame: bytes, written: Sequence[str], policy: ReadSettings, free: threading.Semaphore,
+        working: "set[_Work]",
+    ) -> None:  # fmt: skip
+        super().__init__(daemon=True)
+        self._line, self._frame, self._written, self._policy = line, frame, written, policy
+        self._free, self._working = free, working
+
+    def run(self) -> None:
+        try:
+            with self._line:
+                self._answer()
+        except OSError:  # nobody listens any more
+            return
+        finally:
+            self._working.discard(self)
+            self._free.release()
+
+    def _answer(self) -> None:
+        try:
+            request = json.loads(self._frame)
+            done = request["do"]
+            if done == "line":
+                self._open(**{key: value for key, value in request.items() if key != "do"})
+                return
+            limits = Limits(_number(request["timeout_s"], _MOST_S), int(_number(request["max_bytes"], _MOST_BYTES)))
+            limits.cancel = _HungUp(self._line)
+            answer = self._command(request["argv"], limits) if done == "command" else self._postgres(request["call"], limits)
+        except CouldNotLook as failure:
+            _say(self._line, failure)
+        except Cancelled:
+            self._line.sendall(b'{"cancelled": true}\n')
+        except (ValueError, TypeError, KeyError, RecursionError):
+            return  # no request of ours
+        else:
+            out, err = answer.out.encode("utf8", "replace"), answer.err.encode("utf8", "replace")
+            head = {"exit": answer.exit, "out": len(out), "err": len(err), "cut": answer.cut}
+            self._line.sendall(json.dumps(head).encode() + b"\n")
+            self._line.sendall(out)
+            self._line.sendall(err)
+
+    def _command(self, argv: Any, limits: Limits) -> Completed:
+        from mcp_server.targets.command import look_directly
+        from mcp_server.targets.reader_paths import why_not_ours
+
+        if not isinstance(argv, list) or not argv or not all(isinstance(word, str) for word in argv):
+            raise ValueError("no command line")
+        return look_directly(tuple(argv), limits, self._policy, lambda program: why_not_ours(argv, program, self._written))
+
+    def _postgres(self, asked: Any, limits: Limits) -> Completed:
+        from mcp_server.core.store_calls import ReadPostgres
+        from mcp_server.targets.postgres import ask_directly
+
+        return ask_directly(ReadPostgres.model_validate(asked), limits)
+
+    def _open(self, what: str, speaks: str, path: str, timeout_s: float) -> None:
+        """A line to a socket: connect, say so, then let one question through."""
+        from mcp_server.targets.reader_relay import opened, pass_on
+
+        if not all(isinstance(text, str) for text in (what, speaks, path)):
+            raise ValueError("no line")
+        limits = Limits(_number(timeout_s, _MOST_S))
+        try:
+            there, passes = opened(what, speaks, path, limits, self._policy)
+        except CouldNotLook as failure:
+            _say(self._line, failure)
+            return
+        except OSError as error:
+            import errno
+
+            self._line.sendall(json.dumps({"errno": error.errno or errno.ETIMEDOUT}).encode() + b"\n")
+            return
+        with there:
+            self._line.sendall(b"{}\n")
+            pass_on(self._line, there, passes)
+
+
+def _number(value: Any, most: float) -> float:
+    if not isinstance(value, int | float) or math.isnan(value):
+        raise ValueError("no limit")
+    return min(max(float(value), 0.001), most)
+
+
+def _say(line: socket.socket, failure: CouldNotLook) -> None:
+    told = {"what": failure.what, "reason": failure.reason, "detail": failure.detail, "remedy": failure.remedy}
+    line.sendall(json.dumps(told).encode() + b"\n")
