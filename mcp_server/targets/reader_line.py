@@ -15,11 +15,13 @@ without Landlock, the executor) everything is done directly. Where it was, and d
 """
 
 import errno
+import fcntl
 import json
 import os
 import select
 import signal
 import socket
+import stat
 import time
 from collections.abc import Callable, Sequence
 from typing import Any, Literal, NoReturn, cast
@@ -28,7 +30,6 @@ from mcp_server.core.calls import Completed
 from mcp_server.core.errors import Cancelled, CouldNotLook, Reason
 from mcp_server.core.reader import Limits
 from mcp_server.core.settings import ReadSettings
-from mcp_server.targets.reader_paths import settings_apart_from, what_is_written
 
 Speaks = Literal["docker", "http", "redis", "nothing"]
 """What is said over a socket: GET of Docker's list; GET or HEAD; `INFO`; nothing, it is only seen whether somebody accepts."""
@@ -64,7 +65,7 @@ def written() -> Sequence[str]:
 def start(folders: Sequence[str], policy: ReadSettings, bind: Callable[[], None]) -> None:
     """Fork the reader, before any thread is started. `folders` are those that this process will be able to write; `bind` is
     called in the reader, and binds it further. Raises OSError."""
-    written = what_is_written(folders)
+    written = _what_is_written(folders)
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     pid = os.fork()
     if pid == 0:
@@ -83,6 +84,19 @@ def stop() -> None:
         _Line.pid = 0
 
 
+def _what_is_written(folders: Sequence[str]) -> tuple[str, ...]:
+    """Real paths of these folders and of every file that this process has open for writing: what the server will write."""
+    found = [os.path.realpath(folder) for folder in folders]
+    for name in os.listdir("/proc/self/fd"):
+        try:
+            writes = fcntl.fcntl(int(name), fcntl.F_GETFL) & (os.O_WRONLY | os.O_RDWR)
+            if writes and stat.S_ISREG(os.fstat(int(name)).st_mode):
+                found.append(os.readlink(f"/proc/self/fd/{name}"))
+        except OSError:  # the listing's own descriptor
+            continue
+    return tuple(dict.fromkeys(found))
+
+
 def _become(theirs: socket.socket, written: Sequence[str], policy: ReadSettings, bind: Callable[[], None]) -> NoReturn:
     """Forget everything inherited, and serve."""
     try:
@@ -97,6 +111,7 @@ def _become(theirs: socket.socket, written: Sequence[str], policy: ReadSettings,
             os.dup2(nothing, number)
         os.closerange(4, os.sysconf("SC_OPEN_MAX"))
         theirs.detach()
+        from mcp_server.targets.reader_paths import settings_apart_from
         from mcp_server.targets.reader_process import serve
 
         settings_apart_from(written)

@@ -5,10 +5,8 @@ it from the state folder, from the server's memory by way of /proc, or from a re
 reads all the same: the server runs them itself, inside its own bounds (`command.py`).
 """
 
-import fcntl
 import os
 import re
-import stat
 from collections.abc import Iterable, Sequence
 
 _STARTS = re.compile(r"(?<=[=:,@])|(?=/)")
@@ -57,19 +55,6 @@ def _led(path: str, written: Sequence[str]) -> bool:
 
 def _beneath(real: str, written: Sequence[str]) -> bool:
     return any(real == item or real.startswith(item.rstrip("/") + "/") for item in written)
-
-
-def what_is_written(folders: Sequence[str]) -> tuple[str, ...]:
-    """Real paths of these folders and of every file that this process has open for writing: what the server will write."""
-    found = [os.path.realpath(folder) for folder in folders]
-    for name in os.listdir("/proc/self/fd"):
-        try:
-            writes = fcntl.fcntl(int(name), fcntl.F_GETFL) & (os.O_WRONLY | os.O_RDWR)
-            if writes and stat.S_ISREG(os.fstat(int(name)).st_mode):
-                found.append(os.readlink(f"/proc/self/fd/{name}"))
-        except OSError:  # the listing's own descriptor
-            continue
-    return tuple(dict.fromkeys(found))
 
 
 def settings_apart_from(written: Sequence[str]) -> None:

@@ -1,4 +1,4 @@
-"""Commands are run bounded, scrubbed and without leftovers."""
+"""Commands are run bounded, scrubbed and without leftovers, by this process itself and through the reader alike."""
 
 import os
 import subprocess
@@ -15,8 +15,10 @@ from mcp_server.core.calls import Command, Completed, Found, Which
 from mcp_server.core.errors import Cancelled, CouldNotLook
 from mcp_server.core.reader import Limits
 from mcp_server.core.settings import ReadSettings
-from mcp_server.targets.command import NICE, environment, find_program, look, search_path
+from mcp_server.targets import command, reader_line
+from mcp_server.targets.command import NICE, environment, find_program, search_path
 from tests.real_parts import need, wait_until
+from tests.through_reader import Through
 
 POLICY = ReadSettings()
 Shim = Callable[[str, str], Path]
@@ -36,7 +38,25 @@ def shim(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shim]:
         return path
 
     yield make
+    reader_line.stop()
     assert not [item for item in psutil.Process().children() if item.status() == psutil.STATUS_ZOMBIE]
+
+
+class _Mode:
+    through: Through | None = None
+
+
+@pytest.fixture(params=["directly", "through the reader"], autouse=True)
+def mode(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Every case here holds in both."""
+    _Mode.through = None if request.param == "directly" else Through()
+    yield
+    _Mode.through = None
+    reader_line.stop()
+
+
+def look(call: Any, limits: Limits, policy: ReadSettings) -> Any:
+    return (command if _Mode.through is None else _Mode.through).look(call, limits, policy)
 
 
 def run(*argv: str, **limits: Any) -> Completed:
@@ -142,6 +162,7 @@ def test_a_time_out_ends_the_whole_group(shim: Shim, tmp_path: Path) -> None:
 def test_cancelling_ends_the_whole_group_at_once(shim: Shim, tmp_path: Path) -> None:
     shim("uptime", f"sleep 60 & echo $! >{tmp_path}/pid; echo $$ >>{tmp_path}/pid; echo ready >{tmp_path}/ready; wait")
     limits, raised = Limits(timeout_s=30), []
+    run("uname")  # a reader is forked before the first thread
 
     def ask() -> None:
         try:
