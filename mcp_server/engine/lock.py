@@ -138,7 +138,8 @@ def _rest_of_root(writable: Sequence[str]) -> Iterator[str]:
     keep += [capabilities.FOWNER] if known_machine() else []
     try:
         owner = capabilities.stranger(writable)
-        capabilities.give_up([*keep, capabilities.DAC_OVERRIDE] if owner else keep, owner if os.geteuid() == 0 else None)
+        keep += [capabilities.DAC_OVERRIDE] if owner or capabilities.of_strangers(writable) else []
+        capabilities.give_up(keep, owner if os.geteuid() == 0 else None)
     except (OSError, AttributeError) as error:
         yield f"capabilities were not given up ({error})"
 

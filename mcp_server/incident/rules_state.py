@@ -94,6 +94,11 @@ def _never_break(session: Session, asking: Asking) -> Iterator[Gap]:
             level="in part", reason="the kernel does not enforce that nothing is written: {why}", values={"why": lock.detail},
             remedy=lock.remedy or "run it where Landlock is available",
         )  # fmt: skip
+    elif lock.open:
+        yield Gap(
+            level="in part", reason="the kernel enforces it only in part: {what}", values={"what": lock.open},
+            remedy="a kernel from 6.12 on with seccomp, on x86-64 or arm64",
+        )  # fmt: skip
     operations(settings.gate.operations)
     if not settings.gate.writes:
         yield Gap(

@@ -53,15 +53,14 @@ def give_up(keep: Sequence[int], owner: os.stat_result | None = None) -> None:
 
 
 def stranger(folders: Sequence[str]) -> os.stat_result | None:
-    """Who owns the first of these folders, where that is not this user; also when a file in it is somebody else's."""
-    ours = os.geteuid()
+    """The first of these folders that belongs to another user."""
+    return next((found for folder in folders if (found := os.stat(folder)).st_uid != os.geteuid()), None)
+
+
+def of_strangers(folders: Sequence[str]) -> bool:
+    """Whether what lies in these folders belongs in part to another user."""
     for folder in folders:
-        above = os.stat(folder)
-        if above.st_uid != ours:
-            return above
         with os.scandir(folder) as entries:
-            for entry in entries:
-                found = entry.stat(follow_symlinks=False)
-                if found.st_uid != ours:
-                    return found
-    return None
+            if any(entry.stat(follow_symlinks=False).st_uid != os.geteuid() for entry in entries):
+                return True
+    return False

@@ -11,6 +11,8 @@ from collections.abc import Iterable, Sequence
 
 _STARTS = re.compile(r"(?<=[=:,@])|(?=/)")
 _MINE = re.compile(r"/proc/(?:\d+|self|thread-self)(?:/|$)|/dev/(?:fd|std(?:in|out|err))(?:/|$)")
+_EVERYBODYS = re.compile(r"/proc/\d+/(?:net|mounts)(?:/|$)")
+"""Where `/proc/net` and `/proc/mounts` lead."""
 _STEERED = {"git"}
 """Programs that do what the place they look at says."""
 
@@ -19,12 +21,10 @@ def why_not_ours(argv: Sequence[str], program: str | None, written: Sequence[str
     """Empty, or why the reader leaves this command to the server. `written`: real paths, files or folders."""
     if os.path.basename(argv[0]) in _STEERED:
         return f"{os.path.basename(argv[0])} is steered by the folder that it looks at"
-    if program is not None and _led(program, written):
+    if program is not None and led(program, written):
         return "the program lies where the server writes"
     for word in argv[1:]:
-        if ".." in word.split("/"):
-            return "a path goes through `..`"
-        if any(_led(path, written) for path in _paths(word)):
+        if any(led(path, written) for path in _paths(word)):
             return "it looks at what the server writes, or at a process's own view of files"
     return ""
 
@@ -37,8 +37,11 @@ def _paths(word: str) -> Iterable[str]:
     return {"/" + word[start:].lstrip("/") for start in starts if word[start:]}
 
 
-def _led(path: str, written: Sequence[str]) -> bool:
-    """Whether a path, or a folder or link on its way, lies in what the server can write or stands for its open files."""
+def led(path: str, written: Sequence[str]) -> bool:
+    """Whether a path, or a folder or link on its way, lies in what the server can write or stands for its open files. One
+    with `..` in it counts as that."""
+    if ".." in path.split("/") or "\0" in path:
+        return True
     parts = [part for part in path.split("/") if part]
     for count in range(1, len(parts) + 1):
         way = "/" + "/".join(parts[:count])
@@ -46,7 +49,7 @@ def _led(path: str, written: Sequence[str]) -> bool:
             real = os.path.realpath(way, strict=False)
         except (OSError, ValueError):
             return True
-        if _MINE.match(way) or _MINE.match(real) or _beneath(real, written):
+        if _MINE.match(way) or (_MINE.match(real) and not _EVERYBODYS.match(real)) or _beneath(real, written):
             return True
         if not os.path.lexists(way):
             break
@@ -63,9 +66,9 @@ def settings_apart_from(written: Sequence[str]) -> None:
 
     for name, text in list(os.environ.items()):
         parts = [part for part in text.split(os.pathsep) if part.startswith("/")]
-        if any(_led(part, written) for part in parts):
-            kept = [part for part in parts if not _led(part, written)]
+        if any(led(part, written) for part in parts):
+            kept = [part for part in parts if not led(part, written)]
             os.environ.pop(name)
             if name == "PATH":
                 os.environ[name] = os.pathsep.join(kept)
-    sys.path[:] = [place for place in sys.path if not _led(os.path.abspath(place), written)]
+    sys.path[:] = [place for place in sys.path if not led(os.path.abspath(place), written)]

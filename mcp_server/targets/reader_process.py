@@ -19,6 +19,7 @@ import math
 import os
 import select
 import socket
+import stat
 import threading
 import time
 from collections.abc import Sequence
@@ -61,7 +62,7 @@ def serve(number: int, written: Sequence[str], policy: ReadSettings) -> None:
             frame, files, flags, _ = socket.recv_fds(requests, FRAME, 8, socket.MSG_CMSG_CLOEXEC)
         except OSError:
             continue
-        lines = [socket.socket(fileno=file) for file in files] if _sockets(files) else _closed(files)
+        lines = _streams(files)
         if not frame and not lines and ended.poll(0):
             break
         if len(lines) != 1 or flags & (socket.MSG_TRUNC | socket.MSG_CTRUNC):
@@ -79,16 +80,19 @@ def serve(number: int, written: Sequence[str], policy: ReadSettings) -> None:
         work.join(max(0.0, until - time.monotonic()))
 
 
-def _sockets(files: Sequence[int]) -> bool:
-    import stat
-
-    return all(stat.S_ISSOCK(os.fstat(file).st_mode) for file in files)
-
-
-def _closed(files: Sequence[int]) -> list[socket.socket]:
+def _streams(files: Sequence[int]) -> list[socket.socket]:
+    """Ends of streams; whatever else was sent is closed. (The requests' own socket among it: we would never see its end.)"""
+    found = []
     for file in files:
-        os.close(file)
-    return []
+        if stat.S_ISSOCK(os.fstat(file).st_mode):
+            line = socket.socket(fileno=file)
+            if (line.family, line.type) == (socket.AF_UNIX, socket.SOCK_STREAM):
+                found.append(line)
+            else:
+                line.close()
+        else:
+            os.close(file)
+    return found
 
 
 def _busy(line: socket.socket) -> None:
@@ -163,7 +167,7 @@ class _Work(threading.Thread):
             raise ValueError("no line")
         limits = Limits(_number(timeout_s, _MOST_S))
         try:
-            there, passes = opened(what, speaks, path, limits, self._policy)
+            there, passes = opened(what, speaks, path, limits, self._policy, self._written)
         except CouldNotLook as failure:
             _say(self._line, failure)
             return

@@ -13,12 +13,13 @@ import os
 import re
 import select
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from mcp_server.core.errors import CouldNotLook
 from mcp_server.core.reader import Limits
 from mcp_server.core.settings import ReadSettings
 from mcp_server.targets.docker_reads import is_read
+from mcp_server.targets.reader_paths import led
 
 Passes = Callable[[bytes], bytes | None]
 """A whole request in; what is sent in its stead, or None where it is no look."""
@@ -30,8 +31,12 @@ _HOST = re.compile(r"[A-Za-z0-9._-]{1,253}(?::\d{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](
 _NOT_IN_A_LOOK = {"transfer-encoding", "upgrade", "expect", "trailer", "http2-settings", "content-type"}
 
 
-def opened(what: str, speaks: str, path: str, limits: Limits, policy: ReadSettings) -> tuple[socket.socket, Passes | None]:
+def opened(
+    what: str, speaks: str, path: str, limits: Limits, policy: ReadSettings, written: Sequence[str]
+) -> tuple[socket.socket, Passes | None]:  # fmt: skip
     """Connected to the socket, with what may be asked there. Raises CouldNotLook, OSError; ValueError for no such protocol."""
+    if led(path, written):
+        raise CouldNotLook(what, "refused", "the socket, or a link to it, lies where this program writes")
     if speaks == "docker":
         if not _dockers(path):
             raise CouldNotLook(what, "refused", "no docker context names this socket", "`places` lists the contexts")

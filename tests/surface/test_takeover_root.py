@@ -5,10 +5,7 @@ import json
 import os
 import re
 import signal
-import socket
-import threading
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +13,7 @@ import pytest
 
 from tests.docker_daemon import docker_daemon
 from tests.gate_world import World
+from tests.listening import Listening
 from tests.real_parts import lacking, need, wait_until
 from tests.surface.asking_client import AskingClient
 from tests.surface.wire import ERAS
@@ -45,7 +43,9 @@ def line(speaks, data, path=sock):
         there.sendall(data)
         return there.recv(1000)
 """
-ATTACK = BASIS + r"""
+ATTACK = (
+    BASIS
+    + r"""
 machine = os.uname().machine
 def call(x86, arm, *arguments):
     ctypes.set_errno(0)
@@ -211,34 +211,8 @@ tried("twenty", twenty)
 tried("a read of docker", lambda: line("docker", b"GET /_ping HTTP/1.1\r\nX-Evil: 1\r\n\r\n"))
 tried("reader", lambda: reader)
 """  # noqa: E501
+)
 MAY = {"lock", "reader", "still", "twenty", "a read of docker", "no stream", "a file for a stream"}
-
-
-class Listening:
-    """A service at a unix socket that keeps what it is told, and answers everything."""
-
-    def __init__(self, path: Path) -> None:
-        self.path, self.told = path, list[bytes]()
-        self._socket = socket.socket(socket.AF_UNIX)
-        self._socket.bind(str(path))
-        self._socket.listen(64)
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def _accept(self) -> None:
-        with suppress(OSError):
-            while True:
-                line = self._socket.accept()[0]
-                threading.Thread(target=self._hear, args=(line,), daemon=True).start()
-
-    def _hear(self, line: socket.socket) -> None:
-        with line, suppress(OSError):
-            while part := line.recv(65_536):
-                self.told.append(part)
-                line.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nOK")
-
-    def close(self) -> None:
-        self._socket.shutdown(socket.SHUT_RDWR)
-        self._socket.close()
 
 
 @pytest.fixture
@@ -260,8 +234,9 @@ def after(client: AskingClient) -> dict[str, str]:
     """How every attempt ended."""
     wait_until(lambda: b"TRIED all of it\n" in client.stderr, "every attempt was made", 180)
     tried = dict(re.findall(r"TRIED (.+?): ((?:returned|raised) .*?) *\n", b"".join(client.stderr).decode()))
-    if "True, ''" not in tried["lock"]:
+    if "(True" not in tried["lock"] or "by this kernel" in tried["lock"]:
         lacking(f"no whole lock here: {tried['lock']}")
+    assert tried["lock"] == "returned (True, '')"
     return tried
 
 
@@ -313,7 +288,9 @@ def _without_a_reader(client: AskingClient, reader: int) -> None:
 
 def test_a_real_docker_daemon_is_looked_at_and_not_told(world: World) -> None:
     need("dockerd", root=True)
-    attack = BASIS + r"""
+    attack = (
+        BASIS
+        + r"""
 tried("socket", lambda: socket.socket(socket.AF_UNIX).connect(sock))
 for word in ("restart", "stop", "kill"):
     tried(word, lambda: line("docker", b"POST /v1.41/containers/shop/%s HTTP/1.1\r\nHost: docker\r\n\r\n" % word.encode()))
@@ -321,6 +298,7 @@ tried("by http", lambda: line("http", b"POST /v1.41/containers/shop/kill HTTP/1.
 tried("attach", lambda: line("http", b"GET /v1.41/containers/shop/attach/ws?stream=1&stdin=1 HTTP/1.1\r\nHost: docker\r\n\r\n"))
 tried("command", lambda: asked("docker", "restart", "shop"))
 """
+    )
     with docker_daemon(Path(f"/tmp/vet-take-{os.getpid()}")) as daemon:
         container = daemon.run("shop", "sleep", "600", wait="running")
         began = container.attrs["State"]["StartedAt"]
@@ -330,7 +308,9 @@ tried("command", lambda: asked("docker", "restart", "shop"))
             tried = after(client)
             assert len(tried) == 8
             assert {name: how for name, how in tried.items() if name not in MAY and done(how)} == {}
-            answer = client.call("run_diagnostic", {"name": "container_status", "arguments": {"target": "docker://default/"}}, 60)
+            answer = client.call(
+                "run_diagnostic", {"name": "container_status", "arguments": {"target": "docker://default/"}}, 60
+            )
             outcome = answer["_meta"]["veteran/outcome"]
             assert outcome["verdict"] in ("ok", "finding"), outcome
             assert "shop" in json.dumps(outcome)
