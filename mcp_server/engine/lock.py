@@ -5,9 +5,9 @@ The threat is a server taken over by the text that it reads. Three things are gi
 
 1. *Landlock*: opening for writing, truncating, creating, removing, renaming and linking files, ioctls of devices, mounting,
    looking into other processes, and from its sixth version on signals to processes outside this program.
-2. *Capabilities* of root: all that change anything (`targets/capabilities.py`).
-3. *System calls* (seccomp) for what Landlock does not know: sockets of this host (a service manager's, Docker's, a bus),
+2. *System calls* (seccomp) for what Landlock does not know: sockets of this host (a service manager's, Docker's, a bus),
    modes, owners and times of files, namespaces, the clock, other processes' priorities (`targets/confinement.py`).
+3. *Capabilities* of root: all that change anything (`targets/capabilities.py`).
 
 Between the first and the second two helpers are forked, which can do what a look needs and nothing else: the lookout, which
 reads links of /proc and knows no other call, and the reader, which runs commands of the read table and puts questions to
@@ -29,7 +29,6 @@ from dataclasses import dataclass
 
 from mcp_server.core.settings import ReadSettings
 from mcp_server.targets import capabilities, confinement, lookout, reader_line
-from mcp_server.targets.seccomp import known_machine
 
 _CREATE, _ADD, _RESTRICT = 444, 445, 446
 """System calls; the same numbers on every architecture that Linux gained after 2019, x86-64 and arm64 included."""
@@ -109,7 +108,7 @@ def _lock(writable: Sequence[str], policy: ReadSettings) -> LockReport:
     finally:
         os.close(ours)
         os.close(bare)
-    gaps += [*_rest_of_root(writable), _calls()]
+    gaps += [_calls(), *_rest_of_root(writable)]
     if not kernel.signals:
         gaps.append("signals are not covered by this kernel")
     if not lookout.helper_pid():
@@ -135,7 +134,7 @@ def _reader(writable: Sequence[str], policy: ReadSettings, bind: Callable[[], No
 def _rest_of_root(writable: Sequence[str]) -> Iterator[str]:
     """Give up capabilities; what could not be."""
     keep = [capabilities.DAC_READ_SEARCH, capabilities.SYS_PTRACE]
-    keep += [capabilities.FOWNER] if known_machine() else []
+    keep += [capabilities.FOWNER] if confinement.in_force() else []  # without the filter it would change modes
     try:
         owner = capabilities.stranger(writable)
         keep += [capabilities.DAC_OVERRIDE] if owner or capabilities.of_strangers(writable) else []

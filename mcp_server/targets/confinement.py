@@ -73,7 +73,7 @@ _ASKED: dict[str, tuple[int, ...]] = {
     "aarch64": (198, 199, 220, 29, 25, 140, 261, 118, 119, 122, 274, 30),
 }
 
-_INET, _INET6, _NETLINK, _ROUTES, _STREAM, _KINDS = 2, 10, 16, 0, 1, 0xF
+_UNIX, _INET, _INET6, _NETLINK, _ROUTES, _STREAM, _KINDS = 1, 2, 10, 16, 0, 1, 0xF
 _NEW_NAMESPACES = 0x7E020000
 _SET_LEASE = 1024
 _TERMINAL = (0x5401, 0x5413, 0x540F, 0x802C542A, 0x541B, 0x5421, 0x5450, 0x5451)
@@ -118,7 +118,10 @@ def rules(machine: str) -> list[Instruction]:
             argument(2), (EQUAL, 1, 0, _ROUTES), (RETURN, 0, 0, no), (RETURN, 0, 0, ALLOW),
         ],
         # two ends of a stream cannot be connected to anything else; of datagrams they can
-        pair: only([argument(1), (AND, 0, 0, _KINDS)], [_STREAM], no),
+        pair: [
+            argument(0), (EQUAL, 0, 3, _UNIX), argument(1), (AND, 0, 0, _KINDS), (EQUAL, 1, 0, _STREAM),
+            (RETURN, 0, 0, no), (RETURN, 0, 0, ALLOW),
+        ],
         # a namespace of users would give every capability back
         clone: [argument(0), (ANY_BIT, 0, 1, _NEW_NAMESPACES), (RETURN, 0, 0, no), (RETURN, 0, 0, ALLOW)],
         ioctl: [

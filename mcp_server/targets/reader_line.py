@@ -223,9 +223,9 @@ def _whole(what: str, line: socket.socket, limits: Limits) -> bytes:
 
 
 def _hang_up(line: socket.socket) -> None:
-    line.shutdown(socket.SHUT_WR)
-    line.settimeout(_END_S)
     try:
+        line.shutdown(socket.SHUT_WR)
+        line.settimeout(_END_S)
         while line.recv(1 << 18):
             pass
     except OSError:  # stuck in the kernel, on a dead mount: nobody waits for that

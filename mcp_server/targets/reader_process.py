@@ -31,7 +31,7 @@ from mcp_server.core.reader import Limits
 from mcp_server.core.settings import ReadSettings
 from mcp_server.targets.reader_line import FRAME
 
-AT_ONCE = 128
+AT_ONCE = 256
 """Requests at work; further ones are told so."""
 _MOST_S, _MOST_BYTES = 600.0, 67_108_864
 _LAST_S = 4.0
@@ -61,6 +61,8 @@ def serve(number: int, written: Sequence[str], policy: ReadSettings) -> None:
         try:
             frame, files, flags, _ = socket.recv_fds(requests, FRAME, 8, socket.MSG_CMSG_CLOEXEC)
         except OSError:
+            if ended.poll(0):
+                break
             continue
         lines = _streams(files)
         if not frame and not lines and ended.poll(0):
