@@ -118,7 +118,7 @@ def test_commands_are_bound_too_and_can_still_be_ended(tmp_path: Path) -> None:
         seen["mv"] = run("mv", str(outside / "kept"), str(state / "kept"))
         seen["git"] = run("git", "init", str(outside / "repository"))
         seen["shell"] = run("sh", "-c", f"echo x > {outside}/kept")
-        seen["inside"] = run("touch", str(state / "new"))
+        seen["inside"] = run("sh", "-c", f"echo x > {state}/new")
         child = subprocess.Popen(["sleep", "60"], start_new_session=True)
         os.killpg(child.pid, 9)
         seen["killed"] = child.wait()
@@ -154,7 +154,7 @@ def test_threads_started_later_are_bound(tmp_path: Path) -> None:
     [(OSError(38, "Function not implemented"), "ENOSYS"), (OSError(1, "Operation not permitted"), "EPERM")],
 )
 def test_a_kernel_that_cannot_is_reported_with_the_reason(monkeypatch: pytest.MonkeyPatch, error: OSError, words: str) -> None:
-    def refuse(writable: object) -> None:
+    def refuse(writable: object, policy: object) -> None:
         raise error
 
     monkeypatch.setattr(lock, "_lock", refuse)

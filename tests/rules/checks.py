@@ -159,7 +159,7 @@ def central_documentation(folder: Path, patch: pytest.MonkeyPatch) -> None:
 
 
 def script_discipline(folder: Path, patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(cli, "lock_writes", lambda paths: None)  # it cannot be undone in this process
+    patch.setattr(cli, "lock_writes", lambda paths, policy: None)  # it cannot be undone in this process
     patch.setenv("HOME", str(folder))
     patch.setenv("VETERAN_STATE_DIR", str(folder / "state"))
     cli.main("scripts/diagnostics/disk_space.py", ["--json"])

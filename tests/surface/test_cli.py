@@ -280,7 +280,7 @@ def test_every_end_has_its_code(
     result: Outcome | Exception, code: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(cli, "inventory", lambda catalog: {"made_up": _tool(result)})
-    monkeypatch.setattr(cli, "lock_writes", lambda folders: None)  # it would bind the test's process for good
+    monkeypatch.setattr(cli, "lock_writes", lambda folders, policy: None)  # it would bind the test's process for good
     for name, value in environment(tmp_path).items():
         monkeypatch.setenv(name, value)
     assert cli.main("scripts/made_up.py", []) == code

@@ -27,7 +27,9 @@ def test_help_lists_every_script_with_its_question(capsys: pytest.CaptureFixture
 def test_a_command_answers_as_its_script(
     word: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("mcp_server.surface.cli.lock_writes", lambda folders: None)  # the lock would bind this test process
+    monkeypatch.setattr(
+        "mcp_server.surface.cli.lock_writes", lambda folders, policy: None
+    )  # the lock would bind this test process
     monkeypatch.setenv("VETERAN_STATE_DIR", str(tmp_path / "state"))
     assert console.main([word, "--warn-percent", "100", "--critical-percent", "100"]) in (0, 1, 2)
     assert "disk_space  local" in capsys.readouterr().out
