@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -15,6 +16,9 @@ from mcp_server.incident.record import Incident, incidents
 
 CHANGES = "what_changed"
 TRIAGE = "triage"
+FAR = datetime(9999, 1, 1, tzinfo=UTC)
+ALERTS = frozenset({"alerts"})
+"""Questions about alerts: an alert says that somebody's rule saw the trouble. It dates it, and is no cause of it."""
 ABOUT_RULES = frozenset({"policy_conflicts"})
 """Questions about the organisation's rules: a contradiction among them breaks no service, so it is no cause."""
 
@@ -30,12 +34,13 @@ class Answers(Noun):
     """The last triage; its own coverage names the steps that could not even be asked."""
 
     def findings(self) -> tuple[Finding, ...]:
-        """Every finding that stands, once; a code seen twice with the same values is one finding."""
-        kept: dict[str, Finding] = {}
-        for outcome in self.outcomes:
-            for finding in outcome.findings:
-                kept.setdefault(json.dumps([finding.code, finding.component, finding.values], sort_keys=True), finding)
-        return tuple(kept.values())
+        """Every finding that stands, once; a code seen twice with the same values is one finding. Alerts are no findings."""
+        return _once(outcome for outcome in self.outcomes if outcome.name not in ALERTS)
+
+    def alerts(self) -> tuple[Finding, ...]:
+        """Every alert that fires or fired, once, oldest first."""
+        seen = _once(outcome for outcome in self.outcomes if outcome.name in ALERTS)
+        return tuple(sorted(seen, key=lambda item: item.at or FAR))
 
     def blind(self) -> tuple[tuple[str, BlindSpot], ...]:
         """(question, blind spot) of everything that was asked and not seen, steps that could not be asked included."""
@@ -45,6 +50,14 @@ class Answers(Noun):
             unasked = TypeAdapter(tuple[BlindSpot, ...]).validate_python(self.triage.data.get("unasked", []))
             spots += [(spot.what, spot) for spot in unasked]
         return tuple(dict.fromkeys(spots))
+
+
+def _once(outcomes: Iterable[Outcome]) -> tuple[Finding, ...]:
+    kept: dict[str, Finding] = {}
+    for outcome in outcomes:
+        for finding in outcome.findings:
+            kept.setdefault(json.dumps([finding.code, finding.component, finding.values], sort_keys=True), finding)
+    return tuple(kept.values())
 
 
 def answers(ledger: Ledger, incident: Incident, diagnostics: Iterable[str]) -> Answers:

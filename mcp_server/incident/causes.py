@@ -17,6 +17,7 @@ from mcp_server.engine.ranking_clues import Shared, all_shared
 from mcp_server.engine.ranking_data import Past, Ranked, candidates_of, symptom_of
 from mcp_server.incident.answers import Answers
 from mcp_server.incident.clues import same_subject, share_any
+from mcp_server.incident.first_alert import first_alert, onset_by
 from mcp_server.incident.record import Incident
 
 SLACK = timedelta(seconds=1)
@@ -96,7 +97,9 @@ class Diagnosis(Noun):
 
     state: Literal["found", "nothing", "unknown"]
     onset: Moment
-    onset_from: Literal["finding", "incident"]
+    onset_from: Literal["finding", "alert", "incident"]
+    first_alert: Finding | None = None
+    """The alert that is a candidate for the onset, whether or not it is taken for it."""
     hypotheses: tuple[Hypothesis, ...] = ()
     not_linked: tuple[Unlinked, ...] = ()
     healthy: dict[str, str] = {}
@@ -117,15 +120,18 @@ def diagnose(
     """The diagnosis that the answers so far allow; `history` are the causes of earlier incidents. Pure."""
     findings = known.findings()
     blind = known.blind()
-    hypotheses = _ranked([_hypothesis(group, known.changes, incident, types, history) for group in fold(findings, types)])
-    onsets = [item.onset for item in hypotheses[:1] if item.onset < incident.onset]
-    onset = onsets[0] if onsets else incident.onset
+    alert = first_alert(incident, known.alerts())
+    reported = onset_by(incident, alert)
+    hypotheses = _ranked([_hypothesis(group, known.changes, reported, types, history) for group in fold(findings, types)])
+    onsets = [item.onset for item in hypotheses[:1] if item.onset < reported]
+    onset = onsets[0] if onsets else reported
     state: Literal["found", "nothing", "unknown"] = (
-        "found" if findings else "unknown" if blind or not known.outcomes else "nothing"
+        "found" if findings else "unknown" if blind or not known.outcomes or known.alerts() else "nothing"
     )
     changes = known.changes_outcome
     return Diagnosis(
-        state=state, onset=onset, onset_from="finding" if onsets else "incident", hypotheses=tuple(hypotheses),
+        state=state, onset=onset, first_alert=alert, hypotheses=tuple(hypotheses),
+        onset_from="finding" if onsets else "alert" if reported < incident.onset else "incident",
         not_linked=tuple(_unlinked(known.changes, hypotheses, onset)),
         healthy={item.name: item.id or "" for item in known.outcomes if item.verdict == "ok"},
         not_yet=tuple(Question(ask=ask, what=spot.what, reason=spot.reason, remedy=spot.remedy) for ask, spot in blind),
@@ -173,9 +179,9 @@ def _reach(code: str, explains: Mapping[str, set[str]]) -> set[str]:
 
 
 def _hypothesis(
-    group: Group, changes: Sequence[Change], incident: Incident, types: Mapping[str, FindingType], history: Sequence[Past]
+    group: Group, changes: Sequence[Change], reported: datetime, types: Mapping[str, FindingType], history: Sequence[Past]
 ) -> Hypothesis:  # fmt: skip
-    onset = _onset(group, incident)
+    onset = _onset(group, reported)
     symptoms = [symptom_of(item) for item in (group.root, *group.agreeing)]
     symptoms += [symptom_of(item, indirect=True) for item in group.symptoms]
     ranking = rank(changes, onset, symptoms=symptoms, onset_doubt=SLACK, history=history)
@@ -201,12 +207,12 @@ def _hypothesis(
     )  # fmt: skip
 
 
-def _onset(group: Group, incident: Incident) -> datetime:
+def _onset(group: Group, reported: datetime) -> datetime:
     """When this began: the root's first trace, else that of its symptoms (they may be older noise), else as reported."""
     for members in ((group.root, *group.agreeing), group.symptoms):
         if times := [item.at for item in members if item.at]:
-            return min(incident.onset, *times)
-    return incident.onset
+            return min(reported, *times)
+    return reported
 
 
 def _too_late(change: Change, onset: datetime) -> bool:

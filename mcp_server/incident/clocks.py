@@ -114,7 +114,8 @@ def band_ms(item: Happening, known: Sequence[Skew]) -> tuple[int, int]:
     off = [
         skew
         for skew in known
-        if skew.apart() and (item.at < skew.until if skew.until else skew.source in (item.lane(), item.source))
+        if skew.apart()
+        and (item.at < skew.until if skew.until else skew.source in (item.lane(), item.source, f"clock of {item.origin}"))
     ]
     before, after = max((skew.high_ms for skew in off), default=0), max((-skew.low_ms for skew in off), default=0)
     return item.doubt_ms + max(0, before), item.doubt_ms + max(0, after)

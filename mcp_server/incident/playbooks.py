@@ -44,6 +44,7 @@ class Step(Noun):
     each: str | None = Field(None, description="place that holds a list: asked once per value, which is {each.value}")
     needs: tuple[str, ...] = ()
     any_of: tuple[str, ...] = Field((), description="places of which at least one must have a value")
+    where: tuple[str, ...] = Field((), description="asked only where one of these has a value; where none has, it is no gap")
 
 
 class Route(Noun):
@@ -161,7 +162,13 @@ def _check_step(playbook: Playbook, number: int, step: Step, catalog: Catalog) -
     where = f"{playbook.path}, step {number} ({step.ask})"
     context = _service_context("app", _SAMPLE_SERVICE) | _SAMPLE_TIMES | {"incident.since": _SAMPLE_TIMES["incident.onset"]}
     context |= _monitoring_context(_SAMPLE_MONITORING)
-    for place in (*_places([step.target, step.arguments, step.optional]), *step.needs, *step.any_of, step.each or EACH):
+    for place in (
+        *_places([step.target, step.arguments, step.optional]),
+        *step.needs,
+        *step.any_of,
+        *step.where,
+        step.each or EACH,
+    ):
         if place == EACH:
             continue
         if place not in context:
@@ -236,6 +243,8 @@ def asked(playbooks: Sequence[Playbook], context: Mapping[str, Any]) -> Iterator
     seen: list[tuple[str, str | None, dict[str, Any]]] = []
     for playbook in playbooks:
         for step in playbook.steps:
+            if step.where and all(context.get(place) is None for place in step.where):
+                continue
             needed = dict.fromkeys((*step.needs, *([step.each] if step.each else []), *_places([step.target, step.arguments])))
             needed.pop(EACH, None)
             missing = [place for place in needed if context.get(place) is None]

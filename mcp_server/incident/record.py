@@ -35,6 +35,8 @@ class Incident(Noun):
     opened: Moment
     onset: Moment
     target: str
+    stated: bool = True
+    """Whether somebody said when it began; else `onset` is when it was opened."""
     service: str | None = None
     severity: SeverityLevel | None = None
     notes: tuple[Note, ...] = ()
@@ -55,7 +57,8 @@ def incidents(ledger: Ledger) -> Iterator[Incident]:
         ended = closed.get(name)
         yield Incident(
             id=name, title=entry.body["title"], state="closed" if ended else "open", opened=parse_moment(entry.at),
-            onset=parse_moment(entry.body["onset"]), target=entry.body["target"], service=entry.body.get("service"),
+            onset=parse_moment(entry.body["onset"]), stated=entry.body.get("stated", True),
+            target=entry.body["target"], service=entry.body.get("service"),
             severity=assessed.get(name) or entry.body.get("severity"), notes=tuple(notes[name]),
             closed=parse_moment(ended.at) if ended else None, summary=ended.body.get("summary", "") if ended else "",
         )  # fmt: skip
@@ -74,7 +77,14 @@ def open_incident(
     moment = onset or now()
     if moment > now() + AHEAD:
         raise BadInput(f"`onset` is `{stamp(moment)}`, which lies in the future; now it is {stamp(now())}")
-    body = {"title": one_line(title, 200), "target": target, "service": service, "severity": severity, "onset": stamp(moment)}
+    body = {
+        "title": one_line(title, 200),
+        "target": target,
+        "service": service,
+        "severity": severity,
+        "onset": stamp(moment),
+        "stated": onset is not None,
+    }
     entry = session.ledger.append("incident.opened", session.redactor.data(body))
     return find(session.ledger, f"INC-{entry.seq}")
 

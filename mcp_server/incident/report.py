@@ -100,9 +100,16 @@ def _summary(stands: Standing) -> tuple[Statement, ...]:
             "unknown": "Nothing wrong was found, but not everything asked could be seen: the state is unknown.",
             "found": "",
         }[diagnosis.state]
+        if diagnosis.state == "unknown" and diagnosis.first_alert and not diagnosis.not_yet:
+            text = "An alert saw something wrong, and nothing that was asked did: the state is unknown."
         return (*said, Statement(text=text, evidence=reference))
     origin = {"onset": stamp(diagnosis.onset)}
-    if diagnosis.onset_from == "finding":
+    if diagnosis.onset_from == "alert" and diagnosis.first_alert:
+        alert = diagnosis.first_alert
+        text = "It began at {onset}, when the condition of the first alert, {alert}, began to hold."
+        named = origin | {"alert": str(alert.values.get("alert"))}
+        said.append(Statement(text=text, values=named, evidence=alert.evidence))
+    elif diagnosis.onset_from == "finding":
         dated = next(item for item in (best.root, *best.agreeing, *best.symptoms) if item.at == diagnosis.onset)
         said.append(
             Statement(text="It began at {onset}, the first trace of the cause.", values=origin, evidence=dated.evidence)

@@ -7,6 +7,7 @@ from mcp_server.core.clock import stamp
 from mcp_server.core.outcome import Statement, Value
 from mcp_server.engine.maintenance import windows_told
 from mcp_server.incident.causes import Diagnosis, Hypothesis, Link
+from mcp_server.incident.first_alert import told
 from mcp_server.incident.validation import Receipts
 
 FEW = 4
@@ -35,6 +36,10 @@ def diagnosis_statements(diagnosis: Diagnosis) -> Iterator[Statement]:
 
 def nothing_found(diagnosis: Diagnosis) -> Statement:
     """Health, or that nothing can be said."""
+    if diagnosis.state == "unknown" and diagnosis.first_alert and not diagnosis.not_yet:
+        alert = told(diagnosis.first_alert)
+        text = "cause unknown: an alert saw something wrong, and nothing that was asked did; " + alert.text
+        return Statement(text=text, values=alert.values, evidence=alert.evidence)
     if diagnosis.state == "unknown":
         return Statement(
             text="cause unknown: nothing wrong was found, but not everything was seen ({count}); look there next",
@@ -99,8 +104,15 @@ def links_of(item: Hypothesis) -> tuple[Link, ...]:
 
 def onset_statement(diagnosis: Diagnosis) -> Statement:
     """When it began, and who says so."""
-    origin = "the earliest trace of the cause" if diagnosis.onset_from == "finding" else "as the incident was recorded"
-    return Statement(text="onset {onset}, " + origin, values={"onset": stamp(diagnosis.onset)})
+    origins = {"finding": "the earliest trace of the cause", "incident": "as the incident was recorded"}
+    text, values = "onset {onset}, ", {"onset": stamp(diagnosis.onset)}
+    alert = diagnosis.first_alert
+    if alert is None:
+        return Statement(text=text + origins[diagnosis.onset_from], values=values)
+    first = told(alert)
+    own = "when the condition of the first alert began to hold" if diagnosis.onset_from == "alert" else ""
+    text += (own or origins[diagnosis.onset_from]) + "; " + first.text
+    return Statement(text=text, values=values | first.values, evidence=first.evidence)
 
 
 def receipt_statements(receipts: Receipts) -> Iterator[Statement]:

@@ -73,7 +73,7 @@ def _by_name(story: Sequence[Happening]) -> dict[str, list[int]]:
 def _one_event(first: Happening, second: Happening, offsets: dict[tuple[str, str], float]) -> bool:
     """Whether two happenings of one name are one event: other sources, and times that agree within all doubt."""
     one, two = first.lane(), second.lane()
-    if one == two or first.kind != second.kind:
+    if first.kind != second.kind or (one == two and first.kind != "alert"):  # of alerts one source may be asked twice
         return False
     ahead = offsets.get((one, two), -offsets.get((two, one), 0.0))
     apart = abs((first.at - second.at) / timedelta(milliseconds=1) - ahead)

@@ -9,7 +9,7 @@ from mcp_server.core.clock import parse_moment, stamp
 from mcp_server.core.ledger import Entry, Ledger
 from mcp_server.core.outcome import Finding, Statement, Value
 from mcp_server.core.text import one_line
-from mcp_server.incident.answers import Answers
+from mcp_server.incident.answers import ALERTS, Answers
 from mcp_server.incident.happening import Happening, Kind, Sighting, in_order
 from mcp_server.incident.record import Incident
 from mcp_server.incident.same import merged
@@ -74,7 +74,7 @@ def _identity(change: Change) -> tuple[str, ...]:
 
 
 def _findings(known: Answers, logs: Collection[str]) -> Iterator[Happening]:
-    kept = {id(item) for item in known.findings()}
+    kept = {id(item) for item in (*known.findings(), *known.alerts())}
     for outcome in known.outcomes:
         for finding in outcome.findings:
             if id(finding) in kept:
@@ -86,8 +86,10 @@ def _finding(finding: Finding, source: str, seen: datetime, from_log: bool) -> H
         text=finding.text, values=finding.values, evidence=finding.evidence, quotes=finding.quotes, at=finding.at,
         doubt_ms=finding.doubt_ms,
     )  # fmt: skip
-    kind: Kind = "log" if from_log and finding.at else "alert" if "alert" in source else "finding"
+    kind: Kind = "log" if from_log and finding.at else "alert" if source in ALERTS else "finding"
     subject, last = finding.values.get("subject"), finding.values.get("last")
+    if kind == "alert":
+        return _alert(finding, said, source, seen)
     name = finding.code.rpartition(".")[2].replace("_", " ")
     origin = finding.component if kind == "log" and finding.component and finding.component.startswith("/") else ""
     return Happening(
@@ -96,6 +98,17 @@ def _finding(finding: Finding, source: str, seen: datetime, from_log: bool) -> H
         until=_moment(last) if finding.at and isinstance(last, str) else None,
         label=f"{name} {_tail(str(subject or '' if origin else finding.component or ''))}".strip(),
         identity=(f"{finding.code} {subject}",) if subject and kind == "log" else (),
+    )  # fmt: skip
+
+
+def _alert(finding: Finding, said: Statement, source: str, seen: datetime) -> Happening:
+    """Its begin with the source's own stamp, and its end. It goes by the name that other senders of alerts use, too."""
+    value = {key: str(finding.values.get(key) or "") for key in ("alert", "subject", "stamp", "clock", "fingerprint", "last")}
+    return Happening(
+        at=finding.at or seen, kind="alert", source=source, statement=said, inferred=finding.at is None,
+        doubt_ms=finding.doubt_ms, component=finding.component or "", severity=finding.severity, origin=value["clock"],
+        stamp=value["stamp"], until=_moment(value["last"]), label=value["alert"],
+        identity=tuple(f"alert {name}" for name in (value["fingerprint"], value["subject"]) if name),
     )  # fmt: skip
 
 

@@ -14,8 +14,9 @@ from mcp_server.core.text import one_line
 from mcp_server.engine.places import can_ask, resolve
 from mcp_server.engine.run import Question, ask_all, record
 from mcp_server.engine.session import Asking, Session
-from mcp_server.incident.answers import TRIAGE, answers, past_causes
+from mcp_server.incident.answers import ALERTS, TRIAGE, answers, past_causes
 from mcp_server.incident.causes import Diagnosis, diagnose
+from mcp_server.incident.first_alert import first_alert, onset_by
 from mcp_server.incident.pages import pages, refused
 from mcp_server.incident.playbooks import Asked, Playbook, asked, context_of, named, route
 from mcp_server.incident.record import Incident
@@ -70,7 +71,7 @@ def triage(session: Session, doing: Plan, asking: Asking) -> tuple[Outcome, Diag
     earlier = past_causes(session.ledger, incident)
     diagnosis = diagnose(incident, known.model_copy(update={"triage": None}), session.catalog.finding_types(), earlier)
     parts = (*map(compact, outcomes), compact(changes))
-    findings = _findings(diagnosis)
+    findings = (*_findings(diagnosis), *(item for item in known.alerts() if item.code.endswith(".fires")))
     unasked += tuple(BlindSpot(what=page.path, reason=page.reason, remedy="mend the page") for page in refused(session))
     coverage = _coverage(parts, unasked)
     data = {
@@ -130,9 +131,11 @@ def _changes(
     from mcp_server.engine.ranking_data import symptom_of
     from mcp_server.engine.what_changed import KEPT, scope_of, what_changed
 
-    onset = doing.incident.onset
+    seen = [finding for outcome in outcomes if outcome.name in ALERTS for finding in outcome.findings]
+    onset = onset_by(doing.incident, first_alert(doing.incident, seen))
     window = Window(since=onset - CHANGES_BEFORE, until=max(resolve(doing.target, session.settings.read).now(), onset))
-    symptoms = [symptom_of(finding) for outcome in outcomes for finding in outcome.findings]
+    found = [finding for outcome in outcomes if outcome.name not in ALERTS for finding in outcome.findings]
+    symptoms = [symptom_of(finding) for finding in found]
     return what_changed(
         session, doing.target, window, scope_of(declared, doing.service, (), ()), onset, asking, limit=KEPT, symptoms=symptoms,
         history=past_causes(session.ledger, doing.incident),

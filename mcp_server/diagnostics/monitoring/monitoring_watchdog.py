@@ -5,15 +5,15 @@ watch over the watcher (rule 20); a page about the monitoring goes to whoever ru
 """
 
 import json
-import re
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
 from pydantic import Field
 
+from mcp_server.core.alerting import MEANT, moment_of
 from mcp_server.core.calls import Http
-from mcp_server.core.clock import Moment, parse_moment
+from mcp_server.core.clock import Moment
 from mcp_server.core.declare import Diagnostic, Facts
 from mcp_server.core.errors import CouldNotLook
 from mcp_server.core.outcome import Finding, FindingType, Statement
@@ -21,8 +21,6 @@ from mcp_server.core.parameters import Parameters
 from mcp_server.core.reader import Reader
 
 _BODY = 1_048_576
-_MEANT = re.compile(r"watchdog|dead.?man|heartbeat|always", re.IGNORECASE)
-"""Alerts that fire for as long as all is well."""
 
 
 class Params(Parameters):
@@ -148,7 +146,7 @@ def collect(reader: Reader, params: Params) -> WatchdogFacts:
             firing = [item for item in data["alerts"] if item["state"] == "firing"]
             facts.firing = tuple(str(item["labels"].get("alertname", "?")) for item in firing)
             for name, item in zip(facts.firing, firing, strict=True):
-                if begun := _moment(item.get("activeAt")):
+                if begun := moment_of(item.get("activeAt")):
                     facts.since[name] = min(begun, facts.since.get(name, begun))
     if params.alertmanager:
         address = f"{params.alertmanager.rstrip('/')}/api/v2/alerts"
@@ -187,25 +185,13 @@ def _asked(reader: Reader, facts: WatchdogFacts, part: str, url: str, *, wrapped
 def _target(item: Any) -> Target:
     return Target(
         job=str(item["labels"].get("job", "?")), address=str(item.get("scrapeUrl", "?")), health=str(item["health"]),
-        error=str(item.get("lastError", "")), scraped=_moment(item.get("lastScrape")),
+        error=str(item.get("lastError", "")), scraped=moment_of(item.get("lastScrape")),
     )  # fmt: skip
 
 
 def _rules(item: Any) -> Rules:
     broken = tuple(str(rule["name"]) for rule in item["rules"] if rule.get("health") == "err")
-    return Rules(name=str(item["name"]), broken=broken, evaluated=_moment(item.get("lastEvaluation")))
-
-
-def _moment(text: Any) -> Any:
-    """A stamp of theirs; None for the year 1, which means never."""
-    if not isinstance(text, str) or text.startswith("0001-"):
-        return None
-    head, _, rest = text.partition(".")
-    zone = rest.lstrip("0123456789") or "Z"
-    try:
-        return parse_moment(f"{head}{zone}" if rest else text)
-    except ValueError:
-        return None
+    return Rules(name=str(item["name"]), broken=broken, evaluated=moment_of(item.get("lastEvaluation")))
 
 
 def judge(facts: WatchdogFacts, params: Params) -> Iterator[Finding]:
@@ -245,7 +231,7 @@ def judge(facts: WatchdogFacts, params: Params) -> Iterator[Finding]:
         yield NOT_SENT.found(*cites, component="alertmanager", names=", ".join(lost[:8]))
 
     limit = timedelta(days=params.always_days)
-    old = [name for name, begun in facts.since.items() if facts.now - begun > limit and not _MEANT.search(name)]
+    old = [name for name, begun in facts.since.items() if facts.now - begun > limit and not MEANT.search(name)]
     if old:
         cited = facts.evidence["prometheus alerts"]
         named = ", ".join(sorted(old)[:8])

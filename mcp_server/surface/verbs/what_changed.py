@@ -49,12 +49,14 @@ def run(session: Session, params: Params, asking: Asking) -> Outcome:
     from mcp_server.engine.what_changed import scope_of
     from mcp_server.engine.what_changed import what_changed as ask
     from mcp_server.incident.answers import answers, past_causes
+    from mcp_server.incident.first_alert import first_alert, onset_by
 
     asking.incident, notice = current(session.ledger, params.incident)
     incident = find(session.ledger, asking.incident) if asking.incident else None
     target = params.target or (incident.target if incident else "local")
     service = session.service(params.service or (incident.service if incident else None))
-    onset = params.onset or (incident.onset if incident else None)
+    known = answers(session.ledger, incident, session.catalog.diagnostics) if incident else None
+    onset = params.onset or (onset_by(incident, first_alert(incident, known.alerts())) if incident and known else None)
     until = params.until or resolve(target, session.settings.read).now()
     since = params.since or min(onset or until, until) - DAY
     if since >= until:
@@ -62,8 +64,7 @@ def run(session: Session, params: Params, asking: Asking) -> Outcome:
     if until - since > LONGEST:
         raise BadInput(f"`since` is `{stamp(since)}`; it should be at most 90 days before `until`, which is {stamp(until)}")
     scope = scope_of(session.settings.services[service] if service else None, service, params.folders, params.pythons)
-    found = answers(session.ledger, incident, session.catalog.diagnostics).findings() if incident else ()
-    symptoms = tuple(symptom_of(finding) for finding in found)
+    symptoms = tuple(symptom_of(finding) for finding in known.findings()) if known else ()
     window = Window(since=since, until=until)
     history = past_causes(session.ledger, incident) if incident else ()
     outcome = ask(session, target, window, scope, onset, asking, limit=params.limit, symptoms=symptoms, history=history)
