@@ -23,6 +23,7 @@ $(VENV)/.complete: locks/dev.txt
 	@$(PYTHON) -m venv $(VENV) || { echo "the venv module is missing (Debian: apt install python3-venv)" >&2; exit 1; }
 	@$(RUN) -m pip install --quiet --quiet --disable-pip-version-check --require-hashes -r locks/dev.txt
 	@$(RUN) -m compileall -q mcp_server scripts
+	@$(RUN) -m mcp_server.surface.checked
 	@touch $@
 
 demo: env

@@ -103,6 +103,7 @@ exec $1/bin/python -m mcp_server.surface.console "\$@"
 EOF
     chmod +x "$1/bin/python" "$1/bin/veteran"
     "$1/bin/python" -m compileall -q "$1/app" >/dev/null 2>&1 || true
+    "$1/bin/python" -m mcp_server.surface.checked >/dev/null 2>&1 || true # a broken declaration is told when it is asked below
 }
 
 answers() { "${PYTHON:-python3}" -I "$HERE/scripts/deploy/verify.py" "$1/bin/python"; }

@@ -23,8 +23,11 @@ from mcp_server.surface.listing import listing
 from mcp_server.surface.tools import Inventory, inventory
 
 
-def checked(catalog: Catalog, tools: Inventory) -> list[dict[str, Any]]:
-    """The listing of tools, once every declaration is known to be sound. Raises Broken naming the file that is not."""
+def checked(catalog: Catalog, tools: Inventory, *, asked: bool = False) -> list[dict[str, Any]]:
+    """The listing of tools, once every declaration is known to be sound. Raises Broken naming the file that is not.
+
+    `asked`: it is to be kept, also where Python is told to keep no bytecode by itself.
+    """
     path, key = kept_in(), _state_of_files()
     with suppress(OSError, ValueError, KeyError, TypeError):  # no such file, or not one of ours: check again
         kept = json.loads(path.read_bytes()) if path else {}
@@ -33,7 +36,7 @@ def checked(catalog: Catalog, tools: Inventory) -> list[dict[str, Any]]:
             return found
     catalog.check()
     found = listing(tools.values())
-    if path and not sys.dont_write_bytecode:
+    if path and (asked or not sys.dont_write_bytecode):
         with suppress(OSError):  # a folder of somebody else, a full disk: it costs the next start some time, nothing else
             path.parent.mkdir(parents=True, exist_ok=True)
             draft = path.with_suffix(f".{os.getpid()}")
@@ -64,5 +67,5 @@ def _state_of_files() -> str:
     return seen.hexdigest()
 
 
-if __name__ == "__main__":  # where the program is installed by an account that will not run it, such as into an image
-    checked(load_catalog(), inventory(load_catalog()))
+if __name__ == "__main__":  # as compileall, when the program is installed: whoever runs it may not be able to write there
+    checked(load_catalog(), inventory(load_catalog()), asked=True)

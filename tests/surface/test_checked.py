@@ -108,6 +108,8 @@ def test_where_nothing_can_be_kept_it_costs_nothing_but_time(kept: Path, monkeyp
     tools = inventory(load_catalog())
     assert checked(load_catalog(), tools) == checked(load_catalog(), tools)
     assert not kept.exists()
+    assert checked(load_catalog(), tools, asked=True)
+    assert kept.exists() == (why == "no bytecode wanted")
 
 
 def test_what_a_taken_over_server_left_in_its_folder_is_not_believed(copy: Path, tmp_path: Path) -> None:
