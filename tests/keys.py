@@ -2,9 +2,13 @@
 
 import base64
 import hashlib
+import os
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+
+from tests.real_parts import wait_until
 
 
 class Keys:
@@ -37,6 +41,20 @@ class Keys:
         """The signature, as ssh-keygen writes it for its standard input."""
         argv = ["ssh-keygen", "-q", "-Y", "sign", "-n", namespace, "-f", self.folder / (key or name)]
         return subprocess.run(argv, input=text, capture_output=True, check=True, env=env).stdout
+
+    @contextmanager
+    def agent(self, name: str) -> Iterator[dict[str, str]]:
+        """An ssh-agent that alone holds this key: the environment to reach it. The private key's file is gone."""
+        socket = str(self.folder / "agent")
+        with subprocess.Popen(["ssh-agent", "-D", "-a", socket], stdout=subprocess.DEVNULL) as agent:
+            try:
+                wait_until(lambda: os.path.exists(socket) or agent.poll() is not None, "the agent listens")
+                env = dict(os.environ) | {"SSH_AUTH_SOCK": socket}
+                subprocess.run(["ssh-add", "-q", self.folder / name], env=env, check=True)
+                (self.folder / name).unlink()
+                yield env
+            finally:
+                agent.terminate()
 
 
 class Stick:

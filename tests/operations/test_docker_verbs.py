@@ -117,6 +117,8 @@ def test_each_act_is_taken_back_in_reverse_order_and_the_container_is_as_it_was(
     before = facts(daemon, "each")
     plan = world.plan("each_undone", environment="box", service="each")
     assert [bool(step.undo and step.restores) for step in plan.steps] == [True] * 4
+    elsewhere = {"recreate_container", "restore_container"}  # below; and the way back itself
+    assert {step.step.verb for step in plan.steps} | elsewhere == set(verbs("docker"))
     assert "what they hold in memory" in plan.steps[1].lost
     proposal = world.propose(plan)
     world.approve(proposal)

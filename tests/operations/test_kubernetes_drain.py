@@ -249,6 +249,12 @@ def test_data_and_rules_that_forbid_it_are_told_at_planning(world: Cosmos) -> No
     with pytest.raises(BadInput, match="`accept_loss_of` holds `cache`; it should be NAMESPACE/NAME"):
         world.drain(accept_loss_of="cache")
     assert world.drain(accept_loss_of=f"{space}/cache").passed
+    world.kubernetes.create(deployment("grafana", {"containers": scratch["containers"]}, 1, space))
+    world.until_ready(1, "app=grafana")
+    with pytest.raises(BadInput, match="`service:grafana` is protected: a part of the monitoring"):
+        world.drain(accept_loss_of=f"{space}/cache")
+    world.kubernetes.call("DELETE", f"/apis/apps/v1/namespaces/{space}/deployments/grafana")
+    world.kubernetes.until(lambda: not world.kubernetes.pods(space, "app=grafana"), "it is gone")
     world.budget(minAvailable=2)
     plan = world.drain(accept_loss_of=f"{space}/cache")
     assert not plan.passed

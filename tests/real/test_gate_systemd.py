@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from mcp_server.engine.operations import verbs
 from tests.real_parts import wait_until
 from tests.systemd_box import REPOSITORY, Box, systemd_box
 
@@ -205,6 +206,9 @@ def test_each_act_is_taken_back_in_reverse_order_and_all_is_as_it_was(box: Box) 
     assert (box.run(*stat).stdout, box.run("cat", "/opt/shop/shop.conf").stdout) == (file, "as it was")
     steps = told["data"]["content"]["steps"]
     assert ["what they hold in memory" in step["lost"] for step in steps] == [True, True, False, False]
+    # packages and the ways back themselves: tests/operations/test_host_verbs.py; the others cannot be taken back and say so
+    elsewhere = {"install_packages", "uninstall_packages", "put_back", "reload_unit", "end_process", "clear_files"}
+    assert {step["step"]["verb"] for step in steps} | elsewhere == set(verbs("systemd"))
 
 
 @pytest.mark.parametrize("name", WATCHING)

@@ -6,17 +6,22 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from mcp_server.core.clock import now
+from mcp_server.core.errors import BadInput
 from mcp_server.core.ledger import Ledger
 from mcp_server.core.plan import Request
+from mcp_server.engine.gate_store import Gate
 from mcp_server.engine.plan import make_plan
 from mcp_server.engine.proposals import propose
 from mcp_server.engine.session import Asking, Session
+from mcp_server.engine.signing import read_signed, text_of
 from tests.gate_world import ROOT, World, result
-from tests.keys import Keys
+from tests.keys import Keys, Stick
 from tests.real_parts import need
 
 SCRIPT = ROOT / "scripts" / "incident_response" / "approve.py"
@@ -167,6 +172,40 @@ def test_a_signature_approves_in_production_and_is_checked_again_when_it_is_used
         code, lines = world.execute(proposal.id)
         assert (code, result(lines)["state"]) == (0, "done")
     finally:
+        world.stop()
+
+
+def test_two_people_by_an_agent_and_by_a_fido_stick(tmp_path: Path) -> None:
+    """What always needs two approvers: one key is held by ssh-agent alone, the other by a stick that must be touched."""
+    need("ssh-agent", "ssh-add")
+    world, keys = signed_world(tmp_path, "dev", "alice")
+    stick = Stick()
+    with keys.allowed.open("a") as file:
+        file.write(f"bob {stick.public()}\n")
+    path = tmp_path / "operations" / "restart_at_will.yaml"
+    path.write_text(path.read_text().replace("risk: medium", "risk: medium\napprovers: 2"))
+    gate = Gate(world.settings, write=True)
+    try:
+        plan = world.plan("restart_at_will", service="shop")
+        proposal, expires = world.propose(plan), now() + timedelta(minutes=9)
+        text = text_of(proposal.id, plan, expires)
+
+        def given(signature: bytes) -> str:
+            approval = read_signed(world.settings, proposal.id, plan, text + signature.decode(), now())
+            return gate.approve(approval).approver
+
+        with keys.agent("alice") as env:
+            assert given(keys.sign("alice", text.encode(), key="alice.pub", env=env)) == "alice"
+        code, lines = world.execute(proposal.id)
+        assert (code, result(lines)["state"]) == (3, "refused")
+        assert "given: signature by alice; missing: a signature by somebody other than alice" in result(lines)["text"]
+        with pytest.raises(BadInput, match="a FIDO device must be touched"):
+            given(stick.sign(text.encode(), touched=False))
+        assert given(stick.sign(text.encode())) == "bob"
+        code, lines = world.execute(proposal.id)
+        assert (code, result(lines)["state"]) == (0, "done"), lines
+    finally:
+        gate.close()
         world.stop()
 
 

@@ -2,7 +2,6 @@
 
 import base64
 import os
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -75,18 +74,8 @@ def test_an_agent_signs_as_well(keys: Keys) -> None:
     need("ssh-agent", "ssh-add")
     keys.make("alice")
     keys.allow("alice")
-    socket = str(keys.folder / "agent")
-    agent = subprocess.Popen(["ssh-agent", "-D", "-a", socket], stdout=subprocess.DEVNULL)
-    try:
-        env = dict(os.environ) | {"SSH_AUTH_SOCK": socket}
-        while not os.path.exists(socket):
-            assert agent.poll() is None
-        subprocess.run(["ssh-add", "-q", keys.folder / "alice"], env=env, check=True)
-        (keys.folder / "alice").unlink()
+    with keys.agent("alice") as env:
         assert signer(keys, b"x", keys.sign("alice", b"x", key="alice.pub", env=env)) == "alice"
-    finally:
-        agent.terminate()
-        agent.wait()
 
 
 def test_a_fido_stick_signs_when_it_is_touched(keys: Keys) -> None:
