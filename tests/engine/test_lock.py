@@ -170,3 +170,48 @@ def test_a_folder_that_is_not_there_is_reported_not_raised(tmp_path: Path, monke
     report = lock.lock_writes([str(tmp_path / "missing")])
     assert not report.enforced
     assert "missing" in report.detail or "Landlock" in report.detail
+
+
+WITHOUT = """
+import json, sys
+sys.path.insert(0, {root!r})
+from mcp_server.engine.lock import lock_writes
+from mcp_server.targets import capabilities, confinement, lookout, reader_line
+def refuse(*arguments):
+    raise OSError(38, "Function not implemented")
+{module}.{name} = {instead}
+report = lock_writes([{state!r}])
+print(json.dumps([report.enforced, report.open, report.detail]))
+"""
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "instead", "words"),
+    [
+        ("confinement", "install", "refuse", "seccomp is not available ([Errno 38] Function not implemented)"),
+        ("confinement", "known_machine", "str", "no filter is known for this machine"),
+        ("reader_line", "start", "refuse", "there is no reader ([Errno 38] Function not implemented)"),
+        ("capabilities", "give_up", "refuse", "capabilities were not given up"),
+        ("lookout", "start", "lambda: False", "open files and sockets of other processes are hidden from it"),
+    ],
+)
+def test_a_part_that_is_missing_is_said(tmp_path: Path, module: str, name: str, instead: str, words: str) -> None:
+    code = WITHOUT.format(root=str(ROOT), module=module, name=name, instead=instead, state=str(tmp_path))
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=False)
+    assert done.returncode == 0, done.stderr
+    enforced, left_open, detail = json.loads(done.stdout)
+    if not enforced:
+        lacking(detail)
+    assert words in left_open
+    assert words in detail
+
+
+def test_a_process_started_by_a_locked_one_is_bound_and_says_what_it_lacks(tmp_path: Path) -> None:
+    code = f"""
+        import sys
+        inner = "import sys; sys.path.insert(0, {str(ROOT)!r}); from mcp_server.engine.lock import lock_writes; "
+        inner += "print(lock_writes([{str(tmp_path / "state")!r}]).open)"
+        seen["inner"] = subprocess.run([sys.executable, "-c", inner], capture_output=True, text=True).stdout
+    """
+    seen = locked(tmp_path, code)
+    assert "there is no reader" in seen["inner"]

@@ -8,6 +8,7 @@ import pytest
 from mcp_server.core.errors import Broken
 from mcp_server.core.outcome import Outcome
 from mcp_server.engine.catalog import load_catalog
+from mcp_server.engine.lock import LockReport
 from mcp_server.engine.session import Asking, Session
 from mcp_server.incident import rules as table
 from mcp_server.incident import rules_state
@@ -159,3 +160,11 @@ def test_a_part_that_is_missing_turns_the_rule_off(tmp_path: Path, monkeypatch: 
     monkeypatch.setattr(rules_state, "rules", lambda: lost)
     with session_in(tmp_path) as session:
         assert set(states(asked(session)).values()) == {"off"}
+
+
+def test_what_the_kernel_leaves_open_is_a_part_of_rule_two(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rules_state, "lock_report", lambda: LockReport(True, "as a test says", open="seccomp is missing"))
+    with session_in(tmp_path) as session:
+        outcome = asked(session, rule=2)
+    assert "seccomp is missing" in render(outcome)
+    assert states(outcome)[2] == "in part"
