@@ -7,7 +7,7 @@ from typing import Any
 
 from mcp_server.core.reader import Limits
 from mcp_server.core.settings import ReadSettings
-from mcp_server.targets import command, reader_line
+from mcp_server.targets import command, reader_line, reader_start
 
 
 def nothing() -> None:
@@ -23,8 +23,8 @@ class Through:
     def look(self, call: Any, limits: Limits, policy: ReadSettings) -> Any:
         told: Any = (policy, dict(os.environ), command._STANDARD)
         if told != self._told:
-            reader_line.stop()
-            reader_line.start(self._folders, policy, nothing)
+            reader_start.stop()
+            reader_start.start(self._folders, policy, nothing)
             self._told = told
         return command.look(call, limits, policy)
 
@@ -32,8 +32,8 @@ class Through:
 @contextmanager
 def through_reader(*folders: str, policy: ReadSettings | None = None) -> Iterator[int]:
     """Looks of this process go through a reader, whose number is given. `folders` are what we would be able to write."""
-    reader_line.start(folders, policy or ReadSettings(), nothing)
+    reader_start.start(folders, policy or ReadSettings(), nothing)
     try:
         yield reader_line.reader_pid()
     finally:
-        reader_line.stop()
+        reader_start.stop()

@@ -28,7 +28,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from mcp_server.core.settings import ReadSettings
-from mcp_server.targets import capabilities, confinement, lookout, reader_line
+from mcp_server.targets import capabilities, confinement, lookout, reader_line, reader_start
 
 _CREATE, _ADD, _RESTRICT = 444, 445, 446
 """System calls; the same numbers on every architecture that Linux gained after 2019, x86-64 and arm64 included."""
@@ -125,7 +125,7 @@ def _lock(writable: Sequence[str], policy: ReadSettings) -> LockReport:
 
 def _reader(writable: Sequence[str], policy: ReadSettings, bind: Callable[[], None]) -> str:
     try:
-        reader_line.start(writable, policy, bind)
+        reader_start.start(writable, policy, bind)
     except OSError as error:
         return f"there is no reader ({error}): what needs a socket of this host is not seen"
     return ""

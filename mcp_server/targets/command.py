@@ -1,6 +1,5 @@
 """Commands of this host: argv only, known reads only, bounded in time and bytes, ended together with their children."""
 
-import codecs
 import contextlib
 import os
 import resource
@@ -9,19 +8,20 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from mcp_server.core.calls import Command, Completed, Found, Which
 from mcp_server.core.errors import Cancelled, CouldNotLook
 from mcp_server.core.reader import Limits
 from mcp_server.core.settings import ReadSettings
-from mcp_server.core.text import amount, one_line
+from mcp_server.core.text import one_line
 from mcp_server.targets import reader_line
 from mcp_server.targets.lowered import NICE, lowered
 from mcp_server.targets.opening import Gate
 from mcp_server.targets.read_table import content_paths, why_not
 from mcp_server.targets.reader_paths import why_not_ours
+from mcp_server.targets.streams import Streams, completed
 
 _STEP_MS = 50
 _STANDARD = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
@@ -61,7 +61,7 @@ def look(call: Any, limits: Limits, policy: ReadSettings) -> Any:
     assert isinstance(call, Command)
     if reader_line.is_there() and not left_to_us(call.argv):
         return reader_line.command(one_line(call.title()), call.argv, limits)
-    return look_directly(call.argv, limits, policy)
+    return run_program(one_line(call.title()), judged(call.argv, policy), call.argv, limits)
 
 
 def left_to_us(argv: tuple[str, ...]) -> bool:
@@ -69,10 +69,8 @@ def left_to_us(argv: tuple[str, ...]) -> bool:
     return bool(why_not_ours(argv, find_program(argv[0], executable=False), reader_line.written()))
 
 
-def look_directly(
-    argv: tuple[str, ...], limits: Limits, policy: ReadSettings, refuses: Callable[[str], str] | None = None
-) -> Completed:
-    """Run a known read in this process. `refuses` gives a further reason not to, by the program found."""
+def judged(argv: tuple[str, ...], policy: ReadSettings) -> str:
+    """The program's path, when this is a known read inside the allowed roots; else raises CouldNotLook."""
     what = one_line(" ".join(argv))
     if sentence := why_not(argv):
         raise CouldNotLook(what, "refused", sentence)
@@ -81,9 +79,7 @@ def look_directly(
     if program is None:
         name = one_line(argv[0], 80)
         raise CouldNotLook(what, "missing", f"program {name} is not installed", f"install the package that provides {name}")
-    if refuses is not None and (sentence := refuses(program)):
-        raise CouldNotLook(what, "refused", sentence)
-    return run_program(what, program, argv, limits)
+    return program
 
 
 def search_path() -> tuple[str, ...]:
@@ -129,6 +125,11 @@ def _check_files(what: str, argv: tuple[str, ...], policy: ReadSettings) -> None
 
 def run_program(what: str, program: str, argv: tuple[str, ...], limits: Limits) -> Completed:
     """A program of ours to choose, with its output; the caller answers for its being a read."""
+    return completed(streams_of(what, program, argv, limits), limits.max_bytes)
+
+
+def streams_of(what: str, program: str, argv: tuple[str, ...], limits: Limits) -> Streams:
+    """The same, not yet made text of."""
     left = limits.until()
     try:
         child = lowered(lambda: subprocess.Popen(
@@ -151,9 +152,8 @@ def run_program(what: str, program: str, argv: tuple[str, ...], limits: Limits) 
         )
     if child.returncode < 0 and not full:
         raise CouldNotLook(what, "failed", f"it was ended by signal {_signal_name(-child.returncode)}")
-    out, err = (_text(data, limits.max_bytes) for data in streams.values())
-    cut = f"{full} was cut after {amount(limits.max_bytes, 'byte')}, at a line's end; the command was then ended"
-    return Completed(exit=child.returncode, out=out, err=err, cut=cut if full else None)
+    out, err = streams.values()
+    return Streams(child.returncode, out, err, full)
 
 
 def _tame(pid: int, seconds: float) -> None:
@@ -223,11 +223,3 @@ def _read(fd: int) -> bytes | None:
         return os.read(fd, 65_536)
     except BlockingIOError:
         return None
-
-
-def _text(data: bytearray, limit: int) -> str:
-    """Decoded text. One that is too long ends with its last whole line: half a secret would not be recognised as one."""
-    if len(data) <= limit:
-        return data.decode("utf8", "replace")
-    text = codecs.getincrementaldecoder("utf8")("replace").decode(bytes(data[:limit]))
-    return text[: text.rfind("\n") + 1] or text

@@ -3,7 +3,6 @@
 import json
 from typing import Any
 
-from mcp_server.core.calls import Completed
 from mcp_server.core.errors import CouldNotLook, Reason
 from mcp_server.core.reader import Limits
 from mcp_server.core.settings import ReadSettings
@@ -41,7 +40,8 @@ def look(call: ReadPostgres, limits: Limits, policy: ReadSettings) -> PostgresSt
     if reader_line.is_there():
         done = reader_line.postgres(call.title(), call.model_dump(), limits)
     else:
-        done = ask_directly(call, limits)
+        program, argv = command_of(call)
+        done = run_program(call.title(), program, argv, limits)
     if done.exit == 0:
         try:
             return PostgresState.model_validate(json.loads(done.out))
@@ -56,8 +56,8 @@ def look(call: ReadPostgres, limits: Limits, policy: ReadSettings) -> PostgresSt
     raise CouldNotLook(call.title(), reason, told, "is it running, and is this its address?")
 
 
-def ask_directly(call: ReadPostgres, limits: Limits) -> Completed:
-    """Have psql ask from this process."""
+def command_of(call: ReadPostgres) -> tuple[str, tuple[str, ...]]:
+    """psql and its words. Raises CouldNotLook where it is missing."""
     program = find_program("psql")
     if program is None:
         raise CouldNotLook(call.title(), "missing", "psql is not installed", "install the PostgreSQL client")
@@ -68,8 +68,7 @@ def ask_directly(call: ReadPostgres, limits: Limits) -> Completed:
             "application_name": "veteran", "options": _READ_ONLY,
         }.items()
     )  # fmt: skip
-    argv = ("psql", "-X", "-w", "-A", "-t", "-q", "-d", connection, "-c", _QUESTION)
-    return run_program(call.title(), program, argv, limits)
+    return program, ("psql", "-X", "-w", "-A", "-t", "-q", "-d", connection, "-c", _QUESTION)
 
 
 def _quoted(value: Any) -> str:

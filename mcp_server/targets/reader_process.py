@@ -25,11 +25,12 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from mcp_server.core.calls import Completed
 from mcp_server.core.errors import Cancelled, CouldNotLook
 from mcp_server.core.reader import Limits
 from mcp_server.core.settings import ReadSettings
+from mcp_server.core.text import one_line
 from mcp_server.targets.reader_line import FRAME
+from mcp_server.targets.streams import Streams
 
 AT_ONCE = 256
 """Requests at work; further ones are told so."""
@@ -141,25 +142,30 @@ class _Work(threading.Thread):
         except (ValueError, TypeError, KeyError, RecursionError):
             return  # no request of ours
         else:
-            out, err = answer.out.encode("utf8", "replace"), answer.err.encode("utf8", "replace")
-            head = {"exit": answer.exit, "out": len(out), "err": len(err), "cut": answer.cut}
+            head = {"exit": answer.exit, "out": len(answer.out), "err": len(answer.err), "full": answer.full}
             self._line.sendall(json.dumps(head).encode() + b"\n")
-            self._line.sendall(out)
-            self._line.sendall(err)
+            self._line.sendall(answer.out)
+            self._line.sendall(answer.err)
 
-    def _command(self, argv: Any, limits: Limits) -> Completed:
-        from mcp_server.targets.command import look_directly
+    def _command(self, argv: Any, limits: Limits) -> Streams:
+        from mcp_server.targets.command import judged, streams_of
         from mcp_server.targets.reader_paths import why_not_ours
 
         if not isinstance(argv, list) or not argv or not all(isinstance(word, str) for word in argv):
             raise ValueError("no command line")
-        return look_directly(tuple(argv), limits, self._policy, lambda program: why_not_ours(argv, program, self._written))
+        words, what = tuple(argv), one_line(" ".join(argv))
+        program = judged(words, self._policy)
+        if sentence := why_not_ours(words, program, self._written):
+            raise CouldNotLook(what, "refused", sentence)
+        return streams_of(what, program, words, limits)
 
-    def _postgres(self, asked: Any, limits: Limits) -> Completed:
+    def _postgres(self, asked: Any, limits: Limits) -> Streams:
         from mcp_server.core.store_calls import ReadPostgres
-        from mcp_server.targets.postgres import ask_directly
+        from mcp_server.targets.command import streams_of
+        from mcp_server.targets.postgres import command_of
 
-        return ask_directly(ReadPostgres.model_validate(asked), limits)
+        call = ReadPostgres.model_validate(asked)
+        return streams_of(call.title(), *command_of(call), limits)
 
     def _open(self, what: str, speaks: str, path: str, timeout_s: float) -> None:
         """A line to a socket: connect, say so, then let one question through."""

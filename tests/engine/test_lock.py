@@ -176,7 +176,7 @@ WITHOUT = """
 import json, sys
 sys.path.insert(0, {root!r})
 from mcp_server.engine.lock import lock_writes
-from mcp_server.targets import capabilities, confinement, lookout, reader_line
+from mcp_server.targets import capabilities, confinement, lookout, reader_line, reader_start
 def refuse(*arguments):
     raise OSError(38, "Function not implemented")
 {module}.{name} = {instead}
@@ -190,7 +190,7 @@ print(json.dumps([report.enforced, report.open, report.detail]))
     [
         ("confinement", "install", "refuse", "seccomp is not available ([Errno 38] Function not implemented)"),
         ("confinement", "known_machine", "str", "no filter is known for this machine"),
-        ("reader_line", "start", "refuse", "there is no reader ([Errno 38] Function not implemented)"),
+        ("reader_start", "start", "refuse", "there is no reader ([Errno 38] Function not implemented)"),
         ("capabilities", "give_up", "refuse", "capabilities were not given up"),
         ("lookout", "start", "lambda: False", "open files and sockets of other processes are hidden from it"),
     ],

@@ -29,7 +29,7 @@ def raw(frame, files=1):
     ours, theirs = socket.socketpair()
     with ours, theirs:
         try:
-            socket.send_fds(reader_line._Line.requests, [frame], [theirs.fileno()] * files)
+            socket.send_fds(reader_line.Line.requests, [frame], [theirs.fileno()] * files)
         except OSError as error:
             return str(error)
         theirs.close()
@@ -71,7 +71,7 @@ tried("pair sent elsewhere", lambda: pair(lambda one: one.sendto(b"x", sock)))
 tried("pair listens", lambda: pair(lambda one: one.listen()))
 tried("pair freed", lambda: pair(lambda one: (
     libc.connect(one.fileno(), struct.pack("H14x", 0), 16) or one.connect(sock), ctypes.get_errno())))
-tried("reader's line elsewhere", lambda: reader_line._Line.requests.connect(sock))
+tried("reader's line elsewhere", lambda: reader_line.Line.requests.connect(sock))
 tried("lookout's line elsewhere", lambda: lookout._Helper.line.connect(sock))
 for family in (17, 15, 38, 40, 44, 29, 31, 4, 9, 21):
     tried(f"family {family}", lambda: socket.socket(family, socket.SOCK_RAW))
@@ -151,11 +151,11 @@ for name, data in {
     "sql": frame(do="postgres", call={"host": "x", "query": "DROP"}, **bounds),
 }.items():
     tried(f"frame {name}", lambda: raw(data))
-tried("no stream", lambda: reader_line._Line.requests.send(b"x"))
+tried("no stream", lambda: reader_line.Line.requests.send(b"x"))
 tried("many streams", lambda: raw(b"x", 200))
 def file_for_stream():
     with open("/etc/hostname") as file:
-        return socket.send_fds(reader_line._Line.requests, [b"x"], [file.fileno()])
+        return socket.send_fds(reader_line.Line.requests, [b"x"], [file.fileno()])
 tried("a file for a stream", file_for_stream)
 state = settings.state_dir
 open(os.path.join(state, "evil"), "w").write("x")

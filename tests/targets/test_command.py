@@ -15,7 +15,7 @@ from mcp_server.core.calls import Command, Completed, Found, Which
 from mcp_server.core.errors import Cancelled, CouldNotLook
 from mcp_server.core.reader import Limits
 from mcp_server.core.settings import ReadSettings
-from mcp_server.targets import command, reader_line
+from mcp_server.targets import command, reader_start
 from mcp_server.targets.command import NICE, environment, find_program, search_path
 from tests.real_parts import need, wait_until
 from tests.through_reader import Through
@@ -38,7 +38,7 @@ def shim(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shim]:
         return path
 
     yield make
-    reader_line.stop()
+    reader_start.stop()
     assert not [item for item in psutil.Process().children() if item.status() == psutil.STATUS_ZOMBIE]
 
 
@@ -52,7 +52,7 @@ def mode(request: pytest.FixtureRequest) -> Iterator[None]:
     _Mode.through = None if request.param == "directly" else Through()
     yield
     _Mode.through = None
-    reader_line.stop()
+    reader_start.stop()
 
 
 def look(call: Any, limits: Limits, policy: ReadSettings) -> Any:

@@ -47,7 +47,7 @@ def uname() -> str:
 
 def raw(frame: bytes, *kinds: int) -> bytes:
     """What the reader answers to a frame with such sockets."""
-    requests = reader_line._Line.requests
+    requests = reader_line.Line.requests
     assert requests is not None
     pairs = [socket.socketpair(socket.AF_UNIX, kind) for kind in kinds]
     try:
@@ -296,6 +296,51 @@ def test_what_the_server_could_have_written_steers_nothing(tmp_path: Path, monke
     assert not (tmp_path / "ran").exists()
 
 
+def test_a_daemon_that_hangs_or_is_gone_is_told_as_without_a_reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from mcp_server.targets.docker_contexts import Endpoint
+    from mcp_server.targets.docker_door import DockerDoor
+
+    with hung_socket(tmp_path / "h.sock") as address:
+        for url, reason, words in (
+            (address, "timed_out", "accepted the connection and did not answer for"),
+            (f"unix://{tmp_path}/none.sock", "unreachable", "does not exist"),
+        ):
+            monkeypatch.setenv("DOCKER_HOST", url)
+            with through_reader(), pytest.raises(CouldNotLook) as blind:
+                DockerDoor(Endpoint("default", url)).json("/info", Limits(0.5), "docker daemon")
+            assert blind.value.reason == reason
+            assert words in blind.value.detail
+
+
+def test_a_large_answer_comes_whole(reader: int, tmp_path: Path) -> None:
+    text = "".join(f"{number} äöü\n" for number in range(1_500_000))
+    (tmp_path / "log").write_text(text, encoding="utf8")
+    done = command.look(Command(argv=("cat", f"{tmp_path}/log")), Limits(30, 60_000_000), POLICY)
+    assert (done.exit, done.cut, done.out == text) == (0, None, True)
+
+
+CLOSED = """
+import os, sys
+sys.path.insert(0, {root!r})
+from mcp_server.core.calls import Command
+from mcp_server.core.reader import Limits
+from mcp_server.core.settings import ReadSettings
+from mcp_server.targets import command, reader_start
+said = os.dup(1)
+for number in {closed}:
+    os.close(number)
+reader_start.start((), ReadSettings(), lambda: None)
+os.write(said, command.look(Command(argv=("uname",)), Limits(), ReadSettings()).out.encode())
+"""
+
+
+@pytest.mark.parametrize("closed", ["(0,)", "(0, 1, 2)", "(2,)", "(0, 2)"])
+def test_closed_standard_streams_do_not_confuse_it(closed: str) -> None:
+    code = CLOSED.format(root=os.getcwd(), closed=closed)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=False)
+    assert done.stdout == "Linux\n", done.stderr
+
+
 ORPHAN = """
 import os, sys
 sys.path.insert(0, {root!r})
@@ -303,7 +348,7 @@ from mcp_server.core.calls import Command
 from mcp_server.core.reader import Limits
 from mcp_server.core.settings import ReadSettings
 from mcp_server.engine.lock import lock_writes
-from mcp_server.targets import command, reader_line
+from mcp_server.targets import command, reader_line, reader_start
 report = lock_writes([{state!r}])
 print(report.enforced, reader_line.reader_pid(), flush=True)
 command.look(Command(argv=("uptime",)), Limits(60), ReadSettings())
