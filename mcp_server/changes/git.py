@@ -5,9 +5,9 @@ from datetime import timedelta
 from pathlib import PurePosixPath
 
 from mcp_server.core.calls import Commit, History, ReadHistory, StatFile
-from mcp_server.core.change import Change, Window
+from mcp_server.core.change import Change, Touched, Window
 from mcp_server.core.clock import stamp
-from mcp_server.core.clues import classes_of, is_dependency_list, modules_in, packages_in, ports_in, words_in
+from mcp_server.core.clues import class_of, classes_of, is_dependency_list, modules_in, packages_in, ports_in, words_in
 from mcp_server.core.declare import ChangeSource, Scope
 from mcp_server.core.errors import CouldNotLook, NotApplicable
 from mcp_server.core.git_calls import HeadMove, Tag
@@ -118,8 +118,19 @@ def _change(
         source="git", kind="merge" if commit.merge else "commit", classes=classes_of(commit.files), at=at, doubt_ms=doubt_ms,
         stamp=commit.stamp, component=history.top, reference=commit.sha[:12],
         clues=tuple(dict.fromkeys(_clues(history, commit))), words=words_in((*commit.added, *commit.removed)),
+        touched=tuple(_touched(history, commit)),
         summary=Statement(text=text, values=values, evidence=(evidence,), at=at),
     )  # fmt: skip
+
+
+def _touched(history: History, commit: Commit) -> Iterator[Touched]:
+    """Places of code that it wrote; what a merge brings was written elsewhere."""
+    for hunk in commit.hunks if not commit.merge else ():
+        if class_of(hunk.file) == "code":
+            path = str(PurePosixPath(history.top, hunk.file))
+            yield Touched(
+                path=path, first=hunk.first, last=hunk.last, removed=hunk.removed, code=hunk.code, defines=hunk.defines
+            )
 
 
 def _tag(history: History, tag: Tag, evidence: str) -> Change:

@@ -11,6 +11,20 @@ from mcp_server.core.outcome import Statement
 ChangeClass = Literal["code", "configuration", "dependency", "migration", "infrastructure", "data", "runtime", "other"]
 
 
+class Touched(Noun):
+    """Lines that a change wrote in one place of a file, numbered as the file stood afterwards.
+
+    Where it only took lines away, `first` is the line that followed them, and `last` is one less.
+    """
+
+    path: str
+    first: int
+    last: int
+    removed: int = Field(0, description="lines that stood there before")
+    code: bool = Field(True, description="False where it wrote nothing but comments")
+    defines: tuple[str, ...] = Field((), description="functions and classes whose head is among them")
+
+
 class Change(Noun):
     """One change. `summary` is an authored sentence whose values (a commit's subject, a path) are data."""
 
@@ -25,6 +39,7 @@ class Change(Noun):
     summary: Statement
     clues: tuple[str, ...] = Field((), description="typed traces shared with findings: module:x path:/x port:80 word:x")
     words: tuple[str, ...] = Field((), description="words of the lines changed, to compare with an error's words; data")
+    touched: tuple[Touched, ...] = Field((), description="places of code that it wrote, to compare with an error's frames")
 
 
 class Window(Noun):

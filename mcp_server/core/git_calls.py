@@ -9,6 +9,17 @@ from mcp_server.core.clock import Moment
 from mcp_server.core.noun import Noun
 
 
+class Hunk(Noun):
+    """One place of a file that a commit changed, numbered as in the file afterwards; see `core.change.Touched`."""
+
+    file: str
+    first: int
+    last: int
+    removed: int = 0
+    code: bool = True
+    defines: tuple[str, ...] = Field((), description="functions and classes whose head is among them")
+
+
 class Commit(Noun):
     """One commit. `arrived` is when this checkout moved to it (reflog), None where unknown."""
 
@@ -22,6 +33,7 @@ class Commit(Noun):
     files: tuple[str, ...] = ()
     added: tuple[str, ...] = Field((), description="lines added, at most 200 per commit, cut at 300 characters")
     removed: tuple[str, ...] = Field((), description="lines removed, with the same limits")
+    hunks: tuple[Hunk, ...] = Field((), description="places changed, at most 40")
     merge: bool = False
     digest: str = Field("", description="of the whole diff, wherever it applies: REMOVED-ADDED; the reverse has them swapped")
 

@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 from mcp_server.core.change import Change
 from mcp_server.core.outcome import Statement, Value
 from mcp_server.engine.ranking_data import Candidate, Edge, Part, Past, Ranked, Ranking, Series, Symptom, candidates_of
+from mcp_server.engine.ranking_frames import frame_parts
 from mcp_server.engine.ranking_metrics import Observations
 from mcp_server.engine.ranking_parts import blast_part, clue_part, context, history_parts, place_part, prior_parts, undone_part
 from mcp_server.engine.ranking_words import word_points
@@ -22,7 +23,7 @@ from mcp_server.engine.ranking_words import word_points
 NAMED, SUPPORT = 25.0, 16.0
 """Score from which a change is named, and how much of it must come from links. About: six times likelier than a change
 picked blindly, and one telling clue, a clear difference between changed and unchanged instances, or several rare words."""
-LINKS = ("clue", "words", "blast", "history")
+LINKS = ("clue", "frame", "words", "blast", "history")
 ONSET_DOUBT = timedelta(seconds=1)
 """Most logs stamp whole seconds."""
 
@@ -43,6 +44,7 @@ def rank(
     clues = [clue_part(change, symptoms) for change in candidates]
     said = [str(part.values["value"]) if part and part.name == "clue" else "" for part in clues]
     words = word_points(symptoms, candidates, said)
+    failed = frame_parts(candidates, symptoms, onset + onset_doubt)
     missing = dict.fromkeys(unseen)
     changed = frozenset(change.component for change in candidates)
     ranked = []
@@ -50,7 +52,7 @@ def rank(
         late = change.at - timedelta(milliseconds=change.doubt_ms) > onset + onset_doubt
         parts: list[Part | None] = [*prior_parts(change, onset, onset_doubt)]
         if not late:
-            parts += [clues[index], words_part(*words[index]), place_part(change, known)]
+            parts += [clues[index], failed[index], words_part(*words[index]), place_part(change, known)]
             parts += [undone_part(change, known, onset), *history_parts(change, known, history or (), onset)]
             if observed is not None:
                 compared, blind = blast_part(change, observed, onset, onset_doubt, changed)

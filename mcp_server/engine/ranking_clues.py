@@ -148,6 +148,11 @@ def _is_code(path: str) -> bool:
     return class_of(path) == "code"
 
 
+def surfaced_elsewhere(said: str) -> bool:
+    """Whether an error speaks of something outside the program: where in the code that surfaced says little."""
+    return _nature(said)[0]
+
+
 @lru_cache(maxsize=256)
 def _nature(said: str) -> tuple[bool, bool]:
     """Whether an error speaks of something outside, and of refused access."""

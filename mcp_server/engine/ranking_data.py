@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, PlainSerializer, model_validator
 
-from mcp_server.core.change import Change, ChangeClass
+from mcp_server.core.change import Change, ChangeClass, Touched
 from mcp_server.core.clock import Moment, from_epoch, parse_moment, stamp
 from mcp_server.core.clues import class_of, modules_in, packages_in, ports_in, words_in
 from mcp_server.core.noun import Noun
@@ -43,6 +43,7 @@ class Candidate(Noun):
         (), description="module:x package:x path:/x port:80 unit:x filesystem:/x; more are read from diff"
     )
     words: tuple[str, ...] = Field((), description="words of the changed lines; read from diff when that is given")
+    touched: tuple[Touched, ...] = Field((), description="places of code that it wrote, to compare with an error's frames")
     version: str = Field("", description="version that observations show on instances which have the change")
     instances: tuple[str, ...] = Field((), description="instances that have the change, where the versions do not say")
     taken: dict[str, Time] = Field({}, description="when each instance got it; JSON: `instances` as {name: time}")
@@ -126,7 +127,7 @@ class Past(Noun):
 class Part(Noun):
     """One reason, with its points: ten of them double the odds; negative ones are counter-evidence."""
 
-    name: Literal["time", "class", "place", "clue", "words", "blast", "undone", "history", "echo"]
+    name: Literal["time", "class", "place", "clue", "words", "blast", "undone", "history", "echo", "frame"]
     points: float
     text: str = Field(description="authored, with {places}")
     values: dict[str, Value] = {}
@@ -167,6 +168,7 @@ def candidate_of(change: Change, index: int = 0) -> Candidate:
     return Candidate(
         id=str(index), at=change.at, doubt_ms=change.doubt_ms, component=change.component, source=change.source,
         kind=change.kind, classes=change.classes, text=" ".join(texts), clues=change.clues, words=change.words,
+        touched=change.touched,
         version=change.reference,
     )  # fmt: skip
 

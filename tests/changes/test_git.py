@@ -223,3 +223,21 @@ def test_the_odd_kinds_of_checkouts_are_told_through_the_door(session: Session, 
     changes, _ = real(session, tmp_path / "linked")
     assert "fix" in [item.summary.values["subject"] for item in changes]
     assert all(item.component == str(tmp_path / "linked") for item in changes)
+
+
+@pytest.mark.real
+def test_real_commits_tell_which_lines_of_code_they_wrote(session: Session, checkout: Path) -> None:
+    base = "def one():\n    return 1\n\n\ndef two():\n    return 2\n"
+    put(checkout, "a b.py", base, "base")
+    put(checkout, "README.md", "read me\n", "no code")
+    put(checkout, "a b.py", "# said\n" + base, "a comment")
+    put(checkout, "a b.py", "# said\n" + base.replace("return 2", "return two_of(2)") + "\n\ndef three():\n    pass\n", "more")
+    put(checkout, "a b.py", "# said\n" + base.partition("\n\n\n")[2], "less")
+    told = {item.summary.values["subject"]: item.touched for item in real(session, checkout)[0]}
+    assert told["no code"] == ()
+    (begun,) = told["base"]
+    assert (begun.path, begun.first, begun.last, begun.defines) == (f"{checkout}/a b.py", 1, 6, ("one", "two"))
+    (comment,) = told["a comment"]
+    assert (comment.first, comment.last, comment.code) == (1, 1, False)
+    assert [(item.first, item.last, item.removed, item.defines) for item in told["more"]] == [(7, 11, 1, ("three",))]
+    assert [(item.first, item.last, item.removed) for item in told["less"]] == [(2, 1, 4), (3, 3, 5)]

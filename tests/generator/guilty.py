@@ -3,18 +3,18 @@
 import random
 from datetime import datetime
 
-from tests.generator.stories import CLOSED, REFUSED, TIMED_OUT, Names, Story, Told, error, trace
+from tests.generator.stories import CLOSED, REFUSED, TIMED_OUT, Names, Story, Told, error, line_of, trace
 
 
 def missing_module(n: Names, c: random.Random) -> Story:
+    def app(n: Names, at: datetime, c: random.Random) -> list[str]:
+        caller = line_of(n, "views.py", f"from {n.package} import", 1)
+        line = line_of(n, f"{n.feature}.py", f"import {n.module}", 1)
+        last = f"ModuleNotFoundError: No module named '{n.module}'"
+        return trace(n, at, (("views.py", caller, "<module>"), (f"{n.feature}.py", line, "<module>")), last)
+
     files = {f"{n.package}/{n.feature}.py": f"^import {n.module}\n"}
-    last = f"ModuleNotFoundError: No module named '{n.module}'"
-    return Story(
-        "missing module",
-        ("commit", f"{n.feature}: nicer receipts", files),
-        lambda n, at, c: trace(n, at, (("views.py", 1, "<module>"), (f"{n.feature}.py", 1, "<module>")), last),
-        REFUSED,
-    )
+    return Story("missing module", ("commit", f"{n.feature}: nicer receipts", files), app, REFUSED)
 
 
 def requirement_bumped(n: Names, c: random.Random) -> Story:
@@ -45,12 +45,12 @@ def code_bug(n: Names, c: random.Random) -> Story:
         )
     )
     files = {f"{n.package}/{n.feature}.py": "$\n\ndef rounded(value):\n    return value + None\n"}
-    return Story(
-        "code bug",
-        ("commit", f"{n.feature}: round amounts", files),
-        lambda n, at, c: trace(n, at, (("views.py", 8, "answer"), (f"{n.feature}.py", 6, "rounded")), kind),
-        None,
-    )
+
+    def app(n: Names, at: datetime, c: random.Random) -> list[str]:
+        line = line_of(n, f"{n.feature}.py", "return value + None", 6)
+        return trace(n, at, (("views.py", 8, "answer"), (f"{n.feature}.py", line, "rounded")), kind)
+
+    return Story("code bug", ("commit", f"{n.feature}: round amounts", files), app, None)
 
 
 def missing_setting(n: Names, c: random.Random) -> Story:

@@ -199,6 +199,7 @@ class Maker:
     def _logs(self, story: Story) -> tuple[str, ...]:
         """nginx's access and error log and the application's, an hour of them, in the programs' own formats."""
         access, error, app, at = [], [], [], self.onset - timedelta(minutes=40)
+        self.names.checkout = self.root / ROOT.lstrip("/")
         end = self.world.moment
         while at < end:
             broken = at >= self.onset

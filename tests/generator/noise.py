@@ -28,6 +28,10 @@ NOISE: list[Told] = [
     _grown("payments: reuse connections", "payments.py", "$\nSESSION = requests.Session()\n"),
     _grown("views: sort imports", "views.py", "^# views\n"),
     lambda n, c: Story("noise", ("commit", "see the handbook", {f"{n.package}/{n.feature}.py": "^# see the handbook\n"})),
+    # and these write other code into the very file that fails
+    lambda n, c: Story("noise", ("commit", "keep what was asked last", {
+        f"{n.package}/{n.feature}.py": "$\n\ndef latest(request):\n    return request or None\n"})),
+    lambda n, c: Story("noise", ("commit", "show less at once", {f"{n.package}/{n.feature}.py": "^LIMIT = 20\n\n"})),
     _grown("settings: explain the pool", "settings.py", "$# pool: see the wiki\n"),
     _noise("commit", "requirements: newer rich", {"requirements.txt": "$rich==13.9\n"}),
     _noise("commit", "nginx: compress answers", {"deploy/nginx.conf": "^gzip on;\n"}),

@@ -4,6 +4,7 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 Lines = Callable[["Names", datetime, random.Random], list[str]]
@@ -21,6 +22,8 @@ class Names:
     setting: str
     column: str
     host: str
+    checkout: Path | None = None
+    """Where the application lies, once it is there: traces name the lines of its files as they stand."""
 
     @classmethod
     def drawn(cls, chance: random.Random) -> "Names":
@@ -50,6 +53,15 @@ class Names:
             "templates/base.html": "<html></html>\n",
             f"templates/{self.feature}_summary.html": "<p></p>\n", "tests/test_orders.py": "def test_total(): ...\n",
         }  # fmt: skip
+
+
+def line_of(n: Names, name: str, text: str, else_: int) -> int:
+    """The line of the application's file that begins so, as the file stands when it fails."""
+    path = n.checkout / n.package / name if n.checkout else None
+    if path is None or not path.exists():
+        return else_
+    found = [number for number, line in enumerate(path.read_text().splitlines(), 1) if line.strip().startswith(text)]
+    return found[0] if found else else_
 
 
 @dataclass
