@@ -5,6 +5,7 @@ from pathlib import Path
 
 from mcp_server import __version__
 from mcp_server.engine.catalog import load_catalog
+from mcp_server.engine.operations import operations
 from mcp_server.surface.tools import inventory
 
 TEXT = (Path(__file__).parents[1] / "CHANGELOG.md").read_text(encoding="utf8")
@@ -25,4 +26,4 @@ def test_sections_are_those_of_keep_a_changelog_newest_first() -> None:
 def test_tools_it_names_exist() -> None:
     named = set(re.findall(r"`([a-z]+(?:_[a-z]+)+)`", TEXT)) - {"state_dir", "depends_on"}  # settings
     assert named
-    assert named <= set(inventory(load_catalog()))
+    assert named <= set(inventory(load_catalog())) | set(operations())
