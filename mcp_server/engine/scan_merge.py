@@ -7,7 +7,7 @@ from mcp_server.core.reader import Limits
 from mcp_server.core.text import amount
 from mcp_server.engine.log_leaves import Leaves, Opener, moment_of, nanoseconds
 from mcp_server.engine.scan_cursors import FLOOR, mark_of, places_of, query_of
-from mcp_server.engine.scan_window import as_is, enough, seen_of, window_of
+from mcp_server.engine.scan_window import DOUBT, LATE, as_is, enough, seen_of, window_of
 from mcp_server.logs.cursor import Mark, write_cursor
 from mcp_server.logs.merge import Merged, merge
 from mcp_server.logs.pages import CURSOR_KEY, Redact, cost, decoded, fits, record, wanted
@@ -35,12 +35,15 @@ def merge_logs(call: MergeLogs, opener: Opener, limits: Limits, redact: Redact) 
                 if records and (cost(short) > room or len(records) >= call.limit):
                     more = True
                     break
-                room -= cost(short)
+                doubt_ms = leaf.doubt_ms(item.at, text)
+                room -= cost(short) + LATE * item.late
+                room -= DOUBT * (bool(doubt_ms) > any(told.doubt_ms for told in records))  # it is said once
+                room -= DOUBT * (item.late > any(told.late for told in records))
                 leaf.saw(item.at)
                 cut = item.cut or short != whole
                 told = record(
                     item.source, short, moment_of(item.at), as_is, size=item.end - item.start, late=item.late, cut=cut,
-                    doubt_ms=leaf.doubt_ms(item.at, text),
+                    doubt_ms=doubt_ms,
                 )  # fmt: skip
                 records.append(told)
             ends[item.source], floor = item.end, item.key

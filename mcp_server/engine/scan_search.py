@@ -7,7 +7,7 @@ from mcp_server.core.log_calls import LogHits, LogRecord, SearchLog
 from mcp_server.core.reader import Limits
 from mcp_server.engine.log_leaves import Leaf, Leaves, Opener, moment_of, nanoseconds
 from mcp_server.engine.scan_cursors import mark_of, places_of, query_of
-from mcp_server.engine.scan_window import as_is, bounds_of, enough, inside, seen_of, window_of
+from mcp_server.engine.scan_window import DOUBT, as_is, bounds_of, enough, inside, seen_of, window_of
 from mcp_server.logs.cursor import write_cursor
 from mcp_server.logs.expressions import UTF_8
 from mcp_server.logs.pages import CURSOR_KEY, Redact, decoded, fits, record, wanted
@@ -155,9 +155,10 @@ def _page(
             break
         merged.append(item)
     texts = [_hit_text(leaves.leaves[index], hit, redact) for _, index, hit in merged]
-    shown = fits(texts, call.chars, newest=False)
+    doubts = [leaves.leaves[index].doubt_ms(at if at >= 0 else None, decoded(hit.line)) for at, index, hit in merged]
+    shown = fits(texts, call.chars - DOUBT * any(doubts), newest=False)
     records = []
-    for (at, index, hit), whole, text in zip(merged, texts, shown, strict=False):
+    for (at, index, hit), doubt_ms, whole, text in zip(merged, doubts, texts, shown, strict=False):
         records.append(
             record(
                 index,
@@ -166,7 +167,7 @@ def _page(
                 as_is,
                 size=hit.end - hit.start,
                 cut=hit.cut or text != whole,
-                doubt_ms=leaves.leaves[index].doubt_ms(at if at >= 0 else None, decoded(hit.line)),
+                doubt_ms=doubt_ms,
             )
         )
     offsets = []

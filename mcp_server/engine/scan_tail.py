@@ -11,7 +11,7 @@ from mcp_server.core.source import Entries
 from mcp_server.core.text import amount
 from mcp_server.engine.log_leaves import Leaf, Leaves, Opener, moment_of, nanoseconds
 from mcp_server.engine.scan_cursors import mark_of, query_of
-from mcp_server.engine.scan_window import as_is, bounds_of, enough, inside, seen_of, window_of
+from mcp_server.engine.scan_window import DOUBT, as_is, bounds_of, enough, inside, seen_of, window_of
 from mcp_server.logs.cursor import Mark, moved, open_cursor, write_cursor
 from mcp_server.logs.expressions import UTF_8, encoded
 from mcp_server.logs.pages import CURSOR_KEY, Redact, decoded, fits, record, wanted
@@ -61,16 +61,17 @@ def _tail_page(
                 goes_on = (leaf, 0)
         found.sort(key=lambda item: leaves.leaves.index(item[0]))
         texts = [(leaf, piece, redact(decoded(piece.data))) for leaf, piece in found]
-        shown = fits([text for *_, text in texts], call.chars, newest=True)
+        doubts = [leaf.doubt_ms(piece.at, text) for leaf, piece, text in texts]
+        shown = fits([text for *_, text in texts], call.chars - DOUBT * any(doubts), newest=True)
         used = texts[len(texts) - len(shown) :]
         if len(used) < len(texts):
             goes_on = (used[0][0], used[0][1].start)
         records = tuple(
             record(
                 leaves.leaves.index(leaf), text, moment_of(piece.at), as_is, size=piece.end - piece.start,
-                cut=piece.cut or text != whole, doubt_ms=leaf.doubt_ms(piece.at, whole),
+                cut=piece.cut or text != whole, doubt_ms=doubt_ms,
             )
-            for (leaf, piece, whole), text in zip(used, shown, strict=True)
+            for (leaf, piece, whole), doubt_ms, text in zip(used, doubts[len(doubts) - len(used) :], shown, strict=True)
         )  # fmt: skip
         cursor = write_cursor([_place(*goes_on)], query_of(call), CURSOR_KEY) if goes_on else None
         return LogPage(seen=seen_of(leaves, call), records=records, cursor=cursor, rotated=rotated)

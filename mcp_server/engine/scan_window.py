@@ -8,6 +8,9 @@ from mcp_server.core.reader import Limits
 from mcp_server.engine.log_leaves import Leaf, Leaves, Opener, nanoseconds
 from mcp_server.logs.window import Ranges, find_window
 
+LATE, DOUBT = 7, 160
+"""Characters that an answer takes to mark a late record, and to say once what that means, or that times are in doubt."""
+
 
 def seen_of(leaves: Leaves, call: LogQuestion) -> LogSeen:
     """What the answer rests on."""

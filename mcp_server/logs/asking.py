@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
@@ -148,24 +149,26 @@ def span(records: Sequence[LogRecord]) -> tuple[str | None, str | None]:
 
 def told(records: Sequence[LogRecord], parts: Sequence[LogPart], several: bool) -> tuple[str, ...]:
     """Records as quotes; of several sources each begins with the number of its source, as listed."""
-    return tuple((f"{item.source + 1}│ " if several else "") + _mark(item) + item.text for item in records)
+    return tuple((f"{item.source + 1}│ " if several else "") + ("(late) " if item.late else "") + item.text for item in records)
 
 
-def _mark(item: LogRecord) -> str:
-    marks = ["late"] * item.late + [f"±{item.doubt_ms // 60_000} min"] * bool(item.doubt_ms)
-    return f"({', '.join(marks)}) " if marks else ""
-
-
-def twice(doubts: Sequence[int], evidence: str) -> Iterator[Statement]:
-    """That times of records are in doubt because their clock showed them twice; each by so many milliseconds, or by none."""
-    if count := sum(map(bool, doubts)):
+def twice(doubts: Sequence[int], first: datetime | None, evidence: str) -> Iterator[Statement]:
+    """That the times of so many records, of which this is the first, are in doubt by so many milliseconds because their
+    clock showed them twice; doubts of 0 are none."""
+    if (count := sum(map(bool, doubts))) and first:
         yield Statement(
             text="{count} " + counted(
-                count, "record is of an hour that its clock showed twice: it may be {minutes} min off",
-                "records are of an hour that their clock showed twice: they may be {minutes} min off",
+                count, "record, of {first}, is of an hour that its clock showed twice: it may be {minutes} min off",
+                "records, the first of {first}, are of an hour that their clock showed twice: they may be {minutes} min off",
             ),
-            values={"count": count, "minutes": max(doubts) // 60_000}, evidence=(evidence,),
+            values={"count": count, "first": stamp(first), "minutes": max(doubts) // 60_000}, evidence=(evidence,),
         )  # fmt: skip
+
+
+def twice_of(records: Sequence[LogRecord], evidence: str) -> Iterator[Statement]:
+    """The same of records that tell it themselves."""
+    first = next((item.at for item in records if item.doubt_ms), None)
+    yield from twice([item.doubt_ms for item in records], first, evidence)
 
 
 def listed(parts: Sequence[LogPart], evidence: str) -> Iterator[Statement]:

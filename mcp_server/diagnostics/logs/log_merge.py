@@ -21,7 +21,7 @@ from mcp_server.logs.asking import (
     sources,
     span,
     told,
-    twice,
+    twice_of,
 )  # fmt: skip
 
 
@@ -90,6 +90,6 @@ def show(facts: MergeFacts, params: Params) -> Iterator[Statement]:
             ),
             values={"count": late},
         )
-    yield from twice([item.doubt_ms for item in facts.records], facts.evidence)
+    yield from twice_of(facts.records, facts.evidence)
     yield from sources(facts)
     yield from goes_on(facts.cursor)

@@ -24,7 +24,7 @@ from mcp_server.logs.asking import (
     room,
     sources,
     told,
-    twice,
+    twice_of,
 )  # fmt: skip
 
 Pattern = Annotated[str, Field(min_length=1, max_length=1_000)]
@@ -112,7 +112,7 @@ def show(facts: SearchFacts, params: Params) -> Iterator[Statement]:
     if len(params.patterns) > 1:
         for pattern, count in zip(params.patterns, facts.counts, strict=False):
             yield Statement(text="{count} × {pattern}", values={"count": count, "pattern": pattern})
-    yield from twice([item.doubt_ms for item in facts.matches], facts.evidence)
+    yield from twice_of(facts.matches, facts.evidence)
     yield from sources(facts)
     if facts.matches and facts.cursor:
         are = counted(len(facts.matches), "is", "are")

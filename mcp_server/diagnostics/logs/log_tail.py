@@ -30,6 +30,7 @@ class TailFacts(PageFacts):
     first: Moment | None = None
     last: Moment | None = None
     cut_records: int = 0
+    first_doubted: Moment | None = None
     doubts: tuple[int, ...] = Field((), description="ms by which records are in doubt whose clock showed their hour twice")
 
 
@@ -60,6 +61,7 @@ def collect(reader: Reader, params: Params) -> TailFacts:
         records=tuple(item.text for item in page.records), first=min(times, default=None), last=max(times, default=None),
         cut_records=sum(item.cut for item in page.records),
         doubts=tuple(item.doubt_ms for item in page.records if item.doubt_ms),
+        first_doubted=next((item.at for item in page.records if item.doubt_ms), None),
         cursor=page.cursor, rotated=page.rotated, seen=page.seen, evidence=seen.evidence,
     )  # fmt: skip
 
@@ -83,6 +85,6 @@ def show(facts: TailFacts, params: Params) -> Iterator[Statement]:
     if facts.cut_records:
         are = counted(facts.cut_records, "is", "are")
         yield Statement(text="{count} of them " + are + " shown in part: too long", values={"count": facts.cut_records})
-    yield from twice(facts.doubts, facts.evidence)
+    yield from twice(facts.doubts, facts.first_doubted, facts.evidence)
     yield from zones(facts.seen.parts, facts.evidence)
     yield from goes_on(facts.cursor, "further back")

@@ -313,11 +313,26 @@ def test_records_of_an_hour_shown_twice_say_so(tmp_path: Path, monkeypatch: pyte
         outcome = put(name, **where, **({"zone": "Europe/Berlin"} if rule == "asked" else {}))
         text = bounded(outcome, 6_000)
         assert outcome.verdict == "ok"
-        assert "2 records are of an hour that their clock showed twice: they may be 60 min off" in text
+        assert (
+            "2 records, the first of `2026-10-25T00:30:00.000Z`, are of an hour that their clock showed twice: "
+            "they may be 60 min off"
+        ) in text
+        records = data(outcome)["matches" if name == "log_search" else "records"]
         if name != "log_tail":
-            assert text.count("±60 min) ") == 2
+            assert [item["doubt_ms"] for item in records].count(3_600_000) == 2
         plain = put(name, **where, zone="UTC")
         assert "twice" not in bounded(plain, 6_000)
+
+
+@pytest.mark.parametrize("budget", [1_000, 3_000])
+@pytest.mark.parametrize("name", ["log_tail", "log_search", "log_merge"])
+def test_what_is_said_of_late_and_doubtful_records_has_its_room(ask: Ask, tmp_path: Path, name: str, budget: int) -> None:
+    log = tmp_path / "a.log"
+    log.write_text("".join(f"2026-10-25 02:30:{number % 60:02d} x{number}\n" for number in range(300)))
+    where: dict[str, Any] = {"path": str(log), "lines": 300} if name == "log_tail" else {"sources": str(log), "limit": 300}
+    where |= {"patterns": ["x"]} if name == "log_search" else {}
+    text = bounded(ask(name, **where, zone="Europe/Berlin", budget=budget), 6_000)
+    assert "showed twice" in text and "cursor=" in text and "… cut" not in text
 
 
 @pytest.mark.parametrize("rule", ["asked", "host"])
