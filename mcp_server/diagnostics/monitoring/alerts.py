@@ -125,13 +125,13 @@ def collect(reader: Reader, params: Params) -> AlertFacts:
         with reader.part("alerts of Prometheus in the window"):
             data, evidence = _asked(reader, _range(base, since, until))
             cited.append(evidence)
-            found += _stretches(data["data"]["result"], urlsplit(base).netloc, since, until, evidence)
+            found += _stretches(data["data"]["result"], _clock(base), since, until, evidence)
         with reader.part("alerts of Prometheus now"):
             data, evidence = _asked(reader, f"{base}/api/v1/alerts")
             cited.append(evidence)
             pending = {_labels(item["labels"]).get("alertname", "?") for item in data["data"]["alerts"] if _is(item, "pending")}
             firing = [item for item in data["data"]["alerts"] if _is(item, "firing")]
-            found = found if over else _with_now(found, firing, urlsplit(base).netloc, reader.now, evidence)
+            found = found if over else _with_now(found, firing, _clock(base), reader.now, evidence)
     else:
         reader.blind("alerts that are over", "Alertmanager tells only what fires now", "name prometheus=…")
     if params.alertmanager:
@@ -140,7 +140,7 @@ def collect(reader: Reader, params: Params) -> AlertFacts:
             data, evidence = _asked(reader, f"{base}/api/v2/alerts")
             cited.append(evidence)
             for item in data:
-                _receive(found, item, urlsplit(base).netloc, until, evidence)
+                _receive(found, item, _clock(base), until, evidence)
     meant = sorted({item.name() for item in found if MEANT.search(item.name())})
     told = sorted((item for item in found if item.name() not in meant), key=lambda item: (item.began, item.name()))
     if len(told) > params.limit:
@@ -164,10 +164,15 @@ def _asked(reader: Reader, url: str) -> tuple[Any, str]:
     try:
         data = json.loads(seen.value.body)
         _check(data)
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
         detail = "its answer is not what Prometheus and Alertmanager say"
         raise CouldNotLook(where, "damaged", detail, "is this the right address?") from None
     return data, seen.evidence
+
+
+def _clock(base: str) -> str:
+    """Whose clock it is: the host and port, without any account."""
+    return urlsplit(base).netloc.rpartition("@")[2]
 
 
 def _check(data: Any) -> None:

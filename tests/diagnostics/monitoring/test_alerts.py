@@ -1,14 +1,22 @@
 """A real Prometheus with a rule that fires at once and a real Alertmanager: the alert is one event of the story."""
 
+import json
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from mcp_server.core.clock import now
+from mcp_server.core.calls import HttpAnswer
+from mcp_server.core.clock import now, parse_moment
+from mcp_server.core.errors import CouldNotLook
+from mcp_server.core.reader import Seen
 from mcp_server.core.settings import load_settings
+from mcp_server.diagnostics.monitoring import alerts
 from mcp_server.engine.run import Question, ask
 from mcp_server.engine.session import Asking, Session
 from mcp_server.incident.record import find, open_incident
@@ -32,6 +40,9 @@ groups:
     annotations: {{summary: five percent of requests fail}}
   - {{alert: Watchdog, expr: vector(1)}}
 """
+NAMES = (
+    "labels", "alertname", "state", "activeAt", "startsAt", "status", "metric", "values", "annotations", "firing", "pending",
+)  # fmt: skip
 ALERTMANAGER = "route: {receiver: nobody, group_wait: 0s}\nreceivers: [{name: nobody}]\n"
 
 
@@ -116,3 +127,42 @@ def test_who_does_not_answer_is_a_blind_spot(tmp_path: Path, stop: str) -> None:
         outcome = ask_("alerts", **{stop: f"http://127.0.0.1:{free_port()}"})
         assert outcome.verdict == "unknown"
         assert any("refuses" in spot.reason for spot in outcome.coverage.blind)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.floats() | st.integers() | st.text(max_size=8),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(NAMES) | st.text(max_size=4), inner, max_size=4)
+    ),
+    max_leaves=12,
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(first=JSON, second=JSON, third=JSON)
+def test_any_answer_is_read_or_told_as_damaged(first: Any, second: Any, third: Any) -> None:
+    bodies = iter([{"data": {"result": first}}, {"data": {"alerts": second}}, third])
+    problems: list[str] = []
+
+    class Reader:
+        now = parse_moment("2026-11-28T02:00:00Z")
+
+        def look(self, call: Any) -> Any:
+            return Seen(HttpAnswer(status=200, body=json.dumps(next(bodies)), took_ms=1), "E1")
+
+        @contextmanager
+        def part(self, what: str) -> Iterator[None]:
+            try:
+                yield
+            except CouldNotLook as failure:
+                problems.append(failure.reason)
+
+        def cut(self, what: str, rest: str) -> None:
+            problems.append(rest)
+
+    reader: Any = Reader()
+    params = alerts.Params(prometheus="http://p", alertmanager="http://a")
+    facts = alerts.collect(reader, params)
+    assert set(problems) <= {"damaged"}
+    list(alerts.judge(facts, params))
+    list(alerts.show(facts, params))
