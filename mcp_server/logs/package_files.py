@@ -62,13 +62,14 @@ def read_log(reader: Reader, log: str, rows: Rows, there: Sequence[Member], wind
     Raises CouldNotLook when the log itself cannot be read.
     """
     found: Found = []
-    for place, member in enumerate(there):
-        newer = there[place - 1] if place else None
+    start = _newest_needed(reader, rows, there, window, zone)
+    for place, member in list(enumerate(there))[start:]:
+        newer = there[place - 1] if place > start else None
         if newer and newer.number is not None and member.number is not None and member.number - newer.number > 1:
             reader.blind(f"packages between {member.path} and {newer.path}", "missing: what was rotated between them is gone")
         if member.path != log and member.modified < window.since:
             return found
-        if place >= MOST_MEMBERS:
+        if place - start >= MOST_MEMBERS:
             reader.cut(f"{member.path} and what is older", f"{MOST_MEMBERS} files were read: narrow the window with since=…")
             return found
         whole = True
@@ -86,6 +87,23 @@ def read_log(reader: Reader, log: str, rows: Rows, there: Sequence[Member], wind
         f"packages before the beginning of {oldest}", f"what was read begins at {_begin(found)}", "there is no older log"
     )
     return found
+
+
+def _newest_needed(reader: Reader, rows: Rows, there: Sequence[Member], window: Window, zone: Zone) -> int:
+    """Place of the newest member that can hold anything of the window: one whose own last entry is later ends the search.
+
+    The time of a file alone does not tell that (a copy is younger than what it holds), it only says where to look first.
+    """
+    start = max((place for place, member in enumerate(there) if _NEVER > member.modified > window.until), default=0)
+    for place in range(start, 0, -1):
+        try:
+            newest = newest_lines(reader, there[place].path, lambda _: True, packed=is_packed(there[place].path))
+        except CouldNotLook:  # that is told when it is read
+            continue
+        last = [row for row in rows(newest.texts(), zone) if row][-1:]
+        if last and last[0].at - last[0].doubt > window.until and not newest.stopped:
+            return place
+    return 0
 
 
 def _begin(found: Found) -> str:

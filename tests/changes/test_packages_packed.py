@@ -205,3 +205,38 @@ def test_a_long_packed_log_is_read_from_its_end(session: Session, rotated: World
     assert changes[0].component == "inside"
     assert not coverage.blind
     assert not coverage.cut
+
+
+def echo(place: str) -> Window:
+    return Window(since=DAYS[place] - timedelta(minutes=30), until=DAYS[place] + timedelta(minutes=30))
+
+
+def test_an_hour_long_ago_opens_only_the_log_of_that_time(session: Session, rotated: World) -> None:
+    changes, coverage = collect(session, rotated, "packages", echo("/var/log/dpkg.log.2.gz"))
+    assert [item.component for item in changes] == ["first2"]
+    assert not coverage.blind
+    opened = {path for path in coverage.looked if path.startswith("/var/log/dpkg.log")}
+    assert opened == {"/var/log/dpkg.log.2.gz"}
+
+
+def test_a_copy_that_is_younger_than_what_it_holds_hides_nothing(session: Session, rotated: World) -> None:
+    import os
+
+    for path in ("/var/log/dpkg.log.2.gz", "/var/log/dpkg.log.3.gz"):  # restored from a backup today
+        os.utime(rotated.root / path.lstrip("/"), (END.timestamp(), END.timestamp()))
+    changes, coverage = collect(session, rotated, "packages", echo("/var/log/dpkg.log.1"))
+    assert [item.component for item in changes] == ["first1"]
+    assert not coverage.blind
+
+
+def test_a_packing_that_cannot_be_read_here_is_told_with_its_remedy(
+    session: Session, rotated: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import sys
+
+    monkeypatch.setitem(sys.modules, "zstandard", None)
+    (rotated.root / "var/log/dpkg.log.2.gz").unlink()
+    rotated.file("/var/log/dpkg.log.2.zst", b"\x28\xb5\x2f\xfd" + bytes(20), at=END)
+    changes, coverage = collect(session, rotated, "packages", MONTH)
+    assert len(changes) == 4
+    assert "reading zstd needs the package zstandard" in spots(coverage)
