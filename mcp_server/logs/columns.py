@@ -51,7 +51,7 @@ class Columns:
     def __init__(self, at: At) -> None:
         self._at = at
         self._left = _TRIES
-        self._layout: _Layout | None = None
+        self._layout: Layout | None = None
         self._form: Form | None = None
         self._around: set[bytes] = set()
         """What was seen to stand around stamps, and cannot belong to them."""
@@ -69,7 +69,7 @@ class Columns:
     def _learn(self, line: bytes) -> bool:
         """Find out where and how a line writes its stamp."""
         moment = self._at(line[:HEAD])
-        for layout in _layouts(line) if moment is not None else ():
+        for layout in layouts(line) if moment is not None else ():
             self._layout, self._form, texts = layout, None, layout.texts([line], line)
             if texts and self._form_of(texts[0], moment):
                 self._around = set()
@@ -115,7 +115,7 @@ class Columns:
         return True
 
 
-class _Layout:
+class Layout:
     """Where the stamps of lines stand and how they are written, as one line shows it."""
 
     def __init__(self, line: bytes, found: re.Match[bytes], start: int, behind: bytes | None) -> None:
@@ -136,7 +136,7 @@ class _Layout:
         for place, most in ((0, b"012"), (3, b"012345"), (6, b"012345")) if self.kind != "epoch" else ():
             self._allowed[self._clock + place] = most
         self._cut = itemgetter(slice(start, start + len(text)))
-        self._find = None if behind is None else re.compile(behind.replace(b"[length]", b"%d" % len(text))).findall
+        self._find = None if behind is None else re.compile(behind.replace(b"[length]", b"%d" % len(text)))
         self._tail = slice(start + len(text), start + len(text) + (0 if self.closed else _TAIL))
 
     def form(self, shift: int) -> Form:
@@ -147,8 +147,20 @@ class _Layout:
         """The stamp of each line of a text; None where lines have none in this place."""
         if self._find is None:
             return list(map(self._cut, lines))
-        found: list[bytes] = self._find(text)
+        found: list[bytes] = self._find.findall(text)
         return found if len(found) == len(lines) else None
+
+    @property
+    def seconds(self) -> tuple[int, int]:
+        """Where in a stamp its seconds begin and end; the last two digits of those of an epoch."""
+        begin = self._clock + (8 if self.kind == "epoch" else 5)
+        return begin, begin + (2 if self.kind == "epoch" else 3)
+
+    def each(self, lines: list[bytes]) -> list[bytes]:
+        """The stamp of each line, empty where it has none in this place."""
+        if self._find is None:
+            return list(map(self._cut, lines))
+        return [found[1] if (found := match(line)) else b"" for match in (self._find.match,) for line in lines]
 
     def fits(self, keys: list[bytes]) -> bool:
         """Whether all keys, which are in order, are written so and are times."""
@@ -189,20 +201,20 @@ class _Layout:
         return not part
 
 
-def _layouts(line: bytes) -> Iterator[_Layout]:
+def layouts(line: bytes) -> Iterator[Layout]:
     """Where a line may write its stamp, and how."""
     for place in range(_LEAD + 1):
         if line[:place].translate(None, _DIGITS) != line[:place]:
             break
         if found := STAMP.match(line, place):
-            yield _Layout(line, found, place if found["day"] and len(found["day"]) == 4 else 0, None)
+            yield Layout(line, found, place if found["day"] and len(found["day"]) == 4 else 0, None)
             break
     if line[:1] == b"{":
         for key in _KEY.finditer(line, 1, 400):
             if (found := STAMP.match(line, key.end())) and line.find(key[0]) == key.start():
-                yield from _closed(_Layout(line, found, 0, _JSON % (_members(line[: key.end()]), re.escape(key[0]))))
+                yield from _closed(Layout(line, found, 0, _JSON % (_members(line[: key.end()]), re.escape(key[0]))))
     elif (bracket := _BRACKET.match(line)) and (found := STAMP.match(line, bracket.end())):
-        yield from _closed(_Layout(line, found, 0, _ACCESS))
+        yield from _closed(Layout(line, found, 0, _ACCESS))
 
 
 def _members(begin: bytes) -> bytes:
@@ -210,7 +222,7 @@ def _members(begin: bytes) -> bytes:
     return b"".join(rb"\"[^\"\\\n]*+\"" if token["text"] else re.escape(token[0]) for token in _TOKEN.finditer(begin))
 
 
-def _closed(layout: _Layout) -> Iterator[_Layout]:
+def _closed(layout: Layout) -> Iterator[Layout]:
     """What stands behind stamps in no column is not looked at: they must end by themselves."""
     if layout.closed:
         yield layout

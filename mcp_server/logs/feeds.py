@@ -3,7 +3,8 @@
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import accumulate, repeat
+from itertools import accumulate, pairwise, repeat
+from operator import ne
 from typing import Any, NamedTuple
 
 from mcp_server.core.source import ByteSource
@@ -152,7 +153,7 @@ class Feed:
             if found and before:
                 yield batch_of(self._finish(begin))
         if found is None:
-            yield batch_of(self._one_by_one(lines, begin))
+            yield from self._of_any_kind(lines, begin)
             return
         batch, self._floor = found
         self._open = (block.end - len(lines[-1]), self._floor, lines[-1])
@@ -183,11 +184,32 @@ class Feed:
         rows = _Lines(self._number, begin, lines, form.moments if form else list, keys).rows
         return Batch(form, keys, last, lines, rows), last
 
-    def _one_by_one(self, lines: list[bytes], begin: int) -> list[Merged]:
-        """Records of any kind."""
+    def _of_any_kind(self, lines: list[bytes], begin: int) -> Iterator[Batch]:
+        """Records of any kind: lines without a time belong to the record before them, late ones stay where they are."""
+        moments = self._read[-len(lines) :] or self._stamps.of(lines)
+        starts = [place for place, moment in enumerate(moments) if moment is not None]
+        if not starts or not self._all or (self._open is None and starts[0]):
+            yield batch_of(self._one_by_one(lines, moments, begin))
+            return
+        for line in lines[: starts[0]]:
+            self._more(line)
+            begin += len(line)
+        yield batch_of(self._finish(begin))
+        texts = [lines[one] if two - one == 1 else b"".join(lines[one:two]) for one, two in pairwise([*starts, len(lines)])]
+        if max(map(len, texts)) > MAX_RECORD:
+            yield batch_of(self._one_by_one(lines[starts[0] :], moments[starts[0] :], begin))
+            return
+        times: list[Any] = list(map(moments.__getitem__, starts))
+        keys = list(accumulate(times[:-1], max, initial=self._floor))[1:]
+        self._open = (begin + sum(map(len, texts[:-1])), times[-1], texts[-1])
+        if keys:
+            self._floor = keys[-1]
+            yield Batch(None, keys, keys[-1], texts[:-1], _Lines(self._number, begin, texts[:-1], list, keys, times).rows)
+
+    def _one_by_one(self, lines: list[bytes], moments: list[int | None], begin: int) -> list[Merged]:
+        """The same, one after the other: where a window ends, or records are too long to be told whole."""
         rows: list[Merged] = []
         places = accumulate(map(len, lines), initial=begin)
-        moments = self._read[-len(lines) :] or self._stamps.of(lines)
         for line, moment, place in zip(lines, moments, places, strict=False):
             if moment is None and self._open is not None:
                 self._more(line)
@@ -223,11 +245,15 @@ class Feed:
 
 
 class _Lines:
-    """Lines in order, each a record; told in full when somebody asks."""
+    """Records one behind the other; told in full when somebody asks."""
 
-    def __init__(self, number: int, begin: int, lines: list[bytes], moments: Callable[[Any], list[int]], keys: Any) -> None:
-        """`moments` reads them from `keys`."""
+    def __init__(
+        self, number: int, begin: int, lines: list[bytes], moments: Callable[[Any], list[int]], keys: Any,
+        times: list[int] | None = None,
+    ) -> None:  # fmt: skip
+        """`moments` reads what they are sorted by from `keys`; `times` are their own, where they differ."""
         self._number, self._begin, self._lines, self._moments, self._keys = number, begin, lines, moments, keys
+        self._times = times
         self._rows: list[Merged] = []
 
     def rows(self, start: int, end: int) -> list[Merged]:
@@ -235,9 +261,11 @@ class _Lines:
         if not self._rows:
             moments = self._moments(self._keys)
             ends = list(accumulate(map(len, self._lines), initial=self._begin))
+            times = self._times or moments
             made = zip(
-                moments, repeat(self._number), ends, ends[1:], moments, self._lines, repeat(False), repeat(False), strict=False
-            )
+                moments, repeat(self._number), ends, ends[1:], times, self._lines, map(ne, moments, times), repeat(False),
+                strict=False,
+            )  # fmt: skip
             self._rows = list(map(tuple.__new__, repeat(Merged), made))
         return self._rows[start:end]
 

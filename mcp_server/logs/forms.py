@@ -47,7 +47,7 @@ class Form:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_minutes", _Memory(partial(_minute, self.kind, self.shift)))
-        object.__setattr__(self, "_parts", _Memory(_part))
+        object.__setattr__(self, "_parts", _Memory(fraction))
 
     def moment(self, key: bytes) -> int:
         """What a text of this form says, in nanoseconds since 1970 UTC."""
@@ -84,7 +84,8 @@ def _minute(kind: Kind, shift: int, text: bytes) -> int:
     return shift + (days * 86_400 + int(text[-5:-3]) * 3_600 + int(text[-2:]) * 60) * _SECOND
 
 
-def _part(text: bytes) -> int:
+def fraction(text: bytes) -> int:
+    """Nanoseconds of the fraction that a text begins with."""
     found = _PART.match(text)
     return int(found[1].ljust(9, b"0")) if found else 0
 
