@@ -38,7 +38,8 @@ class Manager:
     logs: tuple[tuple[str, Rows], ...]
     by_hand: str
     histories: tuple[str, ...] = ()
-    """Databases of transactions: the newest manager's, which writes no log, and its predecessor's, which wrote one too."""
+    """Databases of transactions: the newest manager's, which writes no log, and its predecessor's, which knows more
+    than its log does."""
 
 
 MANAGERS = (
@@ -126,13 +127,26 @@ def _read(reader: Reader, manager: Manager, database: str, window: Window, zone:
     new = _history(reader, manager, 0, window)
     for log, rows in manager.logs:
         if there := members(reader, log):  # what was done before there was a history stands in it
-            return sorted([*(new.rows if new else ()), *read_log(reader, log, rows, there, window, zone)], key=_when)
-    kept = [item for item in (None if new and new.begins is None else _history(reader, manager, 1, window), new) if item]
+            logged = read_log(reader, log, rows, there, window, zone)
+            old = _history(reader, manager, 1, window)
+            return sorted([*logged, *_unlogged(logged, new, old)], key=_when)
+    whole = new is not None and new.read and new.begins is None
+    kept = [item for item in (None if whole else _history(reader, manager, 1, window), new) if item]
     if not kept:
         return _without_log(reader, manager, database, window)
     if all(item.begins for item in kept):
         reader.blind(f"packages before the beginning of {kept[0].path}", f"it begins at {kept[0].begins}", manager.by_hand)
     return [found for item in kept for found in item.rows]
+
+
+def _unlogged(logged: Sequence[tuple[Row, str]], *kept: "History | None") -> Iterator[tuple[Row, str]]:
+    """What the databases know and the log does not: PackageKit and microdnf write no log."""
+    times: dict[str, list[Row]] = {}
+    for row, _ in logged:
+        times.setdefault(row.package, []).append(row)
+    for row, cited in (found for item in kept if item for found in item.rows):
+        if not any(abs(row.at - other.at) <= row.doubt + other.doubt for other in times.get(row.package, ())):
+            yield row, cited
 
 
 def _when(found: tuple[Row, str]) -> datetime:
@@ -146,14 +160,17 @@ class History:
     path: str
     rows: list[tuple[Row, str]]
     begins: str | None
+    read: bool = True
 
 
 def _history(reader: Reader, manager: Manager, place: int, window: Window) -> History | None:
     """The manager's first or second database of transactions; None where it is not here. What it does not tell is noted."""
     path = next(iter(manager.histories[place : place + 1]), None)
-    if path is None or not _exists(reader, path):
+    if path is None:
         return None
     with reader.part(f"packages in {path}"):
+        if not _exists(reader, path):
+            return None
         seen = reader.look(ReadTransactions(path=path, since=window.since, until=window.until))
         told = seen.value
         if told.doubt:
@@ -163,7 +180,7 @@ def _history(reader: Reader, manager: Manager, place: int, window: Window) -> Hi
         begins = stamp(told.reaches) if told.reaches else "its end: it holds no transaction"
         rows = [(row, seen.evidence) for run in told.transactions for row in rpm_history.rows(run)]
         return History(path, rows, None if told.reaches and told.reaches <= window.since else begins)
-    return History(path, [], None)  # what was noted says more than where it begins
+    return History(path, [], None, read=False)  # what was noted says more than where it begins
 
 
 def _without_log(reader: Reader, manager: Manager, database: str, window: Window) -> list[tuple[Row, str]]:

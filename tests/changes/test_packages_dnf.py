@@ -105,6 +105,25 @@ def test_a_log_of_dnf_4_that_was_left_behind_does_not_hide_what_dnf5_did(session
     assert told(session, rpm) == (TOLD, "")
 
 
+def test_what_the_log_holds_is_told_once_and_what_packagekit_did_as_well(session: Session, rpm: World) -> None:
+    made = History(rpm.root / DNF4.lstrip("/"), "dnf4")
+    made.write(OLD, [])
+    made.write(TEN, DEEDS[:3], end=TEN + 5)
+    made.write(TEN + 600, [("install", "by-packagekit", 0, "1", "1")], command="")
+    rpm.file(
+        "/var/log/dnf.rpm.log",
+        "2026-10-01T08:00:00+0000 INFO --- logging initialized ---\n"
+        "2026-11-20T10:00:02+0000 SUBDEBUG Upgrade: openssl-libs-1:3.2.2-6.fc41.x86_64\n"
+        "2026-11-20T10:00:03+0000 SUBDEBUG Installed: nginx-core-2:1.24.0-4.fc41.x86_64\n"
+        "2026-11-20T10:00:04+0000 SUBDEBUG Upgraded: openssl-libs-1:3.0.7-27.fc41.x86_64\n",
+    )
+    assert told(session, rpm) == ([*TOLD[:2], ("install", "by-packagekit", "?", "1-1")], "")
+    rpm.refuse[DNF4] = CouldNotLook(DNF4, "denied", "permission denied", "run as root")
+    rows, blind = told(session, rpm)
+    assert rows == TOLD[:2]
+    assert f"packages in {DNF4}" in blind or "denied" in blind
+
+
 def test_a_write_ahead_log_is_read_and_nothing_is_written(session: Session, rpm: World) -> None:
     made = History(rpm.root / DNF5.lstrip("/"), "dnf5", wal=True)
     made.write(OLD, [("install", "old", 0, "1", "1")])
