@@ -80,7 +80,7 @@ class CauseType:
         told = {name: _bounded(value) for name, value in values.items()}
         return Cause(
             code=self.code, object=_short(shown(key), 300), namespace=key[1], component=_short(shown(component or key), 300),
-            field=_short(field, 300), severity=severity or self.severity, confidence=confidence, values=told,
+            field=_short(field.rstrip("."), 300), severity=severity or self.severity, confidence=confidence, values=told,
             quotes=tuple(dict.fromkeys(_short(quote.strip(), QUOTE_CHARS) for quote in quotes if quote.strip()))[:QUOTES],
             at=at, touches=tuple(hurt), needs=tuple(dict.fromkeys(map(shown, needs))),
         )  # fmt: skip

@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -69,6 +69,7 @@ class Dump:
     objects: list[Mapping[str, Any]] = field(default_factory=list)
     logs: list[LogText] = field(default_factory=list)
     lists: set[tuple[str, str]] = field(default_factory=set)
+    asked: list[LogText] = field(default_factory=list)
     unread: list[str] = field(default_factory=list)
     texts: int = 0
     over: bool = False
@@ -95,6 +96,7 @@ def read_dump(files: Iterable[tuple[str, str]]) -> Dump:
     pods = {name_of(obj): space_of(obj) for obj in dump.objects if kind_of(obj) == "Pod"}
     containers = {name_of(obj): [words(item, "name") for item in (*_list(obj, "initContainers"), *_list(obj, "containers"))]
                   for obj in dump.objects if kind_of(obj) == "Pod"}  # fmt: skip
+    dump.logs += _placed(dump.asked, pods, containers)
     for name, text in left:
         log = _log(name, text, pods, containers)
         if log is not None:
@@ -223,12 +225,23 @@ def _space_of_file(name: str) -> str:
 def _described(text: str, dump: Dump) -> bool:
     from mcp_server.cluster.told import read_text
 
-    objects, lists = read_text(text)
-    if objects:
+    told = read_text(text)
+    if told.objects or told.logs:
         dump.texts += 1
-        dump.objects += [slim(obj) for obj in objects]
-        dump.lists |= lists
-    return bool(objects)
+        dump.objects += [slim(obj) for obj in told.objects]
+        dump.lists |= told.lists
+        dump.asked += [replace(log, text=_end(log.text)) for log in told.logs]
+    return bool(told.objects or told.logs)
+
+
+def _placed(asked: Iterable[LogText], pods: Mapping[str, str], containers: Mapping[str, list[str]]) -> Iterator[LogText]:
+    """Logs that were asked for by the name of a pod, or of a workload: then of one of its pods."""
+    for log in asked:
+        name = log.pod if log.pod in pods else next((pod for pod in sorted(pods) if pod.startswith(f"{log.pod}-")), "")
+        if name:
+            inner = containers.get(name, [])
+            known = log.container if log.container in inner else inner[0] if len(inner) == 1 else ""
+            yield LogText(pods[name], name, known or log.container, log.text, log.previous)
 
 
 def _end(text: str) -> str:

@@ -2,11 +2,19 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 from mcp_server.cluster.described import described
+from mcp_server.cluster.world import LogText
 
-_COMMAND = re.compile(r"kubectl\b[^\n]*?(?:\s-n[ =]?|\s--namespace[ =])([a-z0-9-]+)")
+_PROMPT = re.compile(
+    r"(?:\S{0,60}[ ~]{0,3}\S{0,60}[$#%>➜❯] {0,3})?(?:sudo )?(?:kubectl|k|oc) +(?:-\S+ +\S+ +)?"
+    r"(?:get|describe|logs?|events|top|apply|create)\b|```"
+)
+"""A command line, with a prompt before it or none; the end of a fenced block."""
+_COMMAND = re.compile(r"\b(?:kubectl|k|oc)\b[^\n]*?(?:\s-n[ =]?|\s--namespace[ =])([a-z0-9-]+)")
 _HEADER = re.compile(r"^(?:NAMESPACE\s+)?(?:NAME\s+\S|LAST SEEN\s|LASTSEEN\s|FIRST ?SEEN\s)", re.M)
 _CELL = re.compile(r"\S+(?: \S+)*")
 _TYPES = {
@@ -48,13 +56,25 @@ _WAITING = re.compile(
     r"|RunContainerError|StartError|PodInitializing|ContainerCreating)"
 )
 _MADE = re.compile(r"(.+-[a-f0-9]{6,10})-[a-z0-9]{5}")
+_NAME = re.compile(r"[a-z0-9][a-z0-9.:-]{0,252}")
+_LOGS = re.compile(r"\b(?:kubectl|k|oc)\b(.*\slogs?\s.*)")
+_VALUED = ("-n", "--namespace", "-c", "--container", "--tail", "--since", "-l", "--selector")
 Row = dict[str, str]
 
 
-def read_text(text: str) -> tuple[list[dict[str, Any]], set[tuple[str, str]]]:
-    """(objects, kinds that are whole) of a text; nothing where it is none of kubectl's."""
-    objects: list[dict[str, Any]] = []
-    lists: set[tuple[str, str]] = set()
+@dataclass
+class Told:
+    """What a text holds: objects, kinds that are whole, and logs by the pod or workload that was asked for."""
+
+    objects: list[dict[str, Any]] = field(default_factory=list)
+    lists: set[tuple[str, str]] = field(default_factory=set)
+    logs: list[LogText] = field(default_factory=list)
+
+
+def read_text(text: str) -> Told:
+    """What stands in it; nothing where it is none of kubectl's."""
+    told = Told()
+    objects, lists = told.objects, told.lists
     space = ""
     for part in _blocks(text):
         first, _, rest = part.partition("\n")
@@ -67,16 +87,30 @@ def read_text(text: str) -> tuple[list[dict[str, Any]], set[tuple[str, str]]]:
                     lists.add((obj["kind"], obj["metadata"].get("namespace", "")))
         elif re.match(r"Name:\s+\S", block):
             objects += described(block, space)
-    return objects, lists
+        elif rest.strip() and (asked := _LOGS.search(first)):
+            told.logs += _log(asked[1], rest, space or "default")
+    return told
+
+
+def _log(arguments: str, text: str, space: str) -> Iterator[LogText]:
+    """The log that a pasted command asked for: `logs [-p] [-c CONTAINER] POD|KIND/NAME`."""
+    words = arguments.split()
+    values = {before: word for before, word in pairwise(words) if before in _VALUED}
+    container = values.get("-c") or values.get("--container") or ""
+    container = container or next((word.partition("=")[2] for word in words if word.startswith("--container=")), "")
+    skipped = set(values.values())
+    names = [word for word in words if not word.startswith("-") and word not in skipped and word not in ("logs", "log")]
+    names = [word.rpartition("/")[2] for word in names if _NAME.fullmatch(word.rpartition("/")[2])]
+    if names:
+        previous = any(word in ("-p", "--previous", "--previous=true") for word in words)
+        yield LogText(space, names[0], container or (names[1] if len(names) > 1 else ""), text, previous)
 
 
 def _blocks(text: str) -> Iterator[str]:
     """Parts of a text that stand for themselves: a command line, a table, one described object."""
     current: list[str] = []
     for line in text.splitlines():
-        starts = bool(
-            _COMMAND.search(line) or re.match(r"[$#%>] ?kubectl", line) or _HEADER.match(line) or re.match(r"Name:\s+\S", line)
-        )
+        starts = bool(_COMMAND.search(line) or _PROMPT.match(line) or _HEADER.match(line) or re.match(r"Name:\s+\S", line))
         alone = len(current) == 1 and _COMMAND.search(current[0])
         if starts and current and not alone:
             yield "\n".join(current)
@@ -95,7 +129,10 @@ def _table(block: str, space: str) -> Iterator[dict[str, Any]]:
     names = [name for _, name in heads]
     ends = [start for start, _ in heads[1:]] + [100_000]
     for line in lines[1:]:
+        cells = re.split(r"\s{2,}", line.strip())
         row = {name: line[start:end].strip() for (start, name), end in zip(heads, ends, strict=True)}
+        if len(cells) == len(names):  # also where a paste has moved the columns
+            row = dict(zip(names, cells, strict=True))
         if len(_CELL.findall(line)) and not row.get("NAME") and "REASON" not in row:
             continue
         where = row.get("NAMESPACE") or space
@@ -129,7 +166,7 @@ def _guess(names: list[str]) -> str:
 
 def _row(kind: str, name: str, row: Row, space: str) -> dict[str, Any] | None:
     obj: dict[str, Any] = {"kind": kind, "metadata": {"name": name, "namespace": space}}
-    if not kind or not name:
+    if not kind or not _NAME.fullmatch(name):
         return None
     if kind == "Pod":
         told = dict(part.split("=", 1) for part in row.get("LABELS", "").split(",") if "=" in part)
@@ -210,7 +247,8 @@ def _port(text: str) -> dict[str, Any] | None:
 def _event(row: Row, space: str) -> dict[str, Any]:
     kind, _, name = (row.get("OBJECT") or f"{row.get('KIND', '')}/{row.get('NAME', '')}").partition("/")
     count = re.search(r"x(\d+)", row.get("LAST SEEN", "") + row.get("COUNT", ""))
-    about = {"kind": _TYPES.get(kind.lower(), kind.capitalize()), "name": name, "namespace": space}
+    within = row.get("SUBOBJECT", "")
+    about = {"kind": _TYPES.get(kind.lower(), kind.capitalize()), "name": name, "namespace": space, "fieldPath": within}
     if about["kind"] in ("Node", "Namespace", "PersistentVolume"):
         about["namespace"] = ""
     return {

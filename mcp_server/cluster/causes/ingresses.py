@@ -122,9 +122,10 @@ def _backend(
         return  # a resource backend
     route = f"{host}{path}"
     service = cluster.get("Service", space, name)
+    told = texts(ingress, "spec.toldMissing")
     touches = [("Service", space, name)]
     if service is None:
-        if cluster.absent("Service", space, name) or cluster.names("Service", space):
+        if cluster.absent("Service", space, name) or cluster.names("Service", space) or name in told:
             near = difflib.get_close_matches(name, cluster.names("Service", space), n=1, cutoff=0.6)
             yield BACKEND.on(
                 ingress,

@@ -127,7 +127,7 @@ def _service(cluster: Cluster, service: Object) -> Iterator[Cause]:
     pods = [pod for pod in cluster.selected(space, selector) if not is_done(pod)]
     makers = cluster.makers(space, selector)
     if not pods and not makers:
-        if _would_see(cluster, space):
+        if _would_see(cluster, space) or at(service, "spec.toldEmpty") is True:
             yield _unmatched(cluster, service, selector)
         return
     idle = [maker for maker in makers if number(maker, "spec.replicas") == 0]
@@ -167,7 +167,10 @@ def _unmatched(cluster: Cluster, service: Object, selector: dict[str, str]) -> C
     """The workload that is probably meant: whose labels are nearest to the selector, or whose name is the Service's."""
     best, score = None, 0.0
     wanted = _told(selector)
-    for maker in cluster.makers_in(space_of(service)):
+    space = space_of(service)
+    # of a pod whose maker was not seen, its own labels tell
+    alone = {root: pod for pod in cluster.pods_in(space) if cluster.get(*(root := cluster.root(pod))) is None}
+    for maker in (*cluster.makers_in(space), *alone.values()):
         have = template_labels(maker)
         alike = difflib.SequenceMatcher(
             None, wanted, _told({key: have[key] for key in selector if key in have} or have)
@@ -181,7 +184,7 @@ def _unmatched(cluster: Cluster, service: Object, selector: dict[str, str]) -> C
     if best is not None and score >= 0.6:
         have = template_labels(best)
         wrong = [f"{key}={have.get(key, '(absent)')}" for key, value in selector.items() if have.get(key) != value]
-        near = f"{name_of(best)} with {', '.join(wrong)}"
+        near = f"{cluster.root(best)[2]} with {', '.join(wrong)}"
         touches = [key_of(best), *map(key_of, cluster.pods_of(key_of(best)))]
     # a Service may be made before its pods: without anything near it, it is less sure that something is wrong
     return SELECTOR.on(
@@ -192,7 +195,7 @@ def _unmatched(cluster: Cluster, service: Object, selector: dict[str, str]) -> C
         selector=wanted,
         near=near,
         namespace=space_of(service),
-        severity="warning" if near == "none" else None,
+        severity="warning" if near == "none" and at(service, "spec.toldEmpty") is not True else None,
     )
 
 
@@ -218,6 +221,8 @@ def _ports(cluster: Cluster, service: Object, pods: list[Object], makers: list[O
         }
         wrong = target not in (names if isinstance(target, str) else numbers)
         common["quotes"] = refusals(cluster, service) if wrong and target is not None else []
+        if isinstance(target, str) and target not in names and any(at(spec, "portNamesUntold") for spec in specs):
+            continue
         if isinstance(target, str) and target not in names:
             yield NAMED.on(
                 service,
