@@ -56,11 +56,10 @@ def table(*rows: list[str]) -> str:
 
 
 HEADS = ["NAMESPACE", "LAST SEEN", "TYPE", "REASON", "OBJECT", "SUBOBJECT", "SOURCE", "MESSAGE", "FIRST SEEN", "COUNT", "NAME"]
-PLACED = (
-    "0/3 nodes are available: 1 node(s) had untolerated taint {node-role.kubernetes.io/control-plane: }, 2 Insufficient cpu."
-)
+OWN = "{node-role.kubernetes.io/control-plane: }"
+PLACED = f"0/3 nodes are available: 1 node(s) had untolerated taint {OWN}, 2 Insufficient cpu."
 EVENTS: list[list[str]] = [
-    ["shop", "2m", "Warning", "FailedScheduling", "pod/cart-6f9d5c7b8-x2x9q", "", "default-scheduler", PLACED, "2m", "1", "a.1"],
+    ["shop", "2m", "Warning", "FailedScheduling", "pod/cart-6f9d5c7b8-x2x9q", "", "scheduler", PLACED, "2m", "1", "a.1"],
     ["shop", "30s", "Warning", "Failed", "pod/pay-5f8d6c5b7d-abcde", "spec.containers{pay}", "kubelet, n1",
      'Failed to pull image "reg.test/pay:9": reg.test/pay:9: not found', "5m", "12", "a.2"],
 ]  # fmt: skip
