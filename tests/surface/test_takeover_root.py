@@ -114,7 +114,7 @@ for name, pid in (("reader", reader), ("service", service), ("lookout", lookout.
     tried(f"stop {name}", lambda: os.kill(pid, signal.SIGSTOP))
     tried(f"end {name}", lambda: os.kill(pid, signal.SIGKILL))
     tried(f"end {name} by handle", lambda: signal.pidfd_send_signal(os.pidfd_open(pid), signal.SIGKILL))
-    tried(f"limit {name}", lambda: resource.prlimit(pid, resource.RLIMIT_CPU, (1, 1)))
+    tried(f"limit {name}", lambda: ("was", resource.prlimit(pid, resource.RLIMIT_CORE, (0, 0))))
     tried(f"slow {name}", lambda: os.setpriority(os.PRIO_PROCESS, pid, 19))
     tried(f"pin {name}", lambda: os.sched_setaffinity(pid, {0}))
     tried(f"schedule {name}", lambda: os.sched_setscheduler(pid, os.SCHED_IDLE, os.sched_param(0)))

@@ -355,6 +355,29 @@ command.look(Command(argv=("uptime",)), Limits(60), ReadSettings())
 """
 
 
+def test_what_it_runs_can_write_nowhere(tmp_path: Path) -> None:
+    state, kept = tmp_path / "state", tmp_path / "kept"
+    state.mkdir()
+    kept.write_text("kept")
+    shim = tmp_path / "uptime"
+    shim.write_text(
+        f"#!/bin/sh\nfor path in {state}/x {kept} {tmp_path}/x /proc/self/comm; do (echo x >$path) && echo wrote $path; done\n"
+        f"rm -f {kept} && echo removed\necho nothing >/dev/null && echo end\n"
+    )
+    shim.chmod(0o755)
+    code = (
+        ORPHAN.format(root=os.getcwd(), state=str(state)).replace("command.look(", "done = command.look(") + "print(done.out)\n"
+    )
+    env = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=False, env=env)
+    first, *said = done.stdout.split("\n", 1)
+    if first.split()[0] != "True":
+        lacking("no Landlock here")
+    assert said == ["end\n\n"], done.stderr
+    assert kept.read_text() == "kept"
+    assert os.listdir(state) == []
+
+
 def test_when_the_asker_dies_its_command_and_the_reader_end(tmp_path: Path) -> None:
     (tmp_path / "state").mkdir()
     (tmp_path / "uptime").write_text("#!/bin/sh\nsleep 60 & exec sleep 61\n")
