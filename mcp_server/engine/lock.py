@@ -114,11 +114,9 @@ def _lock(writable: Sequence[str], policy: ReadSettings) -> LockReport:
     if not lookout.helper_pid():
         gaps.append("open files and sockets of other processes are hidden from it")
     held = [f"Landlock version {kernel.version}: writing only beneath {', '.join(writable)}"]
-    held += ["signals reach only our own children"] if kernel.signals else []
-    if confinement.in_force():
-        held.append("sockets of this host, modes, owners and times of files, namespaces and the clock are refused by seccomp")
-    if reader_line.is_there():
-        held.append("commands and sockets are left to a reader that knows only looks")
+    held += ["no signals to others"] if kernel.signals else []
+    held += ["seccomp: no local sockets, modes, namespaces, clock"] if confinement.in_force() else []
+    held += ["a reader runs the looks"] if reader_line.is_there() else []
     missing = "; ".join(gap for gap in gaps if gap)
     return LockReport(True, "; ".join((*held, missing) if missing else held), open=missing)
 
