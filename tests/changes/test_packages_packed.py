@@ -136,7 +136,7 @@ def test_what_is_no_packed_file_or_denied_is_a_blind_spot_and_the_others_are_rea
 
 
 def test_a_bomb_ends_early_and_is_told(session: Session, rotated: World) -> None:
-    rotated.file("/var/log/dpkg.log.2.gz", gzip.compress(bytes(200_000_000), 9), at=END)
+    rotated.file("/var/log/dpkg.log.2.gz", gzip.compress(bytes(120_000_000), 6), at=END)
     changes, coverage = collect(session, rotated, "packages", MONTH)
     assert len(changes) == 4
     assert "unfold" in spots(coverage)
