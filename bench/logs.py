@@ -39,9 +39,14 @@ SEARCHES = [
     ("a string, rare", ["needle in"], {}, ["-F", "needle in"], "≤ 1.3"),
     ("a string, any case", ["DeadLock Detected"], {"ignore_case": True}, ["-iF", "deadlock detected"], "≤ 1.3"),
     ("a string, 1 line of 5", ["upstream timed out"], {}, ["-F", "upstream timed out"], "≤ 1.3"),
+    ("a short string, 1 line of 5", ["ERROR"], {}, ["-F", "ERROR"], "≤ 1.3"),
     ("a regex, absent", [r"(deadlock|panic): [a-z]+"], {"regex": True}, ["-E", r"(deadlock|panic): [a-z]+"], "≤ 2"),
     ("a regex, rare", [r"user=[0-9]+ id=ffff[0-9a-f]"], {"regex": True}, ["-E", r"user=[0-9]+ id=ffff[0-9a-f]"], "≤ 2"),
     ("a regex, 1 line of 5", [r"ERROR.*timed out"], {"regex": True}, ["-E", r"ERROR.*timed out"], "≤ 2"),
+    ("its text in the middle, absent", [r"[0-9]+ timed out"], {"regex": True}, ["-E", r"[0-9]+ timed out"], "≤ 2"),
+    ("its text in the middle, 1 of 5", [r"[0-9]+ upstream"], {"regex": True}, ["-E", r"[0-9]+ upstream"], "≤ 2"),
+    ("its text in the middle, 2 of 5", [r"[0-9]+ ms"], {"regex": True}, ["-E", r"[0-9]+ ms"], "≤ 2"),
+    ("any beginning, 1 of 5", [r".*timed out"], {"regex": True}, ["-E", r".*timed out"], "≤ 2"),
 ]  # fmt: skip
 
 MERGES: list[tuple[str, str, str, list[str]]] = [
