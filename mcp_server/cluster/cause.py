@@ -24,6 +24,7 @@ UNREADY = (
     "statefulset_blocked",
     "service_no_ready_endpoints",
     "ingress_no_ready_backend",
+    "route_no_ready_backend",
     "hpa_no_metrics",
     "pdb_blocks_eviction",
     "job_backoff",

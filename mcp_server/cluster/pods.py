@@ -65,7 +65,7 @@ class Container:
 def every_container(cluster: Cluster) -> Iterator[Container]:
     """Containers with a status of every pod that has not ended as it should."""
     for pod in cluster.all("Pod"):
-        if not is_done(pod):
+        if not is_done(pod) and not cluster.replaced(pod):
             yield from of_pod(pod)
 
 

@@ -183,6 +183,18 @@ class Cluster:
         """The pods under a workload."""
         return self._pods_of.get(key, [])
 
+    def replaced(self, pod: Object) -> bool:
+        """Whether a pod that ended is no matter any more: its Job is complete, or its workload has all the pods it wants."""
+        if words(pod, "status.phase") != "Failed":
+            return False
+        owner = next((item for item in parts(pod, "metadata.ownerReferences") if item.get("controller") is not False), {})
+        maker = self.get(words(owner, "kind"), space_of(pod), words(owner, "name"))
+        if words(owner, "kind") == "Job":
+            return maker is not None and is_true(condition(maker, "Complete"))
+        root = self.root(pod)
+        wanted = number(self.get(*root) or {}, "spec.replicas")
+        return root != key_of(pod) and wanted is not None and sum(map(is_ready, self.pods_of(root))) >= wanted
+
     # --- selectors --------------------------------------------------------------------------------------------------
 
     @cached_property

@@ -43,3 +43,24 @@ def test_shape(name: str) -> None:
 def test_every_name_is_given_once() -> None:
     count = sum(len(yaml.safe_load(path.read_text(encoding="utf8"))) for path in FOLDER.glob("*.yaml"))
     assert len(SHAPES) == count
+
+
+QUIET: dict[str, dict[str, Any]] = {
+    shape["name"]: shape["do"] for shape in yaml.safe_load((FOLDER.parent / "quiet.yaml").read_text(encoding="utf8"))
+}
+
+
+@pytest.mark.parametrize("name", QUIET)
+def test_what_is_well_is_silent(name: str) -> None:
+    assert told(diagnose(World().change(QUIET[name]))) == ""
+
+
+CHATTER = (FOLDER.parent / "chatter.txt").read_text(encoding="utf8").splitlines()
+
+
+@pytest.mark.parametrize("line", CHATTER)
+@pytest.mark.parametrize("app", ["api", "db"])
+def test_chatter_of_programs_that_are_up_is_silent(app: str, line: str) -> None:
+    """Lines that a server writes about its clients and their mistakes, again and again."""
+    change = {"spec": {"db": {"containers.0.image": "postgres:16"}}, "logs": {app: "\n".join([line] * 6)}}
+    assert told(diagnose(World().change(change))) == ""

@@ -43,6 +43,7 @@ CALLED_NAME = CauseType(
 
 _OUTSIDE = Pattern(r"\.(?:com|net|org|io|dev|cloud|internal|lan|corp|aws|azure|gov|edu|de|uk|local)$")
 _NO_CALL = Pattern(r"(?i)listen|bind|advertise|image|label|selector|feature|zone|name=|public|own|probe")
+_NO_ADDRESS = Pattern(r"(?i)image|tag$|version|window|schedule|cron|listen|bind|advertise")
 _LATE_S = 300.0
 
 
@@ -76,7 +77,7 @@ def _called(cluster: Cluster, space: str, way: str, container: object) -> Iterat
     settings = list(_settings(cluster, space, way, container))
     values = {name: (field, value) for field, name, value in settings}
     for field, name, value in settings:
-        for host, port in addresses(value):
+        for host, port in () if _NO_ADDRESS.search(name) else addresses(value):
             yield _Called(field, name, host, port, plain=value.strip().lower() == f"{host}:{port}")
         if host := lone_host(name, value):
             beside = next((values[other] for other in port_variable(name) if other in values), ("", ""))

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from mcp_server.cluster.cause import DOWN, Cause, CauseType
 from mcp_server.cluster.objects import Object, key_of, moment, name_of, number, words
 from mcp_server.cluster.patterns import Pattern
-from mcp_server.cluster.world import Cluster, is_ready
+from mcp_server.cluster.world import Cluster
 
 EVICTED = CauseType(
     code="pod_evicted",
@@ -63,18 +63,11 @@ def find(cluster: Cluster) -> Iterator[Cause]:
             continue
         if reason == "Evicted":
             evicted.setdefault(cluster.root(pod), []).append(pod)
-        elif words(pod, "status.phase") == "Failed" and not _replaced(cluster, pod):
+        elif words(pod, "status.phase") == "Failed" and not cluster.replaced(pod):
             yield from _ended(cluster, pod, reason)
     for root, pods in evicted.items():
         yield _eviction(cluster, root, pods)
     yield from _preemptions(cluster)
-
-
-def _replaced(cluster: Cluster, pod: Object) -> bool:
-    """Whether its workload has all that it wants: what is left over of it does no harm."""
-    root = cluster.root(pod)
-    wanted = number(cluster.get(*root) or {}, "spec.replicas")
-    return root != key_of(pod) and wanted is not None and sum(map(is_ready, cluster.pods_of(root))) >= wanted
 
 
 def _ended(cluster: Cluster, pod: Object, reason: str) -> Iterator[Cause]:

@@ -25,7 +25,14 @@ from mcp_server.cluster.pods import refusals
 from mcp_server.cluster.world import Cluster, is_done, is_ready, template, template_labels
 
 _MEANING = "Whoever calls the Service is refused or waits."
-_UP = ("service_no_ready_endpoints", "ingress_no_ready_backend", "webhook_unreachable", "apiservice_unavailable", *CALLS)
+_UP = (
+    "service_no_ready_endpoints",
+    "ingress_no_ready_backend",
+    "route_no_ready_backend",
+    "webhook_unreachable",
+    "apiservice_unavailable",
+    *CALLS,
+)
 
 SELECTOR = CauseType(
     code="service_selector_mismatch",
@@ -55,7 +62,7 @@ NO_READY = CauseType(
     code="service_no_ready_endpoints",
     text="none of its {count} pods is ready, so it has no endpoints",
     confirm="find out why the pods of {workload} are not ready",
-    meaning=_MEANING, explains=("ingress_no_ready_backend",),
+    meaning=_MEANING, explains=("ingress_no_ready_backend", "route_no_ready_backend"),
 )  # fmt: skip
 NO_ENDPOINTS = CauseType(
     code="endpoints_not_written",

@@ -48,7 +48,8 @@ SHORT = CauseType(
     code="replicas_unavailable",
     text="{ready} of {wanted} pods are ready",
     confirm="describe one of the pods that is not ready",
-    meaning="It serves with less than it should, or not at all.", severity="warning", explains=("pod_unready",),
+    meaning="It serves with less than it should, or not at all.", severity="warning",
+    explains=("pod_unready", "service_no_ready_endpoints", "ingress_no_ready_backend", "route_no_ready_backend"),
 )  # fmt: skip
 UNREADY_POD = CauseType(
     code="pod_unready",
@@ -293,7 +294,13 @@ def _named_for(obj: Object, container: str, program: str) -> bool:
 
 
 def _unready(cluster: Cluster, pod: Object) -> Iterator[Cause]:
-    if is_ready(pod) or is_done(pod) or words(pod, "metadata.deletionTimestamp") or "status" not in pod:
+    if (
+        is_ready(pod)
+        or is_done(pod)
+        or words(pod, "metadata.deletionTimestamp")
+        or "status" not in pod
+        or cluster.replaced(pod)
+    ):
         return
     age = cluster.age(moment(pod, "metadata.creationTimestamp"))
     ready = condition(pod, "Ready")
