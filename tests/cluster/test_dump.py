@@ -325,3 +325,18 @@ def test_selectors() -> None:
     rule = {"matchExpressions": [{"key": "a", "operator": "In", "values": ["1"]}, {"key": "b", "operator": "DoesNotExist"}]}
     assert selects(rule, {"a": "1"})
     assert not selects(rule, {"a": "1", "b": ""})
+
+
+def test_events_of_the_newer_group() -> None:
+    event = {
+        "apiVersion": "events.k8s.io/v1", "kind": "Event", "metadata": {"name": "e", "namespace": "shop"}, "type": "Warning",
+        "regarding": {"kind": "Pod", "namespace": "shop", "name": "api-1", "fieldPath": "spec.containers{app}"},
+        "reason": "Failed", "note": 'Failed to pull image "reg.io/api:1": reg.io/api:1: not found',
+        "series": {"count": 7, "lastObservedTime": "2026-11-20T10:00:00.123456Z"}, "deprecatedCount": 2,
+    }  # fmt: skip
+    status = {"containerStatuses": [{"name": "app", "ready": False, "state": {"waiting": {"reason": "ImagePullBackOff"}}}]}
+    pod = POD | {"status": status}
+    dump = read_dump([("events.json", json.dumps(event)), ("pods.json", json.dumps(pod))]).cluster()
+    (read,) = dump.every_event()
+    assert (read.count, read.container, read.last and read.last.year) == (7, "app", 2026)
+    assert [item.code for item in diagnose(dump)] == ["image_not_found"]

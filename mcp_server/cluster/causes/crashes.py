@@ -161,7 +161,13 @@ def _shared_ports(cluster: Cluster) -> Iterator[Cause]:
     """Two containers of a template that declare, or are told on their command line to use, one port."""
     for obj in cluster.workloads:
         taken: dict[tuple[int, str], str] = {}
-        for index, spec in enumerate(parts(template(obj), "spec.containers")):
+        beside = [(f"containers[{index}]", spec) for index, spec in enumerate(parts(template(obj), "spec.containers"))]
+        beside += [
+            (f"initContainers[{index}]", spec)
+            for index, spec in enumerate(parts(template(obj), "spec.initContainers"))
+            if words(spec, "restartPolicy") == "Always"
+        ]
+        for way, spec in beside:
             for place, port in enumerate(parts(spec, "ports")):
                 value, protocol = number(port, "containerPort"), words(port, "protocol") or "TCP"
                 if value is None:
@@ -180,7 +186,7 @@ def _shared_ports(cluster: Cluster) -> Iterator[Cause]:
                         continue  # it works: one of them does not listen there
                     yield SIDECAR_PORT.on(
                         obj,
-                        f"{spec_way(obj)}.containers[{index}].ports[{place}].containerPort",
+                        f"{spec_way(obj)}.{way}.ports[{place}].containerPort",
                         "high" if quotes else "medium",
                         touches=map(key_of, pods),
                         quotes=quotes,

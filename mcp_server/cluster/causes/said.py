@@ -19,6 +19,7 @@ _SIGNS = (*program.SIGNS, *calls.SIGNS, *files.SIGNS, *settings.SIGNS)
 """A line is of the first kind that it reads as."""
 _WAITS = (calls.REFUSED, calls.TIMEOUT, calls.UNKNOWN)
 _REFUSALS = (calls.AUTH, calls.DATABASE, calls.SCHEMA)
+_FINAL = (*_REFUSALS, calls.FORBIDDEN)
 _PATHS = (files.FILE, files.RIGHTS, files.READ_ONLY)
 _VAGUE = (files.FILE, settings.CONFIG, calls.TIMEOUT)
 _PATH = Pattern(r"[\"'`( ](/[\w.@%+-]+(?:/[\w.@%+-]+)*)|: (/[\w./-]+)")
@@ -57,6 +58,8 @@ def find(cluster: Cluster) -> Iterator[Cause]:
         up = item.ready and not item.waiting
         for kind, hits in _hits(lines).items() if lines else ():
             often = _CALLS_OFTEN if kind in _WAITS else _OFTEN
+            if kind in _FINAL and hits[-1].line == lines[-1]:
+                often = 1  # it said so last, and has waited since
             if up and (len(hits) < often or hits[-1].sign.start or not _still(lines, hits[-1].line)):
                 continue
             yield _cause(cluster, item, kind, hits, up)
