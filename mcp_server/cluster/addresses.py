@@ -60,5 +60,5 @@ def port_variable(name: str) -> tuple[str, ...]:
 
 def asked_hosts(text: str) -> list[str]:
     """Hosts that a shell command asks for: what an init container waits for."""
-    found = [next(filter(None, match.groups())) for match in _ASKED.finditer(text.lower())]
+    found = [next(filter(None, match.groups())) for match in _ASKED.finditer(text[:4_000].lower())]
     return [host for host in dict.fromkeys(found) if host not in _WORDS and host not in ("sleep", "echo")]

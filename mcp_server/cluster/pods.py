@@ -21,7 +21,7 @@ from mcp_server.cluster.objects import (
     words,
 )
 from mcp_server.cluster.patterns import Pattern
-from mcp_server.cluster.world import Cluster, is_done, template, template_labels
+from mcp_server.cluster.world import SAID, Cluster, is_done, template, template_labels
 
 _TELLING = Pattern(r"error|fatal|panic|exception|fail|denied|refused|cannot|can't|unable|missing|invalid|not found", re.I)
 
@@ -79,8 +79,8 @@ def of_pod(pod: Object) -> Iterator[Container]:
         yield Container(
             pod=pod, name=name, way=way, spec=spec, init=init, ready=status.get("ready") is True,
             restarts=number(status, "restartCount") or 0, waiting=words(status, "state.waiting.reason"),
-            message=words(status, "state.waiting.message"), ended=words(ended, "reason"), exit=number(ended, "exitCode"),
-            last_words=words(ended, "message"), ended_at=moment(ended, "finishedAt"),
+            message=words(status, "state.waiting.message")[:SAID], ended=words(ended, "reason"), exit=number(ended, "exitCode"),
+            last_words=words(ended, "message")[:SAID], ended_at=moment(ended, "finishedAt"),
         )  # fmt: skip
 
 

@@ -38,6 +38,8 @@ TEMPLATES = {
 _HASHED = Pattern(r"(.+)-[a-f0-9]{6,10}|(.+)-[bcdfghjklmnpqrstvwxz2456789]{6,10}")
 _CONTAINER = Pattern(r"spec\.(?:initContainers|containers|ephemeralContainers)\{([^}]+)\}")
 ANY = "*"
+SAID = 4_000
+"""Characters of a message, or of a line of a log, that are read: patterns must not run long on what somebody writes."""
 
 
 @dataclass(frozen=True)
@@ -137,7 +139,7 @@ class Cluster:
         """Lines of a pod's container, or of all: the previous run first, newest last. Empty where none was read."""
         found = self._written.get((space_of(pod), name_of(pod)), [])
         chosen = [item for item in found if not container or item.container in (container, "")]
-        return [line for item in sorted(chosen, key=lambda item: not item.previous) for line in item.text.splitlines()]
+        return [line[:SAID] for item in sorted(chosen, key=lambda item: not item.previous) for line in item.text.splitlines()]
 
     # --- owners -----------------------------------------------------------------------------------------------------
 
@@ -300,8 +302,9 @@ def _event(obj: Object) -> Event:
     )  # fmt: skip
     count = number(obj, "series.count") or number(obj, "count") or number(obj, "deprecatedCount") or 1
     within = _CONTAINER.fullmatch(words(about, "fieldPath"))
+    message = (words(obj, "message") or words(obj, "note"))[:SAID]
     return Event(
-        words(obj, "reason"), words(obj, "message") or words(obj, "note"), words(obj, "type") == "Warning", count, last,
+        words(obj, "reason"), message, words(obj, "type") == "Warning", count, last,
         (words(about, "kind"), words(about, "namespace"), words(about, "name")),
         within[1] if within else "",
     )  # fmt: skip

@@ -340,3 +340,20 @@ def test_events_of_the_newer_group() -> None:
     (read,) = dump.every_event()
     assert (read.count, read.container, read.last and read.last.year) == (7, "app", 2026)
     assert [item.code for item in diagnose(dump)] == ["image_not_found"]
+
+
+@pytest.mark.parametrize("text", ["/a" * 30_000, "error 401 " * 6_000, "exec: " * 10_000, "a" * 60_000, "a.b:1/" * 10_000])
+def test_no_long_line_keeps_the_patterns_busy(text: str) -> None:
+    from time import monotonic
+
+    waiting = {"waiting": {"reason": "RunContainerError", "message": text}}
+    status = {"containerStatuses": [{"name": "app", "ready": False, "restartCount": 3, "state": waiting}]}
+    pod = POD | {"status": status, "spec": {"containers": [{"name": "app", "image": "a", "command": ["sh", "-c", text]}]}}
+    event = {
+        "kind": "Event", "metadata": {"name": "e", "namespace": "shop"}, "reason": "FailedScheduling", "type": "Warning",
+        "message": text, "involvedObject": {"kind": "Pod", "namespace": "shop", "name": "api-1"},
+    }  # fmt: skip
+    files = [("p.json", json.dumps(pod)), ("e.json", json.dumps(event)), ("shop/api-1/logs.txt", f"{text}\n" * 20)]
+    start = monotonic()
+    diagnose(read_dump(files).cluster())
+    assert monotonic() - start < 5
