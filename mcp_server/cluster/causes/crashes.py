@@ -30,7 +30,8 @@ HOOK = CauseType(
     code="lifecycle_hook_failed",
     text="the {hook} hook of container {container} fails, so the container is killed",
     confirm="run the hook's command in the image by hand",
-    meaning="A container whose postStart hook fails never counts as started.", explains=(*DOWN, "crash_loop"),
+    meaning="A container whose postStart hook fails never counts as started.",
+    explains=(*DOWN, "crash_loop", "container_not_created"),
 )  # fmt: skip
 INIT = CauseType(
     code="init_container_fails",

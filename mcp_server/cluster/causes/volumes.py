@@ -198,10 +198,9 @@ def _static(
     """No provisioner failed: either one is silent, or a volume made by hand should fit and does not."""
     given = cluster.get("StorageClass", "", str(asked)) if asked else default
     provisioner = words(given, "provisioner")
-    waits = (
-        any(event.reason == "WaitForFirstConsumer" for event in events)
-        or words(given, "volumeBindingMode") == "WaitForFirstConsumer"
-    )
+    reasons = [event.reason for event in events if event.reason in ("WaitForFirstConsumer", "ExternalProvisioning")]
+    first = words(given, "volumeBindingMode") == "WaitForFirstConsumer" or "WaitForFirstConsumer" in reasons
+    waits = first and reasons[-1:] != ["ExternalProvisioning"]  # once a pod is placed, the provisioner is asked
     manual = not provisioner or provisioner == "kubernetes.io/no-provisioner"
     if manual:
         found = list(_fits(cluster, claim, _free(cluster), cause, str(asked or "")))
