@@ -7,6 +7,7 @@ Where all stamps of a stretch are of one form (see `forms`), nothing needs to be
 
 import re
 from collections.abc import Iterator
+from itertools import accumulate
 from operator import itemgetter
 from typing import NamedTuple
 
@@ -37,12 +38,17 @@ _TRIES = 8
 
 
 class Ordered(NamedTuple):
-    """Lines in order: how their stamps are written, the text of each, and the moments of the first and the last."""
+    """Lines by the text of their stamps: how those are written, and what to sort by."""
 
     form: Form
     keys: list[bytes]
+    """The text of each; of a late one, which is earlier than one before it, the latest before it."""
+    written: list[bytes]
+    """The text of each as it is."""
     first: int
-    last: int
+    """The moment of the first line, then the earliest and the latest of all."""
+    earliest: int
+    latest: int
 
 
 class Columns:
@@ -80,13 +86,18 @@ class Columns:
     def _read(self, lines: list[bytes], text: bytes) -> Ordered | None:
         layout = self._layout
         keys = layout.texts(lines, text) if layout else None
-        if layout is None or keys is None or keys != sorted(keys) or not layout.fits(keys):
+        ordered = sorted(keys) if keys else []
+        if layout is None or keys is None or not layout.fits(ordered):
             return None
-        first, last = self._at(lines[0][:HEAD]), self._at(lines[-1][:HEAD])
-        form = self._form_of(keys[0], first)
-        if first is None or last is None or form is None or form.moment(keys[-1]) != last:
+        late = keys != ordered
+        low, high = (keys.index(ordered[0]), keys.index(ordered[-1])) if late else (0, -1)
+        earliest, latest = self._at(lines[low][:HEAD]), self._at(lines[high][:HEAD])
+        form = self._form_of(ordered[0], earliest)
+        if earliest is None or latest is None or form is None or form.moment(ordered[-1]) != latest:
             return None
-        return Ordered(form, keys, first, last) if self._alone(lines, keys, form) else None
+        if not self._alone(lines, keys, form):
+            return None
+        return Ordered(form, list(accumulate(keys, max)) if late else keys, keys, form.moment(keys[0]), earliest, latest)
 
     def _form_of(self, key: bytes, moment: int | None) -> Form | None:
         """The form by which this text means that moment; None where no zone makes it so."""
@@ -163,7 +174,7 @@ class Layout:
         return [found[1] if (found := match(line)) else b"" for match in (self._find.match,) for line in lines]
 
     def fits(self, keys: list[bytes]) -> bool:
-        """Whether all keys, which are in order, are written so and are times."""
+        """Whether all keys, which are in order here, are written so and are times."""
         text, width, same = b"".join(keys), len(self.mask), 0
         if len(text) != width * len(keys):
             return False

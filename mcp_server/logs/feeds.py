@@ -155,8 +155,8 @@ class Feed:
         if found is None:
             yield from self._of_any_kind(lines, begin)
             return
-        batch, self._floor = found
-        self._open = (block.end - len(lines[-1]), self._floor, lines[-1])
+        batch, self._floor, moment = found
+        self._open = (block.end - len(lines[-1]), moment, lines[-1])
         yield batch.without_last()
 
     def _last(self, end: int) -> Batch:
@@ -168,21 +168,23 @@ class Feed:
                 return found[0]
         return batch_of(self._finish(end))
 
-    def _in_order(self, lines: list[bytes], text: bytes, begin: int, floor: int) -> tuple[Batch, int] | None:
-        """Lines (of this text) that are a record each, in order and inside the window; and the last moment."""
+    def _in_order(self, lines: list[bytes], text: bytes, begin: int, floor: int) -> tuple[Batch, int, int] | None:
+        """Lines (of this text) that are a record each, inside the window; the latest moment, and that of the last one."""
         form: Form | None = None
         if found := self._columns.keys(lines, text):
-            form, keys, first, last = found
+            form, keys, written, first, earliest, latest = found
+            last = latest if keys is written else form.moment(written[-1])
         else:
             moments = self._read = self._stamps.of(lines)
             if None in moments or moments != sorted(moments):  # type: ignore[type-var]
                 return None
-            keys, first, last = moments, moments[0], moments[-1]  # type: ignore[assignment]
-        inside = self._all or ((self._since is None or first >= self._since) and (self._until is None or last <= self._until))
-        if not inside or first < floor:
+            keys = written = moments  # type: ignore[assignment]
+            first, earliest, latest, last = moments[0], moments[0], moments[-1], moments[-1]  # type: ignore[assignment]
+        inside = (self._since is None or earliest >= self._since) and (self._until is None or latest <= self._until)
+        if not (self._all or inside) or first < floor:
             return None
-        rows = _Lines(self._number, begin, lines, form.moments if form else list, keys).rows
-        return Batch(form, keys, last, lines, rows), last
+        rows = _Lines(self._number, begin, lines, form.moments if form else list, keys, written).rows
+        return Batch(form, keys, latest, lines, rows), latest, last
 
     def _of_any_kind(self, lines: list[bytes], begin: int) -> Iterator[Batch]:
         """Records of any kind: lines without a time belong to the record before them, late ones stay where they are."""
@@ -248,10 +250,9 @@ class _Lines:
     """Records one behind the other; told in full when somebody asks."""
 
     def __init__(
-        self, number: int, begin: int, lines: list[bytes], moments: Callable[[Any], list[int]], keys: Any,
-        times: list[int] | None = None,
+        self, number: int, begin: int, lines: list[bytes], moments: Callable[[Any], list[int]], keys: Any, times: Any,
     ) -> None:  # fmt: skip
-        """`moments` reads what they are sorted by from `keys`; `times` are their own, where they differ."""
+        """`moments` reads what they are sorted by from `keys`, and their own moments from `times`."""
         self._number, self._begin, self._lines, self._moments, self._keys = number, begin, lines, moments, keys
         self._times = times
         self._rows: list[Merged] = []
@@ -261,7 +262,7 @@ class _Lines:
         if not self._rows:
             moments = self._moments(self._keys)
             ends = list(accumulate(map(len, self._lines), initial=self._begin))
-            times = self._times or moments
+            times = moments if self._times is self._keys else self._moments(self._times)
             made = zip(
                 moments, repeat(self._number), ends, ends[1:], times, self._lines, map(ne, moments, times), repeat(False),
                 strict=False,

@@ -1,5 +1,7 @@
 import random
 from datetime import UTC, datetime, timedelta
+from itertools import accumulate
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -52,9 +54,8 @@ def test_what_is_in_order_is_taken_as_it_stands(form: str) -> None:
     at, some = clock(), lines(form, "2026-11-19T22:00:00", 400, 61.25)
     found = Columns(at).keys(some, b"".join(some))
     assert found is not None
-    shape, keys, first, last = found
-    assert (first, last) == (at(some[0]), at(some[-1]))
-    assert shape.moments(keys) == [at(line) for line in some]
+    assert (found.first, found.earliest, found.latest) == (at(some[0]), at(some[0]), at(some[-1]))
+    assert found.keys is found.written and found.form.moments(found.keys) == [at(line) for line in some]
 
 
 @pytest.mark.parametrize("form", DAYS)
@@ -66,7 +67,7 @@ def test_what_is_in_order_within_a_day_is_taken_as_it_stands(form: str) -> None:
         found = columns.keys(some, b"".join(some))
         assert found is not None
         assert found.form.moments(found.keys) == [at(line) for line in some]
-        assert (found.first, found.last) == (at(some[0]), at(some[-1]))
+        assert (found.first, found.latest) == (at(some[0]), at(some[-1]))
 
 
 @pytest.mark.parametrize("form", ["%m/%d/%Y %I:%M:%S %p {n}", "%H:%M:%S {n}", "[%H:%M:%S.{ms:03d}] {n}", "pid 71 %H:%M:%S x"])
@@ -105,18 +106,20 @@ def test_what_is_taken_is_what_each_line_says(
         some.insert(place, line)
     if seed == 0:
         random.Random(step).shuffle(some)
+    elif seed < 4:
+        some[seed : seed + 5] = some[seed : seed + 5][::-1]
     columns = Columns(at)
     for stretch in (some[:10], some[10:], some):
         found = columns.keys(stretch, b"".join(stretch)) if stretch else None
         if found is None:
             continue
-        shape, keys, first, last = found
-        moments = [at(line) for line in stretch]
-        assert moments == shape.moments(keys) == sorted(moments)  # type: ignore[type-var]
-        assert (first, last) == (moments[0], moments[-1])
+        moments: list[Any] = [at(line) for line in stretch]
+        assert found.form.moments(found.written) == moments
+        assert found.form.moments(found.keys) == list(accumulate(moments, max))
+        assert (found.first, found.earliest, found.latest) == (moments[0], min(moments), max(moments))
 
 
-def test_a_log_that_is_never_in_order_is_soon_left_alone() -> None:
+def test_a_log_that_is_never_of_one_form_is_soon_left_alone() -> None:
     asked: list[bytes] = []
     plain = clock()
 
@@ -125,6 +128,7 @@ def test_a_log_that_is_never_in_order_is_soon_left_alone() -> None:
         return plain(line)
 
     columns, some = Columns(at), lines(FORMS[0], "2026-11-20T10:00:00", 20, 1.0)
+    some.append(b"  at frame\n")
     for _ in range(50):
         assert columns.keys(some[::-1], b"".join(some[::-1])) is None
     assert len(asked) < 20 and columns.keys(some, b"".join(some)) is None

@@ -150,6 +150,7 @@ def test_logs_of_any_form_are_merged_as_line_by_line(
             )
         for place, line in strange:
             rows.insert(place, line)
+            rows[place : place + 3] = rows[place : place + 3][::-1]
         logs.append(b"".join(rows))
     sources = [in_memory(str(number), data) for number, data in enumerate(logs)]
     assert b"".join(merged_text(sources, [at] * len(logs), block=block)) == line_by_line(logs, [at] * len(logs))
