@@ -45,7 +45,9 @@ class Cluster:
         self.server, self.authority, self.folder = server, authority, folder
         self._idle: list[tuple[float, http.client.HTTPSConnection]] = []
         self.wide: list[str] = []
-        """Paths of what was created outside of any namespace: the next test's pods would meet it."""
+        """Paths of what was created outside of any namespace."""
+        self.spaces: list[str] = []
+        """Namespaces that were made."""
 
     def call(self, method: str, path: str, body: Any = None, *, token: str = ADMIN, kind: str = "application/json") -> Any:
         """One request; the decoded answer. Raises urllib.error.HTTPError for anything but success."""
@@ -97,10 +99,14 @@ class Cluster:
             return made
 
     def tidy(self) -> None:
-        """Remove what was created outside of any namespace since the last time."""
-        while self.wide:
+        """Remove what the next test would meet: nodes and the like, and pods that would be placed on its nodes."""
+        paths = [self.wide.pop() for _ in range(len(self.wide))]
+        for space in (self.spaces.pop() for _ in range(len(self.spaces))):
+            paths += [f"/apis/{group}/namespaces/{space}/{plural}" for group, plural in _WORKLOADS]
+            paths.append(f"/api/v1/namespaces/{space}/pods?gracePeriodSeconds=0")
+        for path in paths:
             with suppress(urllib.error.HTTPError):
-                self.call("DELETE", self.wide.pop())
+                self.call("DELETE", path)
 
     def patch(self, path: str, body: Any, kind: str = "application/merge-patch+json") -> Any:
         """Patch by path."""
@@ -120,6 +126,7 @@ class Cluster:
         """A new namespace, with what the controllers put into it (pods are refused before their ServiceAccount is there)."""
         space = "t" + uuid.uuid4().hex[:10]
         self.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": space}})
+        self.spaces.append(space)
         for made in ("serviceaccounts/default", "configmaps/kube-root-ca.crt"):
             self.until(lambda path=made: self.call("GET", f"/api/v1/namespaces/{space}/{path}"), made)
         return space
@@ -157,6 +164,10 @@ _PATHS = {
     "ValidatingWebhookConfiguration": "admissionregistration.k8s.io/v1", "IngressClass": "networking.k8s.io/v1",
     "PriorityClass": "scheduling.k8s.io/v1", "Lease": "coordination.k8s.io/v1",
 }  # fmt: skip
+_WORKLOADS = (
+    ("batch/v1beta1", "cronjobs"), ("batch/v1", "jobs"), ("apps/v1", "deployments"), ("apps/v1", "statefulsets"),
+    ("apps/v1", "daemonsets"), ("apps/v1", "replicasets"),
+)  # fmt: skip
 _ODD = {"Endpoints": "endpoints", "Ingress": "ingresses", "NetworkPolicy": "networkpolicies", "StorageClass": "storageclasses",
         "IngressClass": "ingressclasses", "PriorityClass": "priorityclasses"}  # fmt: skip
 
@@ -202,6 +213,7 @@ def control_plane(folder: Path) -> Iterator[Cluster]:
         for name, more in (("kube-controller-manager", [
             "--use-service-account-credentials=true", f"--service-account-private-key-file={folder / 'sa.key'}",
             "--leader-elect=false", "--pvclaimbinder-sync-period=1s", "--namespace-sync-period=5s",
+            "--node-monitor-grace-period=10m", "--node-startup-grace-period=10m",  # no kubelet says that it is alive
         ]), ("kube-scheduler", ["--leader-elect=false"])):  # fmt: skip
             _start(stack, folder, name, [
                 str(programs / name), f"--kubeconfig={config}", f"--authentication-kubeconfig={config}",
