@@ -1,7 +1,7 @@
 """Which alerts fire, or fired in the window, since when and until when? As Alertmanager and Prometheus know it.
 
-An alert says that a trouble was seen, not what it is: it dates the onset and is no cause (`incident/alerts.py`). Alertmanager
-tells only what fires now; what is over is read from the series ALERTS that Prometheus keeps of its own rules.
+An alert says that a trouble was seen, not what it is: it dates the onset (`incident/first_alert.py`) and is no cause.
+Alertmanager tells only what fires now; what is over is read from the series ALERTS that Prometheus keeps of its own rules.
 """
 
 import json
@@ -14,16 +14,13 @@ from urllib.parse import quote, urlsplit
 
 from pydantic import Field, model_validator
 
-from mcp_server.core.alerting import MEANT, moment_of
-from mcp_server.core.calls import Http
+from mcp_server.core.alerting import MEANT, asked, moment_of
 from mcp_server.core.clock import Moment, When, from_epoch, stamp
 from mcp_server.core.declare import Diagnostic, Facts
-from mcp_server.core.errors import CouldNotLook
 from mcp_server.core.outcome import Finding, FindingType, Severity, Statement
 from mcp_server.core.parameters import Parameters
 from mcp_server.core.reader import Reader
 
-_BODY = 1_048_576
 _POINTS = 300
 _STEP_S, _EVALUATED_S = 15, 90
 _APART_S = 300
@@ -123,11 +120,11 @@ def collect(reader: Reader, params: Params) -> AlertFacts:
     if params.prometheus:
         base = params.prometheus.rstrip("/")
         with reader.part("alerts of Prometheus in the window"):
-            data, evidence = _asked(reader, _range(base, since, until))
+            data, evidence = asked(reader, _range(base, since, until), _checked)
             cited.append(evidence)
             found += _stretches(data["data"]["result"], _clock(base), since, until, evidence)
         with reader.part("alerts of Prometheus now"):
-            data, evidence = _asked(reader, f"{base}/api/v1/alerts")
+            data, evidence = asked(reader, f"{base}/api/v1/alerts", _checked)
             cited.append(evidence)
             pending = {_labels(item["labels"]).get("alertname", "?") for item in data["data"]["alerts"] if _is(item, "pending")}
             firing = [item for item in data["data"]["alerts"] if _is(item, "firing")]
@@ -137,7 +134,7 @@ def collect(reader: Reader, params: Params) -> AlertFacts:
     if params.alertmanager:
         base = params.alertmanager.rstrip("/")
         with reader.part("alerts of Alertmanager"):
-            data, evidence = _asked(reader, f"{base}/api/v2/alerts")
+            data, evidence = asked(reader, f"{base}/api/v2/alerts", _checked)
             cited.append(evidence)
             for item in data:
                 _receive(found, item, _clock(base), until, evidence)
@@ -152,31 +149,13 @@ def collect(reader: Reader, params: Params) -> AlertFacts:
     )
 
 
-def _asked(reader: Reader, url: str) -> tuple[Any, str]:
-    """The answer as data of the expected form, and its evidence. Raises CouldNotLook for everything else."""
-    seen = reader.look(Http(url=url, body_limit=_BODY, timeout_s=5))
-    where = url.partition("?")[0]
-    if seen.value.status != 200:
-        remedy = "ask it by hand; an access rule or a proxy may stand before it"
-        raise CouldNotLook(where, "failed", f"it answers {seen.value.status}", remedy)
-    if seen.value.cut:
-        raise CouldNotLook(where, "cut", f"too long an answer: {seen.value.cut}", "narrow since and until")
-    try:
-        data = json.loads(seen.value.body)
-        _check(data)
-    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
-        detail = "its answer is not what Prometheus and Alertmanager say"
-        raise CouldNotLook(where, "damaged", detail, "is this the right address?") from None
-    return data, seen.evidence
-
-
 def _clock(base: str) -> str:
     """Whose clock it is: the host and port, without any account."""
     return urlsplit(base).netloc.rpartition("@")[2]
 
 
-def _check(data: Any) -> None:
-    """Raises one of the errors above for an answer of another form."""
+def _checked(data: Any) -> Any:
+    """The same data; raises what reaching into data of another form raises."""
     if isinstance(data, list):  # Alertmanager
         for item in data:
             _ = _labels(item["labels"]), item["status"]["state"].strip, moment_of(item["startsAt"]).timestamp()  # type: ignore[union-attr]
@@ -186,6 +165,7 @@ def _check(data: Any) -> None:
     else:
         for item in data["data"]["result"]:
             _ = _labels(item["metric"]), [from_epoch(float(at)) for at, _ in item["values"]]
+    return data
 
 
 def _labels(metric: Mapping[str, Any]) -> dict[str, str]:

@@ -5,13 +5,15 @@ says, and whoever reads only that one is led astray (rule 9). Which of them is r
 """
 
 import json
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import quote
 
 from pydantic import Field
 
-from mcp_server.core.calls import Http, ReadFilesystems, ReadHost
+from mcp_server.core.alerting import asked
+from mcp_server.core.calls import ReadFilesystems, ReadHost
 from mcp_server.core.clock import from_epoch, stamp
 from mcp_server.core.declare import Diagnostic, Facts
 from mcp_server.core.errors import CouldNotLook
@@ -20,9 +22,9 @@ from mcp_server.core.parameters import Parameters
 from mcp_server.core.reader import Reader
 from mcp_server.core.text import bytes_text, one_line
 
-_BODY = 1_048_576
 _FIGURES = "node_memory_MemTotal_bytes|node_memory_MemAvailable_bytes|node_boot_time_seconds|node_filesystem_(avail|size)_bytes"
 _BOOT_S = 120
+_NO_MOMENT = 1e11
 
 
 class Params(Parameters):
@@ -76,91 +78,87 @@ DIAGNOSTIC = Diagnostic(
 
 def collect(reader: Reader, params: Params) -> AgreementFacts:
     """The host's own figures against its exporter's, and who is up according to both systems."""
-    base = params.prometheus.rstrip("/")
-    pairs = list(_host(reader, base))
+    base, pairs = params.prometheus.rstrip("/"), list[Pair]()
+    with reader.part(f"this host as {base} knows it"):
+        pairs += _host(reader, base)
     if params.other:
-        pairs += _systems(reader, base, params.other.rstrip("/"))
+        other = params.other.rstrip("/")
+        with reader.part(f"{base} against {other}"):
+            pairs += _systems(reader, base, other)
     return AgreementFacts(pairs=tuple(pairs))
 
 
-def _host(reader: Reader, base: str) -> Iterator[Pair]:
-    try:
-        host, mounts = reader.look(ReadHost(sample_s=0)), reader.look(ReadFilesystems())
-    except CouldNotLook as failure:
-        reader.blind("the host's own figures", f"{failure.reason}: {failure.detail}", failure.remedy)
-        return
-    name = host.value.hostname
-    found = _asked(reader, base, f"node_uname_info{{nodename={json.dumps(name)}}}")
-    if found is None:
-        return
-    instances = sorted({str(labels.get("instance", "")) for labels, _ in found[0]})
-    if not instances:
-        reader.blind(
-            f"what {base} knows of this host", "missing: no node exporter that it scrapes calls itself so",
-            f"scrape a node exporter of `{one_line(name, 80)}`, or compare on a host that is scraped",
+def _host(reader: Reader, base: str) -> list[Pair]:
+    """Every figure of this host that its exporter tells too. Raises CouldNotLook, also where there is none."""
+    host, mounts = reader.look(ReadHost(sample_s=0)), reader.look(ReadFilesystems())
+    named, _ = _query(reader, base, f"node_uname_info{{nodename={json.dumps(host.value.hostname)}}}")
+    if not named:
+        raise CouldNotLook(
+            base, "missing", "no node exporter that it scrapes calls itself as this host does",
+            f"scrape a node exporter of `{one_line(host.value.hostname, 80)}`, or compare on a host that is scraped",
         )  # fmt: skip
     whole = {item.mount: item for item in mounts.value.mounted}
-    for instance in instances:
-        answer = _asked(reader, base, f'{{__name__=~"{_FIGURES}",instance={json.dumps(instance)}}}')
-        if answer is None:
-            continue
-        figures, cited = answer
-        told = {(labels.get("__name__"), labels.get("mountpoint")): value for labels, value in figures}
-        both, evidence = ("this host", f"Prometheus ({instance})"), (host.evidence, cited)
-        total = float(host.value.memory_total)
-        for key, what, own, unit, measure in (
-            ("node_memory_MemTotal_bytes", "memory in all", total, "bytes", total),
-            ("node_memory_MemAvailable_bytes", "available memory", float(host.value.memory_available), "bytes", total),
-            ("node_boot_time_seconds", "time of the last boot", host.value.booted.timestamp(), "moment", 0.0),
-        ):
-            if (theirs := told.get((key, None))) is not None:
-                yield Pair(
-                    what=what, first=own, second=theirs, whole=measure, unit=unit, witnesses=both, evidence=evidence
-                )  # fmt: skip
-        for (name_of, mount), theirs in told.items():
-            if name_of == "node_filesystem_avail_bytes" and mount in whole:
-                own_mount = whole[mount]
-                yield Pair(
-                    what=f"space left on {mount}", first=float(own_mount.available), second=theirs,
-                    whole=float(own_mount.total), unit="bytes", witnesses=both, evidence=(mounts.evidence, cited),
-                )  # fmt: skip
+    total, pairs = float(host.value.memory_total), list[Pair]()
+    own = {
+        "node_memory_MemTotal_bytes": ("memory in all", total, "bytes", total),
+        "node_memory_MemAvailable_bytes": ("available memory", float(host.value.memory_available), "bytes", total),
+        "node_boot_time_seconds": ("time of the last boot", host.value.booted.timestamp(), "moment", 0.0),
+    }  # fmt: skip
+    for instance in sorted({str(labels.get("instance", "")) for labels, _ in named}):
+        told, cited = _query(reader, base, f'{{__name__=~"{_FIGURES}",instance={json.dumps(instance)}}}')
+        before, witnesses = len(pairs), ("this host", f"Prometheus ({instance})")
+        for labels, theirs in told:
+            figure, mount = str(labels.get("__name__")), labels.get("mountpoint")
+            if figure in own:
+                what, ours, unit, measure = own[figure]
+                cites = (host.evidence, cited)
+            elif figure == "node_filesystem_avail_bytes" and mount in whole:
+                seen = whole[mount]
+                what, ours, unit, measure = f"space left on {mount}", float(seen.available), "bytes", float(seen.total)
+                cites = (mounts.evidence, cited)
+            else:
+                continue
+            pairs.append(Pair(
+                what=what, first=ours, second=theirs, whole=measure, unit=unit, witnesses=witnesses, evidence=cites
+            ))  # fmt: skip
+        if len(pairs) == before:
+            reader.blind(
+                f"figures of {one_line(instance, 80)}", "missing: its exporter is known, and nothing that could be compared",
+                "see whether it is scraped now, and with its memory and filesystem collectors",
+            )  # fmt: skip
+    return pairs
 
 
-def _systems(reader: Reader, base: str, other: str) -> Iterator[Pair]:
-    """Who is up: asked of both, compared by job and instance."""
-    first, second = _asked(reader, base, "up"), _asked(reader, other, "up")
-    if first is None or second is None:
-        return
-    (ours, cited), (theirs, too) = first, second
+def _systems(reader: Reader, base: str, other: str) -> list[Pair]:
+    """Who is up: asked of both, compared by job and instance. Raises CouldNotLook, also where they have nothing in common."""
+    (ours, cited), (theirs, too) = _query(reader, base, "up"), _query(reader, other, "up")
     known = {(labels.get("job"), labels.get("instance")): value for labels, value in theirs}
-    same = [(labels, value) for labels, value in ours if (labels.get("job"), labels.get("instance")) in known]
-    if not same:
-        reader.blind(f"{base} against {other}", "missing: they scrape nothing in common, by job and instance")
-    for labels, value in same:
-        key = (labels.get("job"), labels.get("instance"))
-        yield Pair(
-            what=f"{key[0]} {key[1]}", first=value, second=known[key], whole=1.0, unit="state", witnesses=(base, other),
-            evidence=(cited, too),
-        )  # fmt: skip
+    pairs = []
+    for labels, value in ours:
+        job, instance = labels.get("job"), labels.get("instance")
+        if (job, instance) in known:
+            pairs.append(Pair(
+                what=f"{job} {instance}", first=value, second=known[job, instance], whole=1.0, unit="state",
+                witnesses=(base, other), evidence=(cited, too),
+            ))  # fmt: skip
+    if not pairs:
+        raise CouldNotLook(other, "missing", "they scrape nothing in common, by job and instance", "compare their jobs")
+    return pairs
 
 
-def _asked(reader: Reader, base: str, query: str) -> tuple[list[tuple[Mapping[str, Any], float]], str] | None:
-    """Labels and values of an instant query, with its evidence; None when there was no answer to use."""
-    what = f"query of {base}"
-    try:
-        seen = reader.look(Http(url=f"{base}/api/v1/query?query={quote(query, safe='')}", body_limit=_BODY, timeout_s=5))
-    except CouldNotLook as failure:
-        reader.blind(what, f"{failure.reason}: {failure.detail}", failure.remedy)
-        return None
-    if seen.value.status != 200 or seen.value.cut:
-        reader.blind(what, f"it answers {seen.value.status}" if seen.value.status != 200 else f"cut: {seen.value.cut}")
-        return None
-    try:
-        rows = json.loads(seen.value.body)["data"]["result"]
-        return [(row["metric"], float(row["value"][1])) for row in rows], seen.evidence
-    except (ValueError, KeyError, TypeError, IndexError):
-        reader.blind(what, "damaged: its answer is not what Prometheus says", "is this the right address?")
-        return None
+def _query(reader: Reader, base: str, query: str) -> tuple[list[tuple[Mapping[str, Any], float]], str]:
+    """Labels and values of an instant query, with its evidence. Raises CouldNotLook."""
+    return asked(reader, f"{base}/api/v1/query?query={quote(query, safe='')}", _rows)
+
+
+def _rows(data: Any) -> list[tuple[Mapping[str, Any], float]]:
+    """Raises ValueError for a value that is no number: not-a-number lies near everything."""
+    rows: list[tuple[Mapping[str, Any], float]] = [
+        (dict(row["metric"]), float(row["value"][1])) for row in data["data"]["result"]
+    ]
+    if not all(math.isfinite(value) for _, value in rows):
+        raise ValueError("no number")
+    return rows
 
 
 def judge(facts: AgreementFacts, params: Params) -> Iterator[Finding]:
@@ -186,4 +184,6 @@ def show(facts: AgreementFacts, params: Params) -> Iterator[Statement]:
 def _shown(value: float, unit: str) -> str:
     if unit == "state":
         return "up" if value else "down"
-    return bytes_text(round(value)) if unit == "bytes" else stamp(from_epoch(value))
+    if unit == "bytes":
+        return bytes_text(round(value))
+    return stamp(from_epoch(value)) if 0 <= value < _NO_MOMENT else f"{value:g} s since 1970"

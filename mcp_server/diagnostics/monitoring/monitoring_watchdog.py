@@ -4,15 +4,13 @@ It asks Prometheus and Alertmanager over HTTP and stands on neither: when they a
 watch over the watcher (rule 20); a page about the monitoring goes to whoever runs it, not to the service's team.
 """
 
-import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import Field
 
-from mcp_server.core.alerting import MEANT, moment_of
-from mcp_server.core.calls import Http
+from mcp_server.core.alerting import MEANT, asked, moment_of
 from mcp_server.core.clock import Moment
 from mcp_server.core.declare import Diagnostic, Facts
 from mcp_server.core.errors import CouldNotLook
@@ -20,7 +18,7 @@ from mcp_server.core.outcome import Finding, FindingType, Statement
 from mcp_server.core.parameters import Parameters
 from mcp_server.core.reader import Reader
 
-_BODY = 1_048_576
+T = TypeVar("T")
 
 
 class Params(Parameters):
@@ -136,50 +134,55 @@ def collect(reader: Reader, params: Params) -> WatchdogFacts:
         return facts
     if params.prometheus:
         base = params.prometheus.rstrip("/")
-        if (data := _asked(reader, facts, "prometheus targets", f"{base}/api/v1/targets?state=active")) is not None:
-            facts.targets = tuple(_target(item) for item in data["activeTargets"])
-        if (data := _asked(reader, facts, "prometheus rules", f"{base}/api/v1/rules")) is not None:
-            facts.rules = tuple(_rules(item) for item in data["groups"])
-        if (data := _asked(reader, facts, "prometheus alertmanagers", f"{base}/api/v1/alertmanagers")) is not None:
-            facts.alertmanagers = tuple(str(item["url"]) for item in data["activeAlertmanagers"])
-        if (data := _asked(reader, facts, "prometheus alerts", f"{base}/api/v1/alerts")) is not None:
-            firing = [item for item in data["alerts"] if item["state"] == "firing"]
-            facts.firing = tuple(str(item["labels"].get("alertname", "?")) for item in firing)
-            for name, item in zip(facts.firing, firing, strict=True):
-                if begun := moment_of(item.get("activeAt")):
+        facts.targets = _told(
+            reader, facts, "prometheus targets", f"{base}/api/v1/targets?state=active",
+            lambda data: tuple(_target(item) for item in data["data"]["activeTargets"]),
+        )  # fmt: skip
+        facts.rules = _told(
+            reader, facts, "prometheus rules", f"{base}/api/v1/rules",
+            lambda data: tuple(_rules(item) for item in data["data"]["groups"]),
+        )  # fmt: skip
+        facts.alertmanagers = _told(
+            reader, facts, "prometheus alertmanagers", f"{base}/api/v1/alertmanagers",
+            lambda data: tuple(str(item["url"]) for item in data["data"]["activeAlertmanagers"]),
+        )  # fmt: skip
+        firing = _told(
+            reader, facts, "prometheus alerts", f"{base}/api/v1/alerts",
+            lambda data: [(_name(item), moment_of(item.get("activeAt"))) for item in data["data"]["alerts"]
+                          if item["state"] == "firing"],
+        )  # fmt: skip
+        if firing is not None:
+            facts.firing = tuple(name for name, _ in firing)
+            for name, begun in firing:
+                if begun:
                     facts.since[name] = min(begun, facts.since.get(name, begun))
     if params.alertmanager:
-        address = f"{params.alertmanager.rstrip('/')}/api/v2/alerts"
-        if (data := _asked(reader, facts, "alertmanager", address, wrapped=False)) is not None:
-            facts.received = tuple(str(item["labels"].get("alertname", "?")) for item in data)
+        facts.received = _told(
+            reader, facts, "alertmanager", f"{params.alertmanager.rstrip('/')}/api/v2/alerts",
+            lambda data: tuple(_name(item) for item in data),
+        )  # fmt: skip
     return facts
 
 
-def _asked(reader: Reader, facts: WatchdogFacts, part: str, url: str, *, wrapped: bool = True) -> Any:
-    """The answer as data; None when there was none. One silent address is asked no further."""
+def _told(reader: Reader, facts: WatchdogFacts, part: str, url: str, form: Callable[[Any], T]) -> T | None:
+    """What `form` makes of the answer; None when there was none. One silent address is asked no further."""
     whole = part.split(maxsplit=1)[0]
     if whole in facts.silent:
         return None
     try:
-        seen = reader.look(Http(url=url, body_limit=_BODY, timeout_s=5))
+        told, facts.evidence[part] = asked(reader, url, form)
     except CouldNotLook as failure:
         if failure.reason in ("unreachable", "timed_out") and failure.evidence:
             facts.silent[whole] = url
             facts.evidence[whole] = failure.evidence
-            return None
-        reader.blind(part, f"{failure.reason}: {failure.detail}", failure.remedy)
+        else:
+            reader.blind(part, f"{failure.reason}: {failure.detail}", failure.remedy)
         return None
-    facts.evidence[part] = seen.evidence
-    if seen.value.status != 200 or seen.value.cut:
-        reason = f"it answers {seen.value.status}" if seen.value.status != 200 else f"too long an answer: {seen.value.cut}"
-        reader.blind(part, reason, "ask it by hand; an access rule or a proxy may stand before it")
-        return None
-    try:
-        data = json.loads(seen.value.body)
-        return data["data"] if wrapped else data
-    except (ValueError, KeyError, TypeError):
-        reader.blind(part, "damaged: its answer is not what Prometheus and Alertmanager say", "is this the right address?")
-        return None
+    return told
+
+
+def _name(alert: Any) -> str:
+    return str(alert["labels"].get("alertname", "?"))
 
 
 def _target(item: Any) -> Target:
