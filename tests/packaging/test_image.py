@@ -40,7 +40,9 @@ def test_it_is_built_answers_and_passes_our_own_review(daemon: Daemon, tmp_path:
     daemon.wait(box, "healthy", 60)  # the check asks the server a question through MCP
     assert box.exec_run(["id", "-u"]).output.strip() == b"10001"
     assert box.exec_run(["touch", "/app/mcp_server/x"]).exit_code != 0
-    assert box.exec_run(["stat", "-c", "%u", "/app/mcp_server"]).output.strip() == b"0", "not its own, also where it is writable"
+    assert box.exec_run(["stat", "-c", "%u", "/app/mcp_server"]).output.strip() == b"0", (
+        "not its own, also where it is writable"
+    )
     monkeypatch.setenv("DOCKER_HOST", daemon.url)
     with asking(tmp_path) as ask:
         review = ask("container_review", target="docker://veteran")
