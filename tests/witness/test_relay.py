@@ -100,8 +100,8 @@ def test_the_witness_killed_ends_the_server() -> None:
 
 def test_a_client_that_reads_nothing_holds_up_nobody_who_wants_to_leave() -> None:
     with front("say(b'ready\\n')\nwhile True: say(b'x' * 100_000 + b'\\n')", listen=False) as wire:
+        server = wire.server()  # before it can have gone
         wire.process.stdout.close()
-        server = wire.server()
         wait_until(lambda: gone(server), "a server whose client reads no more is told to end", 20)
         assert wire.process.wait(20) in (128 + signal.SIGTERM, 128 + signal.SIGPIPE, 0, 1)
 
