@@ -32,7 +32,11 @@ SELECT json_build_object(
   'replication_lag_s', (SELECT max(extract(epoch FROM replay_lag)) FROM pg_stat_replication),
   'oldest_xid_age', (SELECT max(age(datfrozenxid)) FROM pg_database))
 """  # noqa: S608 -- every part is ours
-_READ_ONLY = "-c default_transaction_read_only=on -c statement_timeout=5000 -c lock_timeout=1000"
+_READ_ONLY = (
+    "-c default_transaction_read_only=on -c statement_timeout=5000 -c lock_timeout=1000 "
+    # a function of the same name in a schema that others may write to would be called with our rights
+    "-c search_path=pg_catalog"
+)
 
 
 def look(call: ReadPostgres, limits: Limits, policy: ReadSettings) -> PostgresState:

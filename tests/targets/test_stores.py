@@ -132,6 +132,16 @@ def test_the_question_cannot_write(tmp_path: Path) -> None:
         assert "read-only transaction" in done.stderr
 
 
+@pytest.mark.real
+def test_the_question_calls_no_function_of_somebody_else(tmp_path: Path) -> None:
+    """A function with fitting types in a schema on the search path would be preferred to the server's own, and run as us."""
+    with postgres_server(tmp_path) as port:
+        trap = "CREATE FUNCTION public.current_setting(text) RETURNS text LANGUAGE sql AS $$ SELECT '1'::text $$"
+        with client(port, trap, "ALTER ROLE postgres SET search_path = public, pg_catalog"):
+            state = postgres.look(ReadPostgres(host="127.0.0.1", port=port), Limits(10), POLICY)
+        assert state.max_connections == 100
+        assert "." in state.version
+
 @contextmanager
 def redis_server(folder: Path, *options: str) -> Iterator[int]:
     need("redis-server")
