@@ -45,13 +45,13 @@ _ON_FILES = _WRITE_FILE | 1 << 14 | 1 << 15
 
 @dataclass(frozen=True)
 class LockReport:
-    """Whether the kernel enforces it, and in words how far, or why not."""
+    """Whether the kernel enforces it; in words what it enforces, or why nothing."""
 
     enforced: bool
     detail: str
     remedy: str = ""
     open: str = ""
-    """What is not enforced although writing files is, in words; empty when all is."""
+    """What is missing although writing files is bounded: what stays open, or cannot be seen. Empty when nothing is."""
 
 
 class _Ruleset(ctypes.Structure):
@@ -118,7 +118,7 @@ def _lock(writable: Sequence[str], policy: ReadSettings) -> LockReport:
     held += ["seccomp: no local sockets, modes, namespaces, clock"] if confinement.in_force() else []
     held += ["a reader runs the looks"] if reader_line.is_there() else []
     missing = "; ".join(gap for gap in gaps if gap)
-    return LockReport(True, "; ".join((*held, missing) if missing else held), open=missing)
+    return LockReport(True, "; ".join(held), open=missing)
 
 
 def _reader(writable: Sequence[str], policy: ReadSettings, bind: Callable[[], None]) -> str:

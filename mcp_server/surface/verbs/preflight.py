@@ -166,11 +166,10 @@ def _statements(
             yield Statement(text="to be pasted, so that the account may read what it is refused:", quotes=tuple(rules))
     if lock.enforced:
         yield Statement(
-            text="the kernel enforces that nothing else is changed, also if this program is taken over: {detail}",
-            values={"detail": lock.detail},
+            text="the kernel enforces, also if this program is taken over: {detail}", values={"detail": lock.detail}
         )
         if lock.open:
-            yield Statement(text="this kernel leaves open: {what}", values={"what": lock.open})
+            yield Statement(text="missing here: {what}", values={"what": lock.open})
     yield Statement(
         text="the ledger in {folder} is writable; {entries} entries",
         values={"folder": session.settings.state_dir, "entries": session.ledger.head()[0]},
