@@ -67,6 +67,9 @@ class Handler(BaseHTTPRequestHandler):
         path, _, query = self.path.partition("?")
         status, answer = self.server.answer(path, query, body)
         content = json.dumps(answer).encode()
+        if status == 0:  # it did what was asked, or not, and was gone
+            self.close_connection = True
+            return
         self.send_response(status)
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
@@ -125,8 +128,8 @@ def test_all_are_tried_first_and_each_is_bound_to_the_pod_that_was_planned_on(se
 
 
 def test_the_first_refusal_ends_it_and_every_pod_is_accounted_for(server: Server, tmp_path: Path) -> None:
-    server.refusals = {"shop/b-1": [(500, "no")]}
-    with pytest.raises(WriteFailed, match=r"does not evict shop/b-1 \(500: Cannot evict pod\); 1 evicted, 2 left") as caught:
+    server.refusals = {"shop/b-1": [(403, "no")]}
+    with pytest.raises(WriteFailed, match=r"does not evict shop/b-1 \(403: Cannot evict pod\); 1 evicted, 2 left") as caught:
         evict(tmp_path, [])
     assert not caught.value.sure
     assert caught.value.left == (
@@ -134,6 +137,24 @@ def test_the_first_refusal_ends_it_and_every_pod_is_accounted_for(server: Server
         "evicted, and made anew elsewhere by their controllers: shop/a-1",
     )
     assert set(server.pods) == {"shop/b-1", "shop/c-1"}
+
+
+@pytest.mark.parametrize("status", [500, 504, 0])
+def test_an_eviction_without_a_clear_answer_is_open_not_undone(server: Server, tmp_path: Path, status: int) -> None:
+    server.refusals = {"shop/a-1": [(status, "")]}
+    with pytest.raises(WriteFailed, match="0 evicted, 2 left, shop/a-1 open") as caught:
+        evict(tmp_path, [])
+    assert not caught.value.sure, "it may have been evicted"
+    assert caught.value.left == (
+        "whether it was evicted is open: shop/a-1", "not evicted, still on the node: shop/b-1, shop/c-1",
+    )  # fmt: skip
+
+
+def test_a_refusal_of_the_first_changed_nothing(server: Server, tmp_path: Path) -> None:
+    server.refusals = {"shop/a-1": [(403, "no")]}
+    with pytest.raises(WriteFailed, match="0 evicted, 3 left") as caught:
+        evict(tmp_path, [])
+    assert caught.value.sure
 
 
 def test_whoever_went_meanwhile_is_not_evicted_and_a_namesake_is_left_alone(server: Server, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from mcp_server.core.errors import CouldNotLook, VeteranError
 from mcp_server.core.reader import Limits
 from mcp_server.core.text import one_line
 from mcp_server.core.writer import Doing, WriteFailed
-from mcp_server.targets.writers.kubernetes_object import Held, said
+from mcp_server.targets.writers.kubernetes_object import Held, refuses, said
 
 PAUSE_S, LONGEST_PAUSE_S = 0.5, 5.0
 _IN_A_ROW = 20
@@ -84,7 +84,7 @@ class _Evictions:
             try:
                 status, answer = self._ask(key, dry=False)
             except WriteFailed as failure:
-                raise self._failed(f"whether {key} was evicted is open: {failure.sentence}") from None
+                raise self._failed(failure.sentence, unsure=key) from None
             except VeteranError as error:
                 raise self._failed(error.sentence()) from None
             if status < 300:
@@ -92,7 +92,8 @@ class _Evictions:
             if status < 300 or status == 404:  # 404: somebody else was quicker
                 return
             if status not in (409, 429):
-                raise self._failed(f"the server does not evict {key} ({status}: {said(answer)})")
+                told = f"the server does not evict {key} ({status}: {said(answer)})"
+                raise self._failed(told, unsure="" if refuses(status) else key)
             why = _blocking(answer)
             if time.monotonic() > self.end:
                 raise self._failed(f"{why}; so {key} could not be evicted in time")
@@ -149,17 +150,16 @@ class _Evictions:
         }  # fmt: skip
         return wire.send("POST", f"{path}/eviction", body, doing, "application/json", dry=dry)
 
-    def _failed(self, sentence: str, more: Iterator[str] | Sequence[str] = ()) -> WriteFailed:
-        """What went wrong, and how the node stands."""
+    def _failed(self, sentence: str, more: Iterator[str] | Sequence[str] = (), unsure: str = "") -> WriteFailed:
+        """What went wrong, and how the node stands. `unsure`: the pod that the server was asked for without a clear answer."""
+        left = [key for key in self.left if key != unsure]
         standing = (
-            *more, *_named("not evicted, still on the node", self.left),
+            *more, *([f"whether it was evicted is open: {unsure}"] if unsure else ()),
+            *_named("not evicted, still on the node", left),
             *_named("evicted, and made anew elsewhere by their controllers", self.evicted),
         )  # fmt: skip
-        return WriteFailed(
-            f"{one_line(sentence, 250)}; {len(self.evicted)} evicted, {len(self.left)} left",
-            sure=not self.evicted,
-            left=standing,
-        )
+        count = f"{len(self.evicted)} evicted, {len(left)} left" + (f", {unsure} open" if unsure else "")
+        return WriteFailed(f"{one_line(sentence, 250)}; {count}", sure=not self.evicted and not unsure, left=standing)
 
 
 def _blocking(answer: bytes) -> str:

@@ -28,21 +28,27 @@ class WritingWire(Wire):
             super().check(method, path)
 
     def send(self, method: str, path: str, body: Any, doing: Doing, kind: str, *, dry: bool) -> tuple[int, bytes]:
-        """One request; status and body of the answer. Raises WriteFailed where there is none."""
+        """One request; status and body of the answer. Raises WriteFailed where there is none: unless it was dry, what became
+        of it is open, because a connection may break after the server did it."""
         query = {"dryRun": "All"} if dry else {}
         limits = Limits(doing.timeout_s, cancel=doing.cancel)
+        if not dry:
+            self._drop()  # on a connection of its own it is sent once: on a kept one that breaks, a look is sent again
         try:
             return self.exchange(method, path, limits, "write", query=query, body=json.dumps(body).encode(), content=kind)
         except CouldNotLook as failure:
-            raise WriteFailed(
-                f"{failure.what}: {failure.detail}", sure=dry or failure.reason in ("unreachable", "refused")
-            ) from None
+            raise WriteFailed(f"{failure.what}: {failure.detail}", sure=dry) from None
 
     def write(self, method: str, path: str, body: Any, doing: Doing, kind: str, *, dry: bool) -> None:
         """As `send`. Raises WriteFailed too where the server refused it: then nothing was changed."""
         status, answer = self.send(method, path, body, doing, kind, dry=dry)
         if status >= 300:
-            raise WriteFailed(f"the server answered {status}: {said(answer)}", sure=True)
+            raise WriteFailed(f"the server answered {status}: {said(answer)}", sure=dry or refuses(status))
+
+
+def refuses(status: int) -> bool:
+    """Whether a server that answers so did nothing: it may fail, or run out of time, after it has done what was asked."""
+    return 300 <= status < 500
 
 
 def said(body: bytes) -> str:
