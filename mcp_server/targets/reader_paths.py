@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 _STARTS = re.compile(r"(?<=[=:,@])|(?=/)")
+_FLAGS = re.compile(r"-[A-Za-z0-9]+")
 _MINE = re.compile(r"/proc/(?:\d+|self|thread-self)(?:/|$)|/dev/(?:fd|std(?:in|out|err))(?:/|$)")
 _EVERYBODYS = re.compile(r"/proc/\d+/(?:net|mounts)(?:/|$)")
 """Where `/proc/net` and `/proc/mounts` lead."""
@@ -32,15 +33,15 @@ def why_not_ours(argv: Sequence[str], program: str | None, written: Sequence[str
 def _paths(word: str) -> Iterable[str]:
     """Everything in a word that a program might take for a path; it stands in `/`."""
     starts = {0, *(match.start() for match in _STARTS.finditer(word))}
-    if word.startswith("-"):
-        starts |= {1, 2}  # a value attached to a short flag
+    if flags := _FLAGS.match(word):  # a value attached to a short flag, or to the last of several
+        starts |= set(range(1, flags.end() + 1))
     return {"/" + word[start:].lstrip("/") for start in starts if word[start:]}
 
 
-def led(path: str, written: Sequence[str]) -> bool:
+def led(path: str, written: Sequence[str], links: int = 40) -> bool:
     """Whether a path, or a folder or link on its way, lies in what the server can write or stands for its open files. One
-    with `..` in it counts as that."""
-    if ".." in path.split("/") or "\0" in path:
+    with `..` in it counts as that, and one of more than so many links."""
+    if ".." in path.split("/") or "\0" in path or links < 0:
         return True
     parts = [part for part in path.split("/") if part]
     for count in range(1, len(parts) + 1):
@@ -51,13 +52,33 @@ def led(path: str, written: Sequence[str]) -> bool:
             return True
         if _MINE.match(way) or (_MINE.match(real) and not _EVERYBODYS.match(real)) or _beneath(real, written):
             return True
+        # where a link leads in the end says nothing of the links between, and one of those may be the server's
+        if not _EVERYBODYS.match(real) and (target := _target(way)) and led(target, written, links - 1):
+            return True
         if not os.path.lexists(way):
             break
     return False
 
 
+def _target(link: str) -> str:
+    """Where a link points, one hop on; empty for what is no link."""
+    try:
+        text = os.readlink(link)
+    except OSError:
+        return ""
+    return os.path.normpath(os.path.join(os.path.realpath(os.path.dirname(link)), text))
+
+
 def _beneath(real: str, written: Sequence[str]) -> bool:
-    return any(real == item or real.startswith(item.rstrip("/") + "/") for item in written)
+    return any(real == item or real.startswith(item.rstrip("/") + "/") or _same(real, item) for item in written)
+
+
+def _same(one: str, other: str) -> bool:
+    """Whether both are one: a folder can be mounted in two places."""
+    try:
+        return os.path.samefile(one, other)
+    except OSError:
+        return False
 
 
 def settings_apart_from(written: Sequence[str]) -> None:
@@ -65,10 +86,15 @@ def settings_apart_from(written: Sequence[str]) -> None:
     import sys
 
     for name, text in list(os.environ.items()):
-        parts = [part for part in text.split(os.pathsep) if part.startswith("/")]
-        if any(led(part, written) for part in parts):
-            kept = [part for part in parts if not led(part, written)]
+        parts = text.split(os.pathsep)
+        kept = [part for part in parts if "/" not in part or not any(led(path, written) for path in _paths(part))]
+        if kept != parts:
             os.environ.pop(name)
             if name == "PATH":
                 os.environ[name] = os.pathsep.join(kept)
+    # without the variable programs take the account's home, and from there settings, plug-ins and modules that they run
+    if led(os.path.expanduser("~"), written):
+        os.environ["HOME"] = "/nonexistent"
+    if sys.pycache_prefix and led(os.path.abspath(sys.pycache_prefix), written):
+        sys.pycache_prefix = None
     sys.path[:] = [place for place in sys.path if not led(os.path.abspath(place), written)]

@@ -142,6 +142,7 @@ def test_the_question_calls_no_function_of_somebody_else(tmp_path: Path) -> None
         assert state.max_connections == 100
         assert "." in state.version
 
+
 @contextmanager
 def redis_server(folder: Path, *options: str) -> Iterator[int]:
     need("redis-server")
