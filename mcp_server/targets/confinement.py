@@ -74,6 +74,7 @@ _ASKED: dict[str, tuple[int, ...]] = {
 }
 
 _UNIX, _INET, _INET6, _NETLINK, _ROUTES, _STREAM, _KINDS = 1, 2, 10, 16, 0, 1, 0xF
+_PROCESS, _IO_PROCESS = 0, 1
 _NEW_NAMESPACES = 0x7E020000
 _SET_LEASE = 1024
 _TERMINAL = (0x5401, 0x5413, 0x540F, 0x802C542A, 0x541B, 0x5421, 0x5450, 0x5451)
@@ -135,8 +136,9 @@ def rules(machine: str) -> list[Instruction]:
             argument(0), (EQUAL, 4, 0, 0), argument(2), (EQUAL, 0, 3, 0), argument(2, upper=True), (EQUAL, 0, 1, 0),
             (RETURN, 0, 0, ALLOW), (RETURN, 0, 0, no),
         ],
-        priority: only([argument(1)], [0], no),
-        io_priority: only([argument(1)], [0], no),
+        # of itself only: 0 also means its whole group, and all that its user runs
+        priority: [argument(0), (EQUAL, 1, 0, _PROCESS), (RETURN, 0, 0, no), *only([argument(1)], [0], no)],
+        io_priority: [argument(0), (EQUAL, 1, 0, _IO_PROCESS), (RETURN, 0, 0, no), *only([argument(1)], [0], no)],
         **{number: only(own, [0], no) for number in scheduling},
     }  # fmt: skip
     never = [number for numbers in _NEVER.values() for number in numbers[machine]]

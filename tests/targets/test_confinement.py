@@ -113,6 +113,23 @@ def test_a_user_without_powers_is_bound_as_well() -> None:
     assert seen == {"socket": "PermissionError", "capabilities": "done", "namespace": [-1, 1]}
 
 
+def test_priorities_are_its_own_only_not_those_of_all_that_its_user_runs() -> None:
+    if os.geteuid() != 0:
+        lacking("root, to become a user who runs nothing else")
+    seen = confined("""
+        libc = ctypes.CDLL(None, use_errno=True)
+        for which in (os.PRIO_PGRP, os.PRIO_USER):
+            tried(f"nice {which}", lambda: os.setpriority(which, 0, 19))
+        number = {"x86_64": 251, "aarch64": 30}[os.uname().machine]
+        for which in (1, 2, 3):
+            seen[f"io {which}"] = libc.syscall(number, which, 0, 2 << 13 | 7)
+        tried("own", lambda: os.setpriority(os.PRIO_PROCESS, 0, 19))
+    """, before="os.setsid(), os.setgid(54321), os.setuid(54321)")  # fmt: skip
+    assert seen == {
+        "nice 1": "PermissionError", "nice 2": "PermissionError", "io 1": 0, "io 2": -1, "io 3": -1, "own": "done",
+    }  # fmt: skip
+
+
 def test_calls_of_another_architecture_end_the_process(tmp_path: Path) -> None:
     need("cc", "gcc")
     if seccomp.known_machine() != "x86_64":
