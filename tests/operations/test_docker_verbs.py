@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from mcp_server.core.errors import BadInput, NotApplicable
+from mcp_server.core.writer import Doing, WriteFailed
 from mcp_server.engine.operations import verbs
 from mcp_server.targets.writers import docker as writer
 from tests.docker_daemon import IMAGE, Daemon, docker_daemon
@@ -180,3 +181,24 @@ def test_what_moved_between_approval_and_execution_is_refused(daemon: Daemon, wo
     assert status == 3 and "the world moved" in result(lines)["text"], lines
     made.reload()
     assert made.attrs["Config"]["Image"] == IMAGE
+
+
+def test_a_half_made_container_that_cannot_be_removed_hides_no_reason(
+    daemon: Daemon, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    daemon.image("stuck:1", "ENV FROM_IMAGE=one")
+    daemon.image("stuck:2", "ENV FROM_IMAGE=two")
+    daemon.run("stuck", "sleep", "900", image="stuck:1")
+
+    def fails(*_: object, **__: object) -> None:
+        raise ConnectionError("the daemon is gone")
+
+    monkeypatch.setattr("docker.APIClient.stop", fails)
+    monkeypatch.setattr("docker.APIClient.remove_container", fails)
+    doing = Doing(world.plan("restart_service", environment="box", service="stuck").environment, world.folder, {})
+    with pytest.raises(WriteFailed, match=r"the daemon is gone; stuck-new-\w{12} is left half-made") as caught:
+        writer.VERBS["recreate_container"]({"container": "stuck", "image": "stuck:2"}, doing)
+    assert not caught.value.sure
+    assert facts(daemon, "stuck")["State"]["Running"]
+    monkeypatch.undo()
+    daemon.client.api.remove_container(f"stuck-new-{facts(daemon, 'stuck')['Id'][:12]}", force=True)

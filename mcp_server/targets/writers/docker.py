@@ -36,9 +36,14 @@ def _client(doing: Doing) -> Iterator[Any]:
     try:
         yield client
     except docker.errors.APIError as error:
-        raise WriteFailed(f"the daemon refused: {one_line(error.explanation or error, 200)}") from None
+        raise WriteFailed(f"the daemon refused: {_told(error, 200)}") from None
     finally:
         client.close()
+
+
+def _told(error: Exception, limit: int) -> str:
+    """A daemon's own words where it said some."""
+    return one_line(getattr(error, "explanation", None) or error, limit)
 
 
 def _id(client: Any, arguments: Mapping[str, JsonValue], doing: Doing) -> str:
@@ -113,8 +118,12 @@ def _recreate(arguments: Mapping[str, JsonValue], doing: Doing) -> str:
             client.rename(old["Id"], aside)
             client.rename(new, name)
             client.start(new)
-        except Exception:
-            _remove_unless_named(client, new, name)
+        except Exception as error:
+            try:
+                _remove_unless_named(client, new, name)
+            except Exception as another:  # noqa: BLE001 -- whatever it is, it must not hide the reason
+                left = f"{name}-new-{old['Id'][:12]} is left half-made, it could not be removed"
+                raise WriteFailed(f"{_told(error, 120)}; {left}: {_told(another, 60)}") from error
             raise
     return f"made anew; the one before is kept as {aside}"
 
