@@ -300,10 +300,11 @@ class _Work:
     # --- ends ----------------------------------------------------------------------------------------------------------
 
     def _left(self, why: str, begun: list[PlannedStep]) -> Result:
-        """Stopped where it stands: what was begun stays as it is, and is named."""
-        if not begun:
+        """Stopped where it stands: what was changed stays as it is, and is named."""
+        standing = [self._standing(planned) for planned in begun if planned.number not in self.unchanged]
+        if not standing:
             return self._end("refused", why)
-        return self._end("left", why, (*(self._standing(planned) for planned in begun), *self.standing))
+        return self._end("left", why, (*standing, *self.standing))
 
     def _unrecorded(self, error: Broken, begun: list[PlannedStep]) -> Result:
         """The record cannot be written: nothing more is done, because nobody could tell later what was."""
