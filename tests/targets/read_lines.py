@@ -112,6 +112,8 @@ tail --fol /var/log/syslog
 cat
 cat -
 grep -f /etc/shadow /etc/passwd
+journalctl --file=/var/log/journal/*/system.journal
+journalctl --file=/srv/copies/[a-z].journal
 grep --file=/etc/shadow x /etc/passwd
 grep x
 grep -R x /srv

@@ -26,7 +26,9 @@ SYSTEMCTL = Rule(
 
 
 def _matches(parsed: Parsed) -> str | None:
-    """`journalctl FIELD=value`, an absolute path, or `+`."""
+    """`journalctl FIELD=value`, an absolute path, or `+`; journals by their names."""
+    if any(name == "--file" and set(value or "") & set("*?[\\") for name, value in parsed.flags):
+        return "name one journal: a pattern may match what is not to be read"
     for item in parsed.operands:
         field = item.partition("=")[0]
         known = item in ("+", "all") or item.startswith("/") or item.isdecimal()  # the number after `-n`
