@@ -29,14 +29,9 @@ def slim(obj: Mapping[str, Any], *, managed: bool = False) -> dict[str, Any]:
     kind = kind_of(obj)
     out = {key: value for key, value in obj.items() if key != "stringData"}
     if kind == "Secret":
-        keys = {*mapping(obj, "data"), *mapping(obj, "stringData")}
-        out = {
-            "apiVersion": "v1",
-            "kind": kind,
-            "type": obj.get("type"),
-            "metadata": obj.get("metadata"),
-            "data": dict.fromkeys(sorted(keys), ""),
-        }
+        out = {"apiVersion": "v1", "kind": kind, "type": obj.get("type"), "metadata": obj.get("metadata")}
+        if "data" in obj or "stringData" in obj:  # of its metadata alone, its keys are not known
+            out["data"] = dict.fromkeys(sorted({*mapping(obj, "data"), *mapping(obj, "stringData")}), "")
     elif kind == "ConfigMap":
         dns = space_of(obj) == "kube-system" and name_of(obj).startswith("coredns")
         out["data"] = {str(key): value if dns else _plain(str(key), value) for key, value in mapping(obj, "data").items()}

@@ -357,3 +357,13 @@ def test_no_long_line_keeps_the_patterns_busy(text: str) -> None:
     start = monotonic()
     diagnose(read_dump(files).cluster())
     assert monotonic() - start < 5
+
+
+def test_keys_of_a_secret_that_was_seen_by_its_metadata_only_are_not_known() -> None:
+    """As a live cluster is asked for Secrets, and as a table shows them."""
+    secret = {"kind": "Secret", "metadata": {"name": "web-tls", "namespace": "shop"}}
+    ingress = {"kind": "Ingress", "metadata": secret["metadata"], "spec": {"tls": [{"secretName": "web-tls"}]}}
+    found = {True: {"data": {"cert": "eA=="}}, False: {}}
+    told = {keys: diagnose(Cluster([slim(secret | held), ingress])) for keys, held in found.items()}
+    assert [item.code for item in told[True]] == ["ingress_tls_unusable"]
+    assert told[False] == []
