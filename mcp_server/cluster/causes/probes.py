@@ -223,8 +223,8 @@ def _declared(cluster: Cluster, item: Container, told: bool) -> Iterator[Cause]:
         spec = mapping(item.spec, way)
         place, asked = _asked(spec)
         if isinstance(asked, str) and asked and not asked.isdecimal():
-            told = not at(item.pod, "spec.portNamesUntold")
-            if told and asked not in {words(port, "name") for port in parts(item.spec, "ports")}:
+            names = {words(port, "name") for port in parts(item.spec, "ports")}
+            if asked not in names and not at(item.pod, "spec.portNamesUntold"):
                 yield _cause(cluster, NAMED, item, probe, f"{way}.{place}", None, port=asked, declared=_named(item))
         elif (
             not told
