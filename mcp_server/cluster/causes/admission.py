@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from mcp_server.cluster.cause import UNREADY, Cause, CauseType
+from mcp_server.cluster.causes.sandbox import RUNTIME
 from mcp_server.cluster.objects import Key, Object, condition, key_of, kind_of, number, parts, space_of, words
 from mcp_server.cluster.patterns import Pattern
 from mcp_server.cluster.world import TEMPLATES, Cluster, Event, spec_way, template
@@ -104,8 +105,7 @@ _PRIORITY = Pattern(r"no PriorityClass with name (\S+) was found")
 _INVALID = Pattern(r"is invalid: (.*)", re.S)
 _POLICY = Pattern(r"ValidatingAdmissionPolicy '([^']+)' with binding '([^']+)' denied request:? ?(.*)", re.S)
 _ENDING = Pattern(r"unable to create new content in namespace (\S+) because it is being terminated")
-_ELSEWHERE = Pattern(r'RuntimeClass "[^"]+" not found')
-"""Told by another family, with what is missing."""
+_RUNTIME = Pattern(r'RuntimeClass "([^"]+)" not found')
 _FAILS = ("FailedCreate", "FailedDaemonPod", "FailedUpdate", "ReplicaSetCreateError")
 
 
@@ -191,7 +191,9 @@ def _read(cluster: Cluster, about: Key, said: str, event: Event | None) -> Itera
         yield cause(PRIORITY, maker, f"{way}.priorityClassName", name=match[1])
     elif match := _INVALID.search(said):
         yield cause(INVALID, maker, way, why=match[1])
-    elif not _ELSEWHERE.search(said):
+    elif match := _RUNTIME.search(said):
+        yield cause(RUNTIME, maker, f"{way}.runtimeClassName", name=match[1], why="does not exist", node="(any)")
+    else:
         yield cause(REFUSED, maker, way, why=said)
 
 

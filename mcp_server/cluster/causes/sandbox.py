@@ -50,24 +50,16 @@ _ADDRESSES = Pattern(
 _PAUSE = Pattern(r"failed to (?:get|pull|start) sandbox image|creating pod sandbox.*pause image|pulling pause image", re.I)
 _RUNTIME = Pattern(r"no runtime for \"([^\"]+)\" is configured|RuntimeHandler \"?([\w-]+)\"? not supported"
                    r"|failed to find runtime handler ([\w-]+)")  # fmt: skip
-_REJECTED = Pattern(r'RuntimeClass "([^"]+)" not found')
 _NETWORK = Pattern(r"network|cni|plugin type|IPAM|deadline ?exceeded|flannel|calico|cilium|weave", re.I)
 _SANDBOX = ("FailedCreatePodSandBox", "NetworkNotReady", "FailedPodSandBoxStatus")
 
 
 def find(cluster: Cluster) -> Iterator[Cause]:
-    """The newest word of a sandbox of every pod that has not started; classes that the API server refused."""
+    """The newest word of a sandbox of every pod that has not started."""
     for pod in cluster.all("Pod"):
         if not is_ready(pod) and not is_done(pod):
             for event in cluster.events(pod, *_SANDBOX)[-1:]:
                 yield _sandbox(cluster, pod, event)
-    for event in cluster.every_event():
-        if event.reason in ("FailedCreate", "FailedDaemonPod") and (match := _REJECTED.search(event.message)):
-            maker = cluster.root({"kind": event.about[0], "metadata": {"namespace": event.about[1], "name": event.about[2]}})
-            if (obj := cluster.get(*event.about)) is not None:
-                maker = cluster.root(obj)
-            yield RUNTIME.of(maker, "spec.template.spec.runtimeClassName", "high", touches=[event.about], quotes=[event.line()],
-                             at=event.last, name=match[1], why="does not exist", node="(any)")  # fmt: skip
 
 
 def _sandbox(cluster: Cluster, pod: Object, event: Event) -> Cause:
