@@ -63,15 +63,17 @@ def _kind(top: Node) -> str:
 def _events(block: str, kind: str, space: str, name: str) -> Iterator[dict[str, Any]]:
     _, mark, told = block.partition("\nEvents:")
     for line in told.splitlines() if mark else ():
-        match = re.match(r"\s*(Normal|Warning)\s+(\S+)\s+(.+?)\s{2,}(\S+(?: \S+)*?)\s{2,}(.*)", line)
-        if match:
-            count = re.search(r"x(\d+)", match[3])
+        first, *rest = line.split(maxsplit=2) or [""]
+        columns = re.split(r"\s{2,}", rest[1], maxsplit=2) if len(rest) == 2 else []
+        if first in ("Normal", "Warning") and len(columns) == 3:
+            age, _, message = columns
+            count = re.search(r"x(\d+)", age)
             yield {
                 "kind": "Event",
                 "metadata": {"name": "told", "namespace": space},
-                "type": match[1],
-                "reason": match[2],
-                "message": match[5].strip(),
+                "type": first,
+                "reason": rest[0],
+                "message": message.strip(),
                 "count": int(count[1]) if count else 1,
                 "involvedObject": {"kind": kind, "namespace": space, "name": name},
             }

@@ -8,6 +8,7 @@ from mcp_server.cluster.described_pod import spec_of
 from mcp_server.cluster.described_text import Node, pairs, rows
 
 _ROUTE = re.compile(r"(?:([^\s/]\S*)\s{2,})?(/\S*)?\s*([a-z0-9][a-z0-9.-]*):([\w-]+) \(")
+_ABSENT = re.compile(r'<error: (?:services|endpoints) "[^"]+" not found>')
 
 
 def _service(top: Node) -> dict[str, Any]:
@@ -105,6 +106,7 @@ def _conditions(top: Node) -> list[dict[str, Any]]:
 def _ingress(top: Node) -> dict[str, Any]:
     """An Ingress: hosts stand alone or before their first path, backends as `NAME:PORT (addresses)`."""
     rules: list[dict[str, Any]] = []
+    missing: list[str] = []
     section = top.get("Rules")
     for line in section.raw if section else ():
         match = _ROUTE.match(line)
@@ -114,11 +116,10 @@ def _ingress(top: Node) -> dict[str, Any]:
             continue
         if not rules or match[1]:
             rules.append({"host": "" if match[1] in (None, "*") else match[1], "http": {"paths": []}})
+        if _ABSENT.match(line, match.end()):
+            missing.append(match[3])
         port = {"number": int(match[4])} if match[4].isdecimal() else {"name": match[4]}
         rules[-1]["http"]["paths"].append({"path": match[2] or "/", "backend": {"service": {"name": match[3], "port": port}}})
-    missing = re.findall(
-        r'(\S+):\S+ \(<error: (?:services|endpoints) "[^"]+" not found>', "\n".join(section.raw if section else ())
-    )
     tls = [{"secretName": line.split()[0]} for line in top.lines("TLS") if "terminates" in line]
     spec: dict[str, Any] = {"rules": rules, "tls": tls, "toldMissing": missing}
     return {"spec": spec | ({"ingressClassName": top.text("Ingress Class")} if top.text("Ingress Class") else {})}

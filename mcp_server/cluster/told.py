@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import Any
 
 from mcp_server.cluster.described import described
-from mcp_server.cluster.world import LogText
+from mcp_server.cluster.world import SAID, LogText
 
 _PROMPT = re.compile(
     r"(?:\S{0,60}[ ~]{0,3}\S{0,60}[$#%>➜❯] {0,3})?(?:sudo )?(?:kubectl|k|oc) +(?:-\S+ +\S+ +)?"
@@ -59,6 +59,8 @@ _MADE = re.compile(r"(.+-[a-f0-9]{6,10})-[a-z0-9]{5}")
 _NAME = re.compile(r"[a-z0-9][a-z0-9.:-]{0,252}")
 _LOGS = re.compile(r"\b(?:kubectl|k|oc)\b(.*\slogs?\s.*)")
 _VALUED = ("-n", "--namespace", "-c", "--container", "--tail", "--since", "-l", "--selector")
+_COMMAND_CHARS = 500
+"""Of a line, how much may be a command: what is searched for commands must not run long on what somebody writes."""
 Row = dict[str, str]
 
 
@@ -78,6 +80,7 @@ def read_text(text: str) -> Told:
     space = ""
     for part in _blocks(text):
         first, _, rest = part.partition("\n")
+        first = first[:_COMMAND_CHARS]
         match = _COMMAND.search(first)
         space, block = (match[1], rest) if match else (space, part)
         if _HEADER.match(block):
@@ -109,9 +112,10 @@ def _log(arguments: str, text: str, space: str) -> Iterator[LogText]:
 def _blocks(text: str) -> Iterator[str]:
     """Parts of a text that stand for themselves: a command line, a table, one described object."""
     current: list[str] = []
-    for line in text.splitlines():
-        starts = bool(_COMMAND.search(line) or _PROMPT.match(line) or _HEADER.match(line) or re.match(r"Name:\s+\S", line))
-        alone = len(current) == 1 and _COMMAND.search(current[0])
+    for line in (whole[:SAID] for whole in text.splitlines()):
+        head = line[:_COMMAND_CHARS]
+        starts = bool(_COMMAND.search(head) or _PROMPT.match(head) or _HEADER.match(head) or re.match(r"Name:\s+\S", head))
+        alone = len(current) == 1 and _COMMAND.search(current[0][:_COMMAND_CHARS])
         if starts and current and not alone:
             yield "\n".join(current)
             current = []

@@ -342,7 +342,9 @@ def test_events_of_the_newer_group() -> None:
     assert [item.code for item in diagnose(dump)] == ["image_not_found"]
 
 
-@pytest.mark.parametrize("text", ["/a" * 30_000, "error 401 " * 6_000, "exec: " * 10_000, "a" * 60_000, "a.b:1/" * 10_000])
+@pytest.mark.parametrize("text", [
+    "/a" * 30_000, "error 401 " * 6_000, "exec: " * 10_000, "a" * 60_000, "a.b:1/" * 10_000, "/" * 60_000, "k " * 30_000,
+])  # fmt: skip
 def test_no_long_line_keeps_the_patterns_busy(text: str) -> None:
     from time import monotonic
 
@@ -353,7 +355,11 @@ def test_no_long_line_keeps_the_patterns_busy(text: str) -> None:
         "kind": "Event", "metadata": {"name": "e", "namespace": "shop"}, "reason": "FailedScheduling", "type": "Warning",
         "message": text, "involvedObject": {"kind": "Pod", "namespace": "shop", "name": "api-1"},
     }  # fmt: skip
+    ingress = (
+        f"Name: web\nDefault backend: none\nRules:\n  Host  Path  Backends\n  {text}\nEvents:\n  Normal  {text}    {text}\n"
+    )
     files = [("p.json", json.dumps(pod)), ("e.json", json.dumps(event)), ("shop/api-1/logs.txt", f"{text}\n" * 20)]
+    files += [("pasted.txt", f"{text}\n" * 20), ("ingress.txt", ingress), ("spaces.txt", ingress.replace(text, " " * 30_000))]
     start = monotonic()
     diagnose(read_dump(files).cluster())
     assert monotonic() - start < 5

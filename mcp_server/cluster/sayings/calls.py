@@ -100,7 +100,7 @@ SIGNS = (
         TOKEN,
         "automountServiceAccountToken",
         r"KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT must be defined",
-        r"/var/run/secrets/kubernetes\.io/serviceaccount/\S+ ?(?:: |\W*)(?:no such file|not found|ENOENT)",
+        r"/var/run/secrets/kubernetes\.io/serviceaccount/\S{1,60} ?\W{0,4}(?:no such file|not found|ENOENT)",
         r"no such file or directory:?,? \W*/var/run/secrets/kubernetes\.io/serviceaccount",
         r"Service token file does not exist",
         start=True,

@@ -60,7 +60,8 @@ SIGNS = (
     sign(
         FILE,
         "volumeMounts",
-        r"(?P<path>/[\w.@+/-]+)[\"'`]?\)?:? ?(?:failed \(2: )?(?:no such file|not found|does not exist|could not be found)",
+        r"(?<!/)(?P<path>/[\w.@+/-]{1,300})[\"'`]?\)?:? ?(?:failed \(2: )?"
+        r"(?:no such file|not found|does not exist|could not be found)",
         r"no such file or directory[:,]? ?(?:@ \w+ - )?[\"'`]?(?P<path2>/[\w./-]+)?",
         r"FileNotFound(?:Error|Exception)(?:.*?(?P<path3>/[\w./-]+))?|NoSuchFileException:? ?(?P<path4>\S+)?|ENOENT",
         r"(?:can't|cannot|could not|unable to) (?:open|read|find"
