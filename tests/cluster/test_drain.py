@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from mcp_server.cluster.budgets import allowed_now, guards, never_allows, rule_of
-from mcp_server.cluster.drain import drain_of, told
+from mcp_server.cluster.drain import SHOWN, drain_of, told
 
 NODE = {"metadata": {"name": "n1", "uid": "u"}, "spec": {}}
 
@@ -91,6 +91,11 @@ def test_what_moves_what_stays_and_what_is_lost() -> None:
     assert (found.services[0].moved, found.services[0].elsewhere) == (3, 1)
     said = [item.told(str) for item in told(found, "E1")]
     assert "shop/api (ReplicaSet api-5f7) has 1 pods that move: a; ready on other nodes: 1 (n2)" in said
+
+
+def test_what_is_not_shown_is_counted() -> None:
+    found = drain_of(NODE, [pod(f"p{number}", owner="") for number in range(SHOWN + 3)], [], [], [])
+    assert "3 more pods that would be lost are not shown" in [item.told(str) for item in told(found, "E1")]
 
 
 def test_what_was_not_seen_is_not_counted_as_none() -> None:
