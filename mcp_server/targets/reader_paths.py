@@ -8,6 +8,7 @@ reads all the same: the server runs them itself, inside its own bounds (`command
 import os
 import re
 from collections.abc import Iterable, Sequence
+from functools import cache
 
 _STARTS = re.compile(r"(?<=[=:,@])|(?=/)")
 _FLAGS = re.compile(r"-[A-Za-z0-9]+")
@@ -70,15 +71,22 @@ def _target(link: str) -> str:
 
 
 def _beneath(real: str, written: Sequence[str]) -> bool:
-    return any(real == item or real.startswith(item.rstrip("/") + "/") or _same(real, item) for item in written)
+    if any(real == item or real.startswith(item.rstrip("/") + "/") for item in written):
+        return True
+    known = _identity(real)  # a folder can be mounted in two places
+    return known is not None and any(known == _written(item) for item in written)
 
 
-def _same(one: str, other: str) -> bool:
-    """Whether both are one: a folder can be mounted in two places."""
+def _identity(path: str) -> tuple[int, int] | None:
     try:
-        return os.path.samefile(one, other)
+        found = os.stat(path)
     except OSError:
-        return False
+        return None
+    return found.st_dev, found.st_ino
+
+
+_written = cache(_identity)
+"""Of what the server can write: settled when it locked itself."""
 
 
 def settings_apart_from(written: Sequence[str]) -> None:
