@@ -16,8 +16,10 @@ domain: it can neither signal the reader nor look into it. What the reader runs 
 
 What stays open: whatever the account may do over TCP, and with credentials that it may read (a kubeconfig with rights to
 write, a private key, a Docker daemon that listens on a port without TLS, a database that trusts localhost): give the account
-read-only ones. Locks on files of others, and the side effects that merely opening some devices has (a watchdog). Descriptors
-that were open before. The account's rights in a database, which the reader uses for one fixed question in a read-only session.
+read-only ones. Locks on files of others, and the side effects that merely opening some devices has (a watchdog). A service that
+starts when somebody connects to its socket, or asks for its name on the bus. What a program on a socket of this host does on
+GET. Descriptors that were open before. The account's rights in a database, which the reader uses for one fixed question in a
+read-only session.
 """
 
 import ctypes
