@@ -220,11 +220,7 @@ def told(drain: Drain, evidence: str) -> Iterator[Statement]:
             text="{count} pods on node {node} are being ended already; a drain is done once they are gone",
             values={"count": len(drain.ending), "node": drain.node}, quotes=drain.ending[:SHOWN], evidence=(evidence,),
         )  # fmt: skip
-    lost = sum(bool(item.lost) for item in drain.moves)
-    left = {
-        "workloads": len(groups), "services": len(drain.services or ()), "budgets": len(drain.budgets or ()),
-        "pods that would be lost": lost, "pods that are being ended": len(drain.ending),
-    }  # fmt: skip
+    left = {"workloads": len(groups), "services": len(drain.services or ()), "budgets": len(drain.budgets or ())}
     for what, count in left.items():
         if count > SHOWN:
             yield Statement(text="{count} more {what} are not shown", values={"count": count - SHOWN, "what": what})

@@ -6,6 +6,7 @@ import pytest
 
 from mcp_server.cluster.budgets import allowed_now, guards, never_allows, rule_of
 from mcp_server.cluster.drain import SHOWN, drain_of, told
+from mcp_server.diagnostics.kubernetes.node_drain import DrainFacts, Params, judge, show
 
 NODE = {"metadata": {"name": "n1", "uid": "u"}, "spec": {}}
 
@@ -95,7 +96,9 @@ def test_what_moves_what_stays_and_what_is_lost() -> None:
 
 def test_what_is_not_shown_is_counted() -> None:
     found = drain_of(NODE, [pod(f"p{number}", owner="") for number in range(SHOWN + 3)], [], [], [])
-    assert "3 more pods that would be lost are not shown" in [item.told(str) for item in told(found, "E1")]
+    facts, params = DrainFacts(drain=found, evidence="E1"), Params(node="n1")
+    assert len([item for item in judge(facts, params) if item.code.endswith("lost")]) == SHOWN
+    assert "3 more pods that would be lost are not shown" in [item.told(str) for item in show(facts, params)]
 
 
 def test_what_was_not_seen_is_not_counted_as_none() -> None:

@@ -126,3 +126,5 @@ def judge(facts: DrainFacts, params: Params) -> Iterator[Finding]:
 def show(facts: DrainFacts, params: Params) -> Iterator[Statement]:
     """What moves, workload by workload; what is behind which service; which budgets count it; what stays."""
     yield from told(facts.drain, facts.evidence)
+    if (left := sum(bool(item.lost) for item in facts.drain.moves) - SHOWN) > 0:
+        yield Statement(text="{count} more pods that would be lost are not shown", values={"count": left})
