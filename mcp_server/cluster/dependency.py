@@ -1,8 +1,6 @@
 """Whom a line of a log speaks of: the Service behind a name, an address, a host and port in any of the usual spellings."""
 
-import difflib
-
-from mcp_server.cluster.objects import Object, labels, name_of, parts, space_of, texts, words
+from mcp_server.cluster.objects import Object, labels, name_of, nearest, parts, space_of, texts, words
 from mcp_server.cluster.patterns import Pattern
 from mcp_server.cluster.world import Cluster
 
@@ -68,8 +66,8 @@ def why_unknown(cluster: Cluster, pod: Object, name: str, service: Object | None
         return "the log does not say which"
     if service is not None:
         return f"Service {space}/{first} exists, so it is the resolver that fails"
-    near = difflib.get_close_matches(first, cluster.names("Service", space), n=1, cutoff=0.6)
-    hint = f"; similar: {near[0]}" if near else ""
+    near = nearest(first, cluster.names("Service", space))
+    hint = f"; similar: {near}" if near else ""
     if cluster.knows("Service", space) or cluster.names("Service", space):
         return f"there is no Service {space}/{first}{hint}"
     return "no Service of that name was seen"

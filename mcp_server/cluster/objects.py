@@ -1,5 +1,6 @@
 """Plain objects of the documented API shape, read without trusting it: what is not there, or of another kind, is None."""
 
+import difflib
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from functools import cache
@@ -119,6 +120,11 @@ def shown(key: Key) -> str:
     """`Deployment shop/api`, `Node worker-1`."""
     kind, space, name = key
     return f"{kind} {space}/{name}" if space else f"{kind} {name}"
+
+
+def nearest(name: str, there: list[str]) -> str:
+    """Which of these names is probably meant; empty where none is near."""
+    return next(iter(difflib.get_close_matches(name, there, n=1, cutoff=0.6)), "")
 
 
 def condition(obj: Object, kind: str) -> Mapping[str, Any]:

@@ -148,10 +148,8 @@ class Cluster:
         key, seen = key_of(obj), 0
         current: Object | None = obj
         while current is not None and seen < 8:
-            owner = next(
-                (item for item in parts(current, "metadata.ownerReferences") if item.get("controller") is not False), None
-            )
-            if owner is None:
+            owner = _owner(current)
+            if not owner:
                 break
             key = (words(owner, "kind"), key[1] if words(owner, "kind") != "Node" else "", words(owner, "name"))
             current, seen = self.get(*key), seen + 1
@@ -189,7 +187,7 @@ class Cluster:
         """Whether a pod that ended is no matter any more: its Job is complete, or its workload has all the pods it wants."""
         if words(pod, "status.phase") != "Failed":
             return False
-        owner = next((item for item in parts(pod, "metadata.ownerReferences") if item.get("controller") is not False), {})
+        owner = _owner(pod)
         maker = self.get(words(owner, "kind"), space_of(pod), words(owner, "name"))
         if words(owner, "kind") == "Job":
             return maker is not None and is_true(condition(maker, "Complete"))
@@ -292,6 +290,11 @@ class Cluster:
     def age(self, since: datetime | None) -> float | None:
         """Seconds from then to now; None where either is not known."""
         return (self.clock - since).total_seconds() if self.clock and since else None
+
+
+def _owner(obj: Object) -> Mapping[str, Any]:
+    """What made it; empty where nothing did."""
+    return next((item for item in parts(obj, "metadata.ownerReferences") if item.get("controller") is not False), {})
 
 
 def _event(obj: Object) -> Event:

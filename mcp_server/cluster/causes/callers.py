@@ -1,6 +1,5 @@
 """Names and ports that callers have wrong: addresses in settings and commands, compared with the Services there are."""
 
-import difflib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -15,6 +14,7 @@ from mcp_server.cluster.objects import (
     mapping,
     moment,
     name_of,
+    nearest,
     number,
     parts,
     space_of,
@@ -134,7 +134,7 @@ def _judged(cluster: Cluster, obj: Object, container: str, called: _Called) -> I
 def _missing(
     cluster: Cluster, obj: Object, container: str, called: _Called, service: tuple[str, str], touches: list[Key], address: str
 ) -> Iterator[Cause]:
-    near = difflib.get_close_matches(service[1], cluster.names("Service", service[0]), n=1, cutoff=0.6)
+    near = nearest(service[1], cluster.names("Service", service[0]))
     sick = any(not is_ready(pod) and not is_done(pod) and _old(cluster, pod) for pod in cluster.pods_of(key_of(obj)))
     if not (called.plain or near or sick):
         return  # what only may be an address is told where something is wrong with it
@@ -148,7 +148,7 @@ def _missing(
         address=address,
         variable=called.variable,
         service="/".join(service),
-        near=near[0] if near else "none",
+        near=near or "none",
     )
 
 

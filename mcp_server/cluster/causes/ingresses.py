@@ -1,6 +1,5 @@
 """Ingresses whose requests end nowhere: backend, port, class, certificate."""
 
-import difflib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -13,6 +12,7 @@ from mcp_server.cluster.objects import (
     mapping,
     moment,
     name_of,
+    nearest,
     number,
     parts,
     space_of,
@@ -126,7 +126,6 @@ def _backend(
     touches = [("Service", space, name)]
     if service is None:
         if cluster.absent("Service", space, name) or cluster.names("Service", space) or name in told:
-            near = difflib.get_close_matches(name, cluster.names("Service", space), n=1, cutoff=0.6)
             yield BACKEND.on(
                 ingress,
                 f"{field}.service.name",
@@ -135,7 +134,7 @@ def _backend(
                 route=route,
                 service=name,
                 namespace=space,
-                near=near[0] if near else "none",
+                near=nearest(name, cluster.names("Service", space)) or "none",
             )
         return
     ports = parts(service, "spec.ports")

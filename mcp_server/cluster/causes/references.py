@@ -1,12 +1,11 @@
 """ConfigMaps, Secrets and keys that a pod names and that are not there; names that its environment cannot hold."""
 
-import difflib
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from mcp_server.cluster.cause import DOWN, Cause, CauseType
-from mcp_server.cluster.objects import Key, Object, at, containers, key_of, mapping, parts, space_of, words
+from mcp_server.cluster.objects import Key, Object, at, containers, key_of, mapping, nearest, parts, space_of, words
 from mcp_server.cluster.patterns import Pattern
 from mcp_server.cluster.pods import every_container
 from mcp_server.cluster.world import Cluster, is_ready, spec_way, template
@@ -75,7 +74,7 @@ def _said(cluster: Cluster, pod: Object, whose: str, message: str, quote: str, w
             key, field = cluster.mend(pod, _where(mapping(pod, "spec"), form, match[1]) or way)
             yield kind.of(
                 key, field, "high", touches=[key_of(pod), (form, space, match[1])], quotes=[quote], whose=whose, name=match[1],
-                namespace=space, near=_near(match[1], cluster.names(form, space)),
+                namespace=space, near=nearest(match[1], cluster.names(form, space)) or "none",
             )  # fmt: skip
 
 
@@ -93,7 +92,7 @@ def _key(cluster: Cluster, pod: Object, whose: str, form: str, name: str, key: s
         kind=form,
         name=name,
         namespace=space_of(pod),
-        near=_near(key, there),
+        near=nearest(key, there) or "none",
     )
 
 
@@ -161,14 +160,15 @@ def _declared(cluster: Cluster, obj: Object) -> Iterator[Cause]:
                 whose="the next pod" if ready else "a pod",
                 name=name,
                 namespace=space,
-                near=_near(name, cluster.names(kind, space)),
+                near=nearest(name, cluster.names(kind, space)) or "none",
             )
         elif held is not None and key and kind == "ConfigMap" and "data" in held:
             there = [*mapping(held, "data"), *mapping(held, "binaryData")]
             if key not in there:
                 yield KEY.on(
                     obj, f"{spec_way(obj)}.{field}", "medium", touches=touches, whose="a pod", key=key, kind=kind, name=name,
-                    namespace=space, near=_near(key, there), severity="warning" if pods and all(map(is_ready, pods)) else None,
+                    namespace=space, near=nearest(key, there) or "none",
+                    severity="warning" if pods and all(map(is_ready, pods)) else None,
                 )  # fmt: skip
 
 
@@ -183,8 +183,3 @@ def _doubled(cluster: Cluster, obj: Object) -> Iterator[Cause]:
                     touches=map(key_of, cluster.pods_of(key_of(obj))),
                 )  # fmt: skip
             values.setdefault(name, value)
-
-
-def _near(name: str, there: list[str]) -> str:
-    close = difflib.get_close_matches(name, there, n=1, cutoff=0.6)
-    return close[0] if close else "none"

@@ -1,11 +1,10 @@
 """Gateways and their routes: nobody takes them up, or they lead to a Service or port that is not there."""
 
-import difflib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from mcp_server.cluster.cause import Cause, CauseType
-from mcp_server.cluster.objects import Object, key_of, labels, moment, name_of, number, parts, space_of, words
+from mcp_server.cluster.objects import Object, key_of, labels, moment, name_of, nearest, number, parts, space_of, words
 from mcp_server.cluster.world import Cluster, is_done, is_ready
 
 _MEANING = "Requests that the route matches are answered with an error by the gateway, or never reach it."
@@ -86,10 +85,9 @@ def _backend(cluster: Cluster, route: Object, field: str, backend: Mapping[str, 
     touches = [("Service", space, name)]
     if service is None:
         if name and cluster.absent("Service", space, name):
-            near = difflib.get_close_matches(name, cluster.names("Service", space), n=1, cutoff=0.6)
             yield BACKEND.on(
                 route, f"{field}.name", "high", touches=touches, backend=f"Service {space}/{name}", why="does not exist",
-                near=near[0] if near else "none", namespace=space,
+                near=nearest(name, cluster.names("Service", space)) or "none", namespace=space,
             )  # fmt: skip
         return
     ports = [value for item in parts(service, "spec.ports") if (value := number(item, "port")) is not None]
