@@ -6,10 +6,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from mcp_server.cluster.cause import Cause, CauseType, Confidence
 from mcp_server.cluster.objects import (
     Key,
     Object,
+    condition,
     containers,
+    key_of,
     labels,
     mapping,
     moment,
@@ -89,6 +92,23 @@ def last_words(cluster: Cluster, item: Container, most: int = 4) -> list[str]:
     lines = [line for line in cluster.log(item.pod, item.name) if line.strip()]
     telling = [line for line in lines[-60:] if _TELLING.search(line)]
     return [f"log: {line}" for line in (telling or lines)[-most:]]
+
+
+def cause_on(cluster: Cluster, kind: CauseType, item: Container, field: str, sure: Confidence = "high", **values: Any) -> Cause:
+    """A cause on a container that does not start or stay up, with all that is said of how it ended."""
+    key, way = item.mend(cluster, field)
+    events = [event.line() for event in cluster.events(item.pod, "Failed", "FailedPostStartHook", "BackOff")][-2:]
+    return kind.of(
+        key, way, sure, touches=[key_of(item.pod)], at=item.ended_at, container=item.name,
+        quotes=[item.state(), item.end(), *last_words(cluster, item), *events], **values,
+    )  # fmt: skip
+
+
+def scheduler_says(cluster: Cluster, pod: Object) -> tuple[str, str]:
+    """(why the pod has no node, as it is quoted); both empty where the scheduler has not said."""
+    events = cluster.events(pod, "FailedScheduling")
+    said = events[-1].message if events else words(condition(pod, "PodScheduled"), "message")
+    return said, events[-1].line() if events else f"condition PodScheduled: {said}" if said else ""
 
 
 def running(item: Container) -> bool:

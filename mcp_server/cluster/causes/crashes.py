@@ -2,13 +2,12 @@
 
 import re
 from collections.abc import Iterator
-from typing import Any
 
 from mcp_server.cluster.addresses import asked_hosts
 from mcp_server.cluster.cause import DOWN, Cause, CauseType
 from mcp_server.cluster.dependency import service_of
 from mcp_server.cluster.objects import Key, at, key_of, labels, moment, number, parts, space_of, texts, words
-from mcp_server.cluster.pods import Container, every_container, last_words, of_pod
+from mcp_server.cluster.pods import Container, cause_on, every_container, of_pod
 from mcp_server.cluster.world import Cluster, spec_way, template
 
 OOM = CauseType(
@@ -71,7 +70,7 @@ def find(cluster: Cluster) -> Iterator[Cause]:
     """Causes of every container that is not up."""
     for item in every_container(cluster):
         if item.ended == "OOMKilled" and _matters(cluster, item):
-            yield _cause(
+            yield cause_on(
                 cluster,
                 OOM,
                 item,
@@ -83,8 +82,8 @@ def find(cluster: Cluster) -> Iterator[Cause]:
             yield from _init(cluster, item)
         elif _loops(cluster, item):
             if item.exit == 0:
-                yield _cause(cluster, COMPLETES, item, "command", restarts=item.restarts)
-            yield _cause(
+                yield cause_on(cluster, COMPLETES, item, "command", restarts=item.restarts)
+            yield cause_on(
                 cluster,
                 LOOP,
                 item,
@@ -125,7 +124,7 @@ def _hooks(cluster: Cluster, item: Container) -> Iterator[Cause]:
     """A hook that fails is told by an event of the pod; which container it is of, by what is declared."""
     for event in cluster.events(item.pod, "FailedPostStartHook")[-1:]:
         if at(item.spec, "lifecycle.postStart") is not None and not item.ready:
-            yield _cause(cluster, HOOK, item, "lifecycle.postStart", hook="postStart", event=event.message)
+            yield cause_on(cluster, HOOK, item, "lifecycle.postStart", hook="postStart", event=event.message)
 
 
 def _sidecar(item: Container) -> bool:
@@ -147,7 +146,7 @@ def _init(cluster: Cluster, item: Container) -> Iterator[Cause]:
     needs = _waits_for(cluster, item)
     if item.waiting == "CrashLoopBackOff" or (item.exit not in (0, None) and not item.ready):
         field = "command" if at(item.spec, "command") else ""
-        yield _cause(cluster, INIT, item, field, needs=needs, exit=item.exit, restarts=item.restarts)
+        yield cause_on(cluster, INIT, item, field, needs=needs, exit=item.exit, restarts=item.restarts)
         return
     running = next(
         (status for status in parts(item.pod, "status.initContainerStatuses") if words(status, "name") == item.name), {}
@@ -155,7 +154,7 @@ def _init(cluster: Cluster, item: Container) -> Iterator[Cause]:
     age = cluster.age(moment(running, "state.running.startedAt"))
     if age and age > _LONG_S:
         field = "command" if at(item.spec, "command") else ""
-        yield _cause(cluster, INIT_WAITS, item, field, sure="medium", needs=needs, minutes=int(age // 60))
+        yield cause_on(cluster, INIT_WAITS, item, field, sure="medium", needs=needs, minutes=int(age // 60))
 
 
 def _shared_ports(cluster: Cluster) -> Iterator[Cause]:
@@ -195,12 +194,3 @@ def _shared_ports(cluster: Cluster) -> Iterator[Cause]:
                         other=first,
                         port=value,
                     )
-
-
-def _cause(cluster: Cluster, kind: CauseType, item: Container, field: str, sure: str = "high", **values: Any) -> Cause:
-    key, way = item.mend(cluster, field)
-    events = [event.line() for event in cluster.events(item.pod, "Failed", "FailedPostStartHook", "BackOff")][-2:]
-    return kind.of(
-        key, way, "high" if sure == "high" else "medium" if sure == "medium" else "low", touches=[key_of(item.pod)],
-        quotes=[item.state(), item.end(), *last_words(cluster, item), *events], at=item.ended_at, container=item.name, **values,
-    )  # fmt: skip

@@ -7,6 +7,7 @@ from typing import Any
 from mcp_server.cluster.cause import DOWN, Cause, CauseType
 from mcp_server.cluster.objects import Object, condition, key_of, moment, name_of, parts, space_of, words
 from mcp_server.cluster.patterns import Pattern
+from mcp_server.cluster.pods import scheduler_says
 from mcp_server.cluster.world import Cluster, Event
 
 _MEANING = "The pod stays Pending: nothing of it runs."
@@ -65,10 +66,8 @@ def find(cluster: Cluster) -> Iterator[Cause]:
     for pod in cluster.all("Pod"):
         if words(pod, "status.phase") not in ("Pending", "") or words(pod, "spec.nodeName"):
             continue
-        events = cluster.events(pod, "FailedScheduling")
         made = cluster.events(pod, "FailedResourceClaimCreation")[-1:]
-        said = events[-1].message if events else words(condition(pod, "PodScheduled"), "message")
-        quote = events[-1].line() if events else f"condition PodScheduled: {said}"
+        said, quote = scheduler_says(cluster, pod)
         if said or made:
             yield from _reasons(cluster, pod, said.split("preemption:")[0], quote, made)
 

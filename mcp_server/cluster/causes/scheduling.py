@@ -24,6 +24,7 @@ from mcp_server.cluster.objects import (
     words,
 )  # fmt: skip
 from mcp_server.cluster.patterns import Pattern
+from mcp_server.cluster.pods import scheduler_says
 from mcp_server.cluster.world import Cluster
 
 _MEANING = "The pod stays Pending: nothing of it runs."
@@ -151,10 +152,9 @@ def find(cluster: Cluster) -> Iterator[Cause]:
             yield _cause(cluster, GATED, _Waiting(pod, "", []), "schedulingGates", gates=_few(gates))
             continue
         state = condition(pod, "PodScheduled")
-        events = cluster.events(pod, "FailedScheduling")
-        said = events[-1].message if events else words(state, "message")
+        said, quote = scheduler_says(cluster, pod)
         if said:
-            waiting = _Waiting(pod, said, [events[-1].line()] if events else [f"condition PodScheduled: {said}"])
+            waiting = _Waiting(pod, said, [quote])
             found = list(_reasons(cluster, waiting, nodes))
             yield from found or [_cause(cluster, UNSCHEDULED, waiting, "", "medium")]
         elif (

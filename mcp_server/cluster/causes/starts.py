@@ -2,12 +2,11 @@
 
 import re
 from collections.abc import Iterator
-from typing import Any
 
-from mcp_server.cluster.cause import DOWN, Cause, CauseType
-from mcp_server.cluster.objects import at, key_of, texts, words
+from mcp_server.cluster.cause import DOWN, Cause, CauseType, Confidence
+from mcp_server.cluster.objects import at, texts, words
 from mcp_server.cluster.patterns import Pattern
-from mcp_server.cluster.pods import Container, every_container, last_words
+from mcp_server.cluster.pods import Container, cause_on, every_container, last_words
 from mcp_server.cluster.world import Cluster
 
 _EXPLAINS = (*DOWN, "crash_loop", "exits_at_once", "init_container_fails")
@@ -96,24 +95,24 @@ def _start(cluster: Cluster, item: Container) -> Iterator[Cause]:
     said = " ".join((item.message, item.last_words))
     image = words(item.spec, "image")
     if _ROOT.search(said):
-        yield _cause(cluster, ROOT, item, "securityContext.runAsNonRoot", image=image)
+        yield cause_on(cluster, ROOT, item, "securityContext.runAsNonRoot", image=image)
     elif _TOO_LOW.search(said):
         limit = str(at(item.spec, "resources.limits.memory") or "(none is set)")
-        yield _cause(cluster, MEMORY, item, "resources.limits.memory", limit=limit)
+        yield cause_on(cluster, MEMORY, item, "resources.limits.memory", limit=limit)
     elif "no command specified" in said:
-        yield _cause(cluster, NO_COMMAND, item, "command", image=image)
+        yield cause_on(cluster, NO_COMMAND, item, "command", image=image)
     elif match := _FOLDER.search(said):
         path = match[1] or match[2] or match[3] or words(item.spec, "workingDir")
-        yield _cause(cluster, FOLDER, item, "workingDir", path=path)
+        yield cause_on(cluster, FOLDER, item, "workingDir", path=path)
     elif match := _USER.search(said):
         user = next(filter(None, match.groups()), "") or "of that name"
-        yield _cause(cluster, USER, item, "securityContext.runAsUser", user=user)
+        yield cause_on(cluster, USER, item, "securityContext.runAsUser", user=user)
     elif _MISSING.search(said):
-        yield _cause(cluster, COMMAND, item, "command", program=_program(said, item), image=image)
+        yield cause_on(cluster, COMMAND, item, "command", program=_program(said, item), image=image)
     elif _DENIED.search(said):
-        yield _cause(cluster, NOT_EXECUTABLE, item, "command", program=_program(said, item))
+        yield cause_on(cluster, NOT_EXECUTABLE, item, "command", program=_program(said, item))
     elif item.waiting in _CREATING:
-        yield _cause(cluster, CREATE, item, "", node=words(item.pod, "spec.nodeName") or "(unknown)")
+        yield cause_on(cluster, CREATE, item, "", node=words(item.pod, "spec.nodeName") or "(unknown)")
     elif item.exit in (126, 127):
         yield from _shell(cluster, item, image)
 
@@ -123,13 +122,13 @@ def _shell(cluster: Cluster, item: Container, image: str) -> Iterator[Cause]:
     lines = last_words(cluster, item, 6)
     match = next((found for line in reversed(lines) if (found := _SHELL.search(line.removeprefix("log: ")))), None)
     named = next(filter(None, match.groups()), "") if match else ""
-    sure = "high" if named else "medium" if lines else "low"
+    sure: Confidence = "high" if named else "medium" if lines else "low"
     field = "command" if texts(item.spec, "command") or not texts(item.spec, "args") else "args"
     program = named or _first(item) or "its command"
     if item.exit == 127:
-        yield _cause(cluster, COMMAND, item, field, sure, program=program, image=image)
+        yield cause_on(cluster, COMMAND, item, field, sure, program=program, image=image)
     else:
-        yield _cause(cluster, NOT_EXECUTABLE, item, field, sure, program=program)
+        yield cause_on(cluster, NOT_EXECUTABLE, item, field, sure, program=program)
 
 
 def _program(said: str, item: Container) -> str:
@@ -139,12 +138,3 @@ def _program(said: str, item: Container) -> str:
 
 def _first(item: Container) -> str:
     return (texts(item.spec, "command") or texts(item.spec, "args") or [""])[0]
-
-
-def _cause(cluster: Cluster, kind: CauseType, item: Container, field: str, sure: str = "high", **values: Any) -> Cause:
-    key, way = item.mend(cluster, field)
-    events = [event.line() for event in cluster.events(item.pod, "Failed", "BackOff")][-2:]
-    return kind.of(
-        key, way, "high" if sure == "high" else "medium" if sure == "medium" else "low", touches=[key_of(item.pod)],
-        quotes=[item.state(), item.end(), *last_words(cluster, item), *events], at=item.ended_at, container=item.name, **values,
-    )  # fmt: skip
