@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from mcp_server.cluster.objects import Key, Object, mapping, parts, space_of, words
+from mcp_server.cluster.patterns import Pattern
 from mcp_server.cluster.pods import Container
 from mcp_server.cluster.world import Cluster
 
-_CREDENTIAL = re.compile(r"pass|pwd|user|cred|secret|token|key|auth|url|uri|dsn|connection|account", re.I)
+_CREDENTIAL = Pattern(r"pass|pwd|user|cred|secret|token|key|auth|url|uri|dsn|connection|account", re.I)
 
 
 def mounted(cluster: Cluster, item: Container, path: str) -> tuple[str, str]:

@@ -65,7 +65,7 @@ _SUBPATH = Pattern(
 )
 _COLLIDES = Pattern(
     r"mounting .*?to rootfs at \\?\"([^\"\\]+)\\?\".*?(?:not a directory|is a directory)"
-    r"|not a directory.*Are you trying to mount a directory()", re.I | re.S,
+    r"|not a directory.*Are you trying to mount a directory", re.I | re.S,
 )  # fmt: skip
 _NAMED_ELSEWHERE = Pattern(
     r"(?:configmap|secret)s? \"[^\"]+\" not found|references non-existent|object \"[^\"]+\"/\"[^\"]+\" not registered"

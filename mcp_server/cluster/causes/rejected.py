@@ -79,7 +79,7 @@ def _ended(cluster: Cluster, pod: Object, reason: str) -> Iterator[Cause]:
                           seconds=number(pod, "spec.activeDeadlineSeconds"))  # fmt: skip
     elif _GATES.fullmatch(reason):
         key, field = cluster.mend(pod, "")
-        yield REFUSED.of(key, field.rstrip("."), "high", touches=[key_of(pod)], quotes=quotes, reason=reason, why=why,
+        yield REFUSED.of(key, field, "high", touches=[key_of(pod)], quotes=quotes, reason=reason, why=why,
                          node=words(pod, "spec.nodeName") or "(unknown)")  # fmt: skip
 
 

@@ -114,7 +114,7 @@ def _cause(cluster: Cluster, item: Container, kind: CauseType, hits: list[_Hit],
         "near": similar_setting(cluster, item, setting) if setting else "none", "path": path, "held": held,
         "address": dependency or (listen[1] if listen else "(see the quote)"), "credentials": secrets,
         "account": values.get("account") or f"{space_of(item.pod)}:{words(item.pod, 'spec.serviceAccountName') or 'default'}",
-        "verb": values.get("verb") or "read", "resource": values.get("resource") or values.get("b") or "what it asks for",
+        "verb": values.get("verb") or "read", "resource": values.get("resource") or "what it asks for",
         "module": values.get("module") or "see the quote", "argument": values.get("argument") or "(see the quote)",
         "schema": values.get("schema") or "see the quote", "name": values.get("name") or "(see the quote)",
         "who": f"user {who[1]}" if who else "see the quote",
@@ -124,17 +124,10 @@ def _cause(cluster: Cluster, item: Container, kind: CauseType, hits: list[_Hit],
     else:
         key, way = item.mend(cluster, field)
     quotes = [item.state(), item.end(), *(f"log: {one.line}" for one in _some(hits))]
-    needed = {name: value for name, value in shared.items() if f"{{{name}}}" in kind.text + kind.confirm}
-    return _told(kind, key, way, "medium" if up or kind in _VAGUE else "high", touches, needs, quotes, item, up, needed)
-
-
-def _told(
-    kind: CauseType, key: Key, way: str, sure: str, touches: list[Key], needs: list[Key], quotes: list[str], item: Container,
-    up: bool, values: dict[str, Any],
-) -> Cause:  # fmt: skip
+    needed: dict[str, Any] = {name: value for name, value in shared.items() if f"{{{name}}}" in kind.text + kind.confirm}
     return kind.of(
-        key, way, "high" if sure == "high" else "medium", touches=touches, needs=needs, quotes=quotes, at=item.ended_at,
-        severity="warning" if up else None, **values,
+        key, way, "medium" if up or kind in _VAGUE else "high", touches=touches, needs=needs, quotes=quotes, at=item.ended_at,
+        severity="warning" if up else None, **needed,
     )  # fmt: skip
 
 

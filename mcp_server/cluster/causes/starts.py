@@ -71,8 +71,8 @@ _PROGRAM = Pattern(
 _SHELL = Pattern(r"(?:^|[\s:])([\w./-]+): (?:command |applet )?not found|exec: ([\w./-]+): not found|can't execute '([^']+)'")
 _FOLDER = Pattern(r'chdir to cwd \("?([^")]+)"?\)|chdir to \W?([\w./-]+)|chdir `([^`]+)`')
 _USER = Pattern(
-    r'unable to find user ([\w.-]+)|failed to resolve user "([^"]+)"|unable to find group ([\w.-]+)|no users found()'
-    r"|no matching entries in passwd file()"
+    r'unable to find user ([\w.-]+)|failed to resolve user "([^"]+)"|unable to find group ([\w.-]+)|no users found'
+    r"|no matching entries in passwd file"
 )
 _TOO_LOW = Pattern(r"memory limit too low|minimum memory limit|container init was OOM-killed", re.I)
 _ROOT = Pattern(r"runAsNonRoot|non-root")

@@ -94,7 +94,7 @@ SIGNS = (
         "serviceAccountName",
         r'(?:\S+ is forbidden: )?User \\?"system:serviceaccount:(?P<account>[\w.:-]+)\\?" cannot (?P<verb>\w+) '
         r'resource \\?"(?P<resource>[\w./-]+)\\?"',
-        r"(?P<b>serviceaccounts?|pods|configmaps|secrets|endpoints|nodes|leases)(?:\.\S+)? is forbidden: User",
+        r"(?P<resource2>serviceaccounts?|pods|configmaps|secrets|endpoints|nodes|leases)(?:\.\S+)? is forbidden: User",
     ),
     sign(
         TOKEN,
@@ -203,16 +203,16 @@ SIGNS = (
     sign(
         REFUSED,
         "env",
-        r"connection refused|ConnectionRefused|ECONNREFUSED|actively refused|Connection reset by peer"
+        r"connection refused|ConnectionRefused|ECONNREFUSED|actively refused|Connection reset\b"
         r"|no healthy upstream|failed to "
         r"connect to all addresses|Connection to \S+ refused|Communications link failure|Couldn't connect to server"
         r"|could not be established\. Broker may not be available|Failed to connect to \S+ port \d+|NoBrokersAvailable"
-        r"|No connection could be made|connection closed before|Connection reset\b|ECONNRESET",
+        r"|No connection could be made|connection closed before|ECONNRESET",
     ),
     sign(
         TIMEOUT,
         "env",
-        r"i/o timeout|connection timed out|ETIMEDOUT|connect(?:ion|ing)? time(?:d)?[- ]?out"
+        r"i/o timeout|ETIMEDOUT|connect(?:ion|ing)? time(?:d)?[- ]?out"
         r"|context deadline exceeded|no route to host|"
         r"EHOSTUNREACH|network is unreachable|DeadlineExceeded|DEADLINE_EXCEEDED|timed out (?:after|while|waiting|connecting)|"
         r"timeout occurred after waiting|ConnectTimeout|ReadTimeout|SocketTimeoutException|server selection timeout|"

@@ -85,9 +85,9 @@ SIGNS = (
         KERNEL,
         "",
         r"(?P<setting>vm\.max_map_count) \[\d+\] is too low",
-        r"System limit for number of file watchers reached()",
+        r"System limit for number of file watchers reached",
         r"inotify.{0,40}(?P<setting2>max_user_(?:instances|watches))",
-        r"inotify_(?:init|add_watch).*(?:too many open files|no space left)()",
+        r"inotify_(?:init|add_watch).*(?:too many open files|no space left)",
         r"(?:too low|increase) .*(?P<setting3>(?:fs|vm|net|kernel)\.[\w.]+)",
     ),
     sign(

@@ -59,7 +59,7 @@ SIGNS = (
         rf"(?:must|need to) (?:specify|set|provide|define) (?:the )?(?P<setting8>{_NAME})",
         rf"Set the (?P<setting9>{_NAME}) environment",
         r"Missing `(?P<setting10>\w+)` for",
-        r"Field required|you need to specify one of()",
+        r"Field required|you need to specify one of",
         r"Database is uninitialized and (?:superuser )?password (?:option )?is not specified",
         rf"(?P<setting5>{_NAME}): (?:unbound variable|parameter (?:null or )?not set)",
         r"Err\(?:?.*(?:VarError|NotPresent)|value: NotPresent|'(?P<setting11>[\w.-]+)' attribute is not specified",
