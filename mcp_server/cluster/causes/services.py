@@ -286,7 +286,8 @@ def _addresses(cluster: Cluster, service: Object) -> list[str]:
     ]
     for piece in cluster.all("EndpointSlice"):
         if space_of(piece) == space and labels(piece).get("kubernetes.io/service-name") == name:
-            found += [address for item in parts(piece, "endpoints") for address in texts(item, "addresses")]
+            ready = [item for item in parts(piece, "endpoints") if at(item, "conditions.ready") is not False]
+            found += [address for item in ready for address in texts(item, "addresses")]
     return found
 
 
