@@ -49,7 +49,7 @@ class Gathered:
         """One for each reason: what is denied together is allowed by one rule."""
         grouped: dict[tuple[str, str, str], list[tuple[Resource, CouldNotLook]]] = {}
         for resource, space, failure in self.failures:
-            if not (resource.optional and failure.reason in ("missing", "denied")):
+            if not resource.may_fail(failure.reason):
                 grouped.setdefault(
                     (failure.reason, space, failure.detail if failure.reason not in ("denied",) else ""), []
                 ).append((resource, failure))
@@ -95,7 +95,8 @@ def gather(wire: Wire, space: str | None, limits: Limits, *, logs: bool, workloa
     wanted += [(LEASES, _SYSTEM), (LEASES, "kube-node-lease")]
     with suppress(CouldNotLook):  # groups that not every cluster has
         # an experiment may lie in another namespace than what it breaks
-        wanted += [(item, None) for item in extra_resources(wire, Limits(left(), limits.max_bytes, limits.cancel))]
+        extra = extra_resources(wire, Limits(left(), limits.max_bytes, limits.cancel))
+        wanted += [(item, space if item.entrance else None) for item in extra]
 
     def one(pair: tuple[Resource, str | None]) -> tuple[list[dict[str, Any]], CouldNotLook | None]:
         resource, where = pair

@@ -22,6 +22,12 @@ class Resource:
     """Only its metadata are asked for."""
     optional: bool = False
     """Part of something that not every cluster has, or of little weight: not to be seen is no blind spot."""
+    entrance: bool = False
+    """Requests come in by it: where a cluster has it, not to be allowed to see it is a blind spot, as of an Ingress."""
+
+    def may_fail(self, reason: str) -> bool:
+        """Whether it is no blind spot that it was not seen for this reason."""
+        return (self.optional and reason in ("missing", "denied")) or (self.entrance and reason == "missing")
 
     @property
     def group(self) -> str:
@@ -121,9 +127,11 @@ EXTRA = {
     ),
     "litmuschaos.io": ("chaosengines",),
     "argoproj.io": ("rollouts",),
-    "gateway.networking.k8s.io": ("gateways", "httproutes", "grpcroutes"),
+    "gateway.networking.k8s.io": ("gateways",),
 }
 """Resources of groups that some clusters have."""
+ENTRANCES = {"gateway.networking.k8s.io": ("httproutes", "grpcroutes")}
+"""Of such groups those that lead requests in, of every namespace that is asked about."""
 
 REVISIONS = Resource("controllerrevisions", "ControllerRevision", ("apps/v1",))
 KNOWN = {item.name: item for item in (*SPACED, *WIDE, LEASES, REVISIONS)}
@@ -198,9 +206,9 @@ def extra_resources(wire: Wire, limits: Limits) -> list[Resource]:
     found = []
     for group in groups:
         name = group.get("name")
-        if name in EXTRA:
-            version = str((group.get("preferredVersion") or {}).get("groupVersion"))
-            found += [Resource(item, "", (version,), optional=True) for item in EXTRA[name]]
+        version = str((group.get("preferredVersion") or {}).get("groupVersion"))
+        found += [Resource(item, "", (version,), optional=True) for item in EXTRA.get(name, ())]
+        found += [Resource(item, "", (version,), entrance=True) for item in ENTRANCES.get(name, ())]
     return found
 
 

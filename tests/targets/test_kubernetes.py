@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -19,6 +19,9 @@ from mcp_server.core.reader import Limits
 from mcp_server.core.settings import ReadSettings
 from mcp_server.targets.kubernetes import KubernetesPlace, open_place
 from mcp_server.targets.kubernetes_config import contexts
+from mcp_server.targets.kubernetes_lists import Gathered
+from mcp_server.targets.kubernetes_resources import extra_resources
+from mcp_server.targets.kubernetes_wire import Wire
 from tests.cluster.manifests import container, deployment, meta
 from tests.kubernetes_cluster import ADMIN, NOBODY, VIEWER, Cluster
 
@@ -237,3 +240,20 @@ def test_nobody_at_the_address_is_unreachable(tmp_path: Path, monkeypatch: pytes
     with pytest.raises(CouldNotLook) as caught:
         open_place(parse("k8s://gone"), ReadSettings()).look(ReadObjects(resource="pods"), Limits())
     assert caught.value.reason == "unreachable"
+
+
+class Groups:
+    """A server with the Gateway API and cert-manager, as it answers what groups it has."""
+
+    def json(self, path: str, limits: Limits, what: str) -> Any:
+        names = ("gateway.networking.k8s.io", "cert-manager.io")
+        return {"groups": [{"name": name, "preferredVersion": {"groupVersion": f"{name}/v1"}} for name in names]}
+
+
+@pytest.mark.parametrize(("reason", "told"), [("denied", ["httproutes, grpcroutes"]), ("missing", [])])
+def test_routes_that_may_not_be_seen_are_a_blind_spot(reason: Any, told: list[str]) -> None:
+    extra = extra_resources(cast(Wire, Groups()), Limits())
+    assert {"httproutes", "gateways", "certificates"} <= {item.name for item in extra}
+    gathered = Gathered(failures=[(item, "", CouldNotLook(item.name, reason, "no")) for item in extra])
+    assert [doubt.what for doubt in gathered.doubts()] == told
+    assert all('"gateway.networking.k8s.io"' in doubt.remedy for doubt in gathered.doubts())
