@@ -6,11 +6,23 @@ from typing import Literal
 from pydantic import Field
 
 from mcp_server.cluster.budgets import allowed_now, guards, never_allows, rule_of
-from mcp_server.cluster.objects import Object, at, condition, is_true, labels, mapping, matches, name_of, parts, space_of, words
+from mcp_server.cluster.objects import (
+    MIRROR,
+    Object,
+    at,
+    condition,
+    is_true,
+    labels,
+    mapping,
+    matches,
+    name_of,
+    parts,
+    space_of,
+    words,
+)
 from mcp_server.core.noun import Noun
 from mcp_server.core.outcome import Statement
 
-MIRROR = "kubernetes.io/config.mirror"
 HASH = "pod-template-hash"
 SHOWN = 20
 Stays = Literal["daemon", "static", "finished"]

@@ -9,6 +9,8 @@ from typing import Any
 from mcp_server.cluster.patterns import Pattern
 
 Object = Mapping[str, Any]
+MIRROR = "kubernetes.io/config.mirror"
+"""The annotation of a pod that a kubelet runs by itself, from a file."""
 Key = tuple[str, str, str]
 """(kind, namespace, name); the namespace is empty for what has none."""
 

@@ -5,14 +5,14 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from mcp_server.cluster.objects import kind_of, labels, mapping, moment, name_of, parts, space_of
+from mcp_server.cluster.objects import MIRROR, kind_of, labels, mapping, moment, name_of, parts, space_of
 
 APPLIED = "veteran/applied-version"
 _LAST = "kubectl.kubernetes.io/last-applied-configuration"
 _KEPT = (
     "deployment.kubernetes.io/revision", "kubernetes.io/change-cause", "nginx.ingress.kubernetes.io/canary",
     "storageclass.kubernetes.io/is-default-class", "storageclass.beta.kubernetes.io/is-default-class",
-    "kubectl.kubernetes.io/restartedAt", "kubernetes.io/config.mirror", APPLIED,
+    "kubectl.kubernetes.io/restartedAt", MIRROR, APPLIED,
 )  # fmt: skip
 _ADDRESS = re.compile(r"(?:[a-z][a-z0-9+.-]*://)?[A-Za-z][\w.-]*:\d{2,5}(?:/[\w./-]*)?")
 _NAMES_HOST = re.compile(r"(?i)(?:^|[_.-])(?:host|hostname|server|endpoint|addr|address|url|uri)$")

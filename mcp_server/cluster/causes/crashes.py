@@ -6,7 +6,21 @@ from collections.abc import Iterator
 from mcp_server.cluster.addresses import asked_hosts
 from mcp_server.cluster.cause import DOWN, Cause, CauseType
 from mcp_server.cluster.dependency import service_of
-from mcp_server.cluster.objects import Key, at, key_of, labels, moment, number, parts, space_of, texts, words
+from mcp_server.cluster.objects import (
+    Key,
+    Object,
+    at,
+    containers,
+    key_of,
+    labels,
+    mapping,
+    moment,
+    number,
+    parts,
+    space_of,
+    texts,
+    words,
+)
 from mcp_server.cluster.pods import Container, cause_on, every_container, of_pod
 from mcp_server.cluster.world import Cluster, spec_way, template
 
@@ -78,7 +92,7 @@ def find(cluster: Cluster) -> Iterator[Cause]:
                 limit=str(at(item.spec, "resources.limits.memory") or "(that of the node: none is set)"),
                 restarts=item.restarts,
             )
-        if item.init and not _sidecar(item):
+        if item.init and not _sidecar(item.spec):
             yield from _init(cluster, item)
         elif _loops(cluster, item):
             if item.exit == 0:
@@ -127,9 +141,9 @@ def _hooks(cluster: Cluster, item: Container) -> Iterator[Cause]:
             yield cause_on(cluster, HOOK, item, "lifecycle.postStart", hook="postStart", event=event.message)
 
 
-def _sidecar(item: Container) -> bool:
+def _sidecar(spec: Object) -> bool:
     """Whether an init container is one that runs beside the others, and is started again like them."""
-    return words(item.spec, "restartPolicy") == "Always"
+    return words(spec, "restartPolicy") == "Always"
 
 
 def _waits_for(cluster: Cluster, item: Container) -> list[Key]:
@@ -161,13 +175,10 @@ def _shared_ports(cluster: Cluster) -> Iterator[Cause]:
     """Two containers of a template that declare, or are told on their command line to use, one port."""
     for obj in cluster.workloads:
         taken: dict[tuple[int, str], str] = {}
-        beside = [(f"containers[{index}]", spec) for index, spec in enumerate(parts(template(obj), "spec.containers"))]
-        beside += [
-            (f"initContainers[{index}]", spec)
-            for index, spec in enumerate(parts(template(obj), "spec.initContainers"))
-            if words(spec, "restartPolicy") == "Always"
-        ]
-        for way, spec in beside:
+        every = sorted(containers(mapping(template(obj), "spec")), key=lambda pair: pair[0].startswith("init"))
+        for way, spec in every:
+            if way.startswith("init") and not _sidecar(spec):
+                continue
             for place, port in enumerate(parts(spec, "ports")):
                 value, protocol = number(port, "containerPort"), words(port, "protocol") or "TCP"
                 if value is None:
