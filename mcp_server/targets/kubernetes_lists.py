@@ -3,7 +3,6 @@
 import json
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -93,10 +92,12 @@ def gather(wire: Wire, space: str | None, limits: Limits, *, logs: bool, workloa
     if space not in (None, _SYSTEM):
         wanted += [(item, _SYSTEM) for item in SYSTEM]
     wanted += [(LEASES, _SYSTEM), (LEASES, "kube-node-lease")]
-    with suppress(CouldNotLook):  # groups that not every cluster has
+    try:  # groups that not every cluster has
         # an experiment may lie in another namespace than what it breaks
         extra = extra_resources(wire, Limits(left(), limits.max_bytes, limits.cancel))
         wanted += [(item, space if item.entrance else None) for item in extra]
+    except CouldNotLook as unanswered:
+        gathered.failures.append((Resource("API groups", "", optional=True), "", unanswered))
 
     def one(pair: tuple[Resource, str | None]) -> tuple[list[dict[str, Any]], CouldNotLook | None]:
         resource, where = pair
