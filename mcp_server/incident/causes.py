@@ -24,8 +24,6 @@ SLACK = timedelta(seconds=1)
 """Most logs stamp whole seconds: a change in the same second may still have come first."""
 LATER = "not the cause, it came after the onset"
 NO_CLUE = "not linked, it shares no clue with any finding"
-TRIGGERS = 20
-"""Weight of a shared clue from which a change may be called the trigger; less is only a neighbour in a folder."""
 _LENT, _LESS = ("module", "package", "path"), 10
 _WEIGHT = {"critical": 30, "warning": 20, "info": 5}
 

@@ -97,11 +97,6 @@ def unlinked_by_reason(diagnosis: Diagnosis) -> dict[str, list[Change]]:
     return found
 
 
-def links_of(item: Hypothesis) -> tuple[Link, ...]:
-    """Every early link, the strongest first."""
-    return (*((item.trigger,) if item.trigger else ()), *item.others)
-
-
 def onset_statement(diagnosis: Diagnosis) -> Statement:
     """When it began, and who says so."""
     origins = {"finding": "the earliest trace of the cause", "incident": "as the incident was recorded"}
