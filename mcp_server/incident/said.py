@@ -6,7 +6,7 @@ from mcp_server.core.change import Change
 from mcp_server.core.clock import stamp
 from mcp_server.core.outcome import Statement, Value
 from mcp_server.engine.maintenance import windows_told
-from mcp_server.incident.causes import Diagnosis, Hypothesis, Link
+from mcp_server.incident.causes import Diagnosis, Hypothesis
 from mcp_server.incident.first_alert import told
 from mcp_server.incident.validation import Receipts
 

@@ -1,6 +1,6 @@
 """The resources of the API that are looked at: where each is served, in which versions, and who needs it."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -210,6 +210,3 @@ def extra_resources(wire: Wire, limits: Limits) -> list[Resource]:
         found += [Resource(item, "", (version,), optional=True) for item in EXTRA.get(name, ())]
         found += [Resource(item, "", (version,), entrance=True) for item in ENTRANCES.get(name, ())]
     return found
-
-
-Reduce = Callable[[Mapping[str, Any]], dict[str, Any]]

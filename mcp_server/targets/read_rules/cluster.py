@@ -33,10 +33,6 @@ def _get(parsed: Parsed) -> str | None:
     return None
 
 
-def _no_operand_flags(parsed: Parsed) -> str | None:
-    return None if parsed.operands else "name what to look at"
-
-
 def _bounded(parsed: Parsed) -> str | None:
     return None if parsed.has("--watch", "-w", "--timeout") else "give --watch=false or --timeout"
 
