@@ -57,7 +57,6 @@ _GONE = {
     ("storage.k8s.io/v1beta1", "CSIStorageCapacity"): ("1.27", "storage.k8s.io/v1"),
     ("node.k8s.io/v1beta1", "RuntimeClass"): ("1.25", "node.k8s.io/v1"),
 }
-_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 
 
 def find(cluster: Cluster) -> Iterator[Cause]:

@@ -122,7 +122,6 @@ UNSCHEDULED = CauseType(
 )  # fmt: skip
 
 _SHORT = Pattern(r"Insufficient ([\w./-]*\w)")
-_TAINTED = Pattern(r"\{([^}]*)\}|untolerated taint\(s\)|had taint")
 _LATE_S = 60.0
 # what the node controller sets by itself: the node's own trouble is the cause then
 OWN_TAINTS = ("node.kubernetes.io/", "node.cloudprovider.kubernetes.io/", "node-role.kubernetes.io/")
