@@ -1,16 +1,10 @@
 """Files are read as they are, bounded, inside the roots, without a trace; what cannot be read says why and what would help."""
 
 import errno
-import grp
 import os
-import pwd
 import socket
-import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,65 +12,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcp_server.core.calls import FileStat, FileText, Folder, ListFolder, ReadFile, StatFile
-from mcp_server.core.clock import from_epoch
+from mcp_server.core.calls import ListFolder, ReadFile, StatFile
 from mcp_server.core.errors import Cancelled, CouldNotLook
 from mcp_server.core.reader import Limits
-from mcp_server.core.redaction import Redactor
 from mcp_server.core.settings import ReadSettings
 from mcp_server.targets import files, opening
-
-ANYWHERE = ReadSettings()
-
-
-def read(path: object, start: int = 0, length: int = 262_144, policy: ReadSettings = ANYWHERE, **limits: Any) -> FileText:
-    answer = files.look(ReadFile(path=str(path), start=start, length=length), Limits(**limits), policy)
-    assert isinstance(answer, FileText)
-    return answer
-
-
-def listing(path: object, policy: ReadSettings = ANYWHERE, limits: Limits | None = None, **call: Any) -> Folder:
-    answer = files.look(ListFolder(path=str(path), **call), limits or Limits(), policy)
-    assert isinstance(answer, Folder)
-    return answer
-
-
-def names(folder: Folder) -> list[str]:
-    return [os.path.relpath(entry.path, folder.path) for entry in folder.entries]
-
-
-def refusal(act: Callable[[], object]) -> CouldNotLook:
-    with pytest.raises(CouldNotLook) as caught:
-        act()
-    return caught.value
-
-
-@pytest.fixture
-def open_folder() -> Iterator[Path]:
-    """A folder that every account may enter (pytest's own are private)."""
-    with tempfile.TemporaryDirectory() as name:
-        os.chmod(name, 0o755)
-        yield Path(os.path.realpath(name))
-
-
-@contextmanager
-def as_nobody() -> Iterator[None]:
-    """Without root's rights for a while; an ordinary account has none to drop."""
-    if os.geteuid() != 0:
-        yield
-        return
-    assert grp and pwd  # imported while the right to read the library is there
-    groups = os.getgroups()
-    os.setgroups([])
-    os.setegid(65_534)
-    os.seteuid(65_534)
-    try:
-        yield
-    finally:
-        os.seteuid(0)
-        os.setegid(0)
-        os.setgroups(groups)
-
+from tests.targets.files_seen import ANYWHERE, as_nobody, listing, names, read, refusal
 
 # --- stretches ------------------------------------------------------------------------------------------------------
 
@@ -367,105 +308,3 @@ def test_other_failures_of_the_system_are_told(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr(os, "pread", broken)
     failure = refusal(lambda: read(tmp_path / "log"))
     assert (failure.reason, failure.detail) == ("failed", "the system says: Input/output error")
-
-
-# --- names ----------------------------------------------------------------------------------------------------------
-
-
-def stat_of(path: object) -> FileStat:
-    answer = files.look(StatFile(path=str(path)), Limits(), ANYWHERE)
-    assert isinstance(answer, FileStat)
-    return answer
-
-
-def test_stat_does_not_follow_and_needs_no_right_to_read(tmp_path: Path) -> None:
-    (tmp_path / "log").write_text("abc")
-    (tmp_path / "log").chmod(0o600)
-    (tmp_path / "link").symlink_to("log")
-    os.utime(tmp_path / "log", (0, 1_700_000_000.5))
-    found = stat_of(tmp_path / "log")
-    assert (found.type, found.size, found.mode, found.link) == ("file", 3, "-rw-------", None)
-    assert found.modified == from_epoch(1_700_000_000.5)
-    assert (stat_of(tmp_path / "link").type, stat_of(tmp_path / "link").link) == ("link", "log")
-    assert stat_of(tmp_path).type == "folder"
-    assert stat_of("/").type == "folder"
-    assert stat_of("/etc/shadow").type == "file"
-
-
-def test_a_time_that_no_calendar_holds_is_bounded(tmp_path: Path) -> None:
-    (tmp_path / "log").touch()
-    os.utime(tmp_path / "log", (0, -5))
-    assert stat_of(tmp_path / "log").modified == from_epoch(0)
-
-
-def test_an_owner_without_a_name_is_a_number(tmp_path: Path) -> None:
-    if os.geteuid() != 0:
-        pytest.skip("needs root to give a file away")
-    (tmp_path / "log").touch()
-    os.chown(tmp_path / "log", 54_321, 0)
-    assert stat_of(tmp_path / "log").owner == "54321"
-    assert stat_of(tmp_path).owner == "root"
-
-
-@pytest.fixture
-def tree(tmp_path: Path) -> Path:
-    for name in ("a.conf", "sub/b.conf", "sub/deep/c.conf", "node_modules/d.conf", "sub/e.txt"):
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).touch()
-    (tmp_path / "loop").symlink_to(tmp_path)
-    return tmp_path
-
-
-def test_depth_pattern_and_skip(tree: Path) -> None:
-    assert names(listing(tree)) == ["a.conf", "loop", "node_modules", "sub"]
-    found = listing(tree, depth=12, pattern="*.conf", skip=("node_modules",))
-    assert names(found) == ["a.conf", "sub/b.conf", "sub/deep/c.conf"]
-    assert found.cut is None
-    assert names(listing(tree, depth=2, pattern="[ab].conf")) == ["a.conf", "sub/b.conf"]
-
-
-def test_a_full_listing_says_where_it_stopped(tree: Path) -> None:
-    assert listing(tree, limit=4).cut is None
-    found = listing(tree, limit=3)
-    assert len(found.entries) == 3
-    assert found.cut is not None
-    assert "3 entries" in found.cut
-
-
-def test_a_listing_out_of_time_is_cut_not_lost(tree: Path) -> None:
-    found = listing(tree, limits=Limits(timeout_s=0))
-    assert found.cut is not None
-
-
-def test_modified_after_takes_content_and_inode_changes(tree: Path) -> None:
-    old = time.time() - 10_000
-    for name in ("a.conf", "sub/b.conf"):
-        os.utime(tree / name, (old, old))  # mtime goes back, ctime is now: renamed, restored or edited with cp -p
-    future = from_epoch(time.time() + 100)
-    past = from_epoch(time.time() - 5_000)
-    assert names(listing(tree, depth=2, pattern="*.conf", modified_after=past)) == [
-        "a.conf",
-        "node_modules/d.conf",
-        "sub/b.conf",
-    ]
-    assert names(listing(tree, depth=2, modified_after=future)) == []
-
-
-def test_names_that_are_no_text_are_shown_escaped(tmp_path: Path) -> None:
-    os.mkdir(os.fsencode(tmp_path) + b"/bad\xff")
-    with open(os.fsencode(tmp_path) + b"/bad\xff/line\nbreak", "w"):
-        pass
-    assert names(listing(tmp_path, depth=2)) == ["bad\\xff", "bad\\xff/line\nbreak"]
-
-
-def test_the_words_of_a_process_stand_apart() -> None:
-    words = [sys.executable, "-c", "print(flush=True); input()", "--db-password", "hunter2"]
-    with subprocess.Popen(words, env={"ONE": "1", "TWO": "2"}, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
-        assert child.stdin
-        assert child.stdout
-        child.stdout.readline()  # it is itself by now, no longer a copy of us
-        line, environment = read(f"/proc/{child.pid}/cmdline"), read(f"/proc/{child.pid}/environ")
-        child.stdin.close()
-    assert (line.text.rstrip(), line.binary) == (" ".join(words), False)
-    assert {"ONE=1", "TWO=2"} <= set(environment.text.splitlines())
-    assert "hunter2" not in Redactor(b"k" * 32).text(line.text)

@@ -3,103 +3,20 @@
 import contextlib
 import os
 import socket
-import ssl
 import threading
 import time
-from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from mcp_server import __version__
-from mcp_server.core.calls import Connect, Connected, Http, HttpAnswer
-from mcp_server.core.errors import Cancelled, CouldNotLook
+from mcp_server.core.errors import Cancelled
 from mcp_server.core.reader import Limits
 from mcp_server.core.settings import ReadSettings
-from mcp_server.targets import http, wire
+from mcp_server.targets import wire
 from tests.real_parts import free_port, wait_until
-
-ANYWHERE = ReadSettings()
-OK = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 6\r\n\r\nready\n"
-
-
-class Server:
-    """Answers every connection with the same bytes and keeps what was asked."""
-
-    def __init__(
-        self, answer: bytes | Callable[[Any], None], family: int = socket.AF_INET, where: Any = ("127.0.0.1", 0)
-    ) -> None:
-        self.answer, self.asked, self.context = answer, [], None  # type: tuple[Any, list[bytes], ssl.SSLContext | None]
-        self.socket = socket.socket(family)
-        self.socket.bind(where)
-        self.socket.listen()
-        self.port = self.socket.getsockname()[1]
-        self.thread = threading.Thread(target=self._serve, daemon=True)
-        self.thread.start()
-
-    def _serve(self) -> None:
-        while True:
-            try:
-                line, _ = self.socket.accept()
-            except OSError:
-                return
-            with contextlib.suppress(OSError), line:
-                if self.context is not None:
-                    with self.context.wrap_socket(line, server_side=True) as inner:
-                        self._converse(inner)
-                else:
-                    self._converse(line)
-
-    def _converse(self, line: Any) -> None:
-        line.settimeout(5)
-        if asked := line.recv(65_536):
-            self.asked.append(asked)
-        if callable(self.answer):
-            self.answer(line)
-        elif asked:
-            line.sendall(self.answer)
-
-    def close(self) -> None:
-        self.socket.shutdown(socket.SHUT_RDWR)
-        self.socket.close()
-        self.thread.join(6)
-
-
-@pytest.fixture
-def serve() -> Iterator[Callable[..., Server]]:
-    servers: list[Server] = []
-
-    def start(*arguments: Any, **named: Any) -> Server:
-        servers.append(Server(*arguments, **named))
-        return servers[-1]
-
-    yield start
-    for server in servers:
-        server.close()
-
-
-def get(url: str, limits: Limits | None = None, policy: ReadSettings = ANYWHERE, **call: Any) -> HttpAnswer:
-    answer = http.look(Http(url=url, **call), limits or Limits(), policy)
-    assert isinstance(answer, HttpAnswer)
-    return answer
-
-
-def connect(address: str, **call: Any) -> Connected:
-    answer = http.look(Connect(address=address, **call), Limits(), ANYWHERE)
-    assert isinstance(answer, Connected)
-    return answer
-
-
-def refusal(act: Callable[[], object]) -> CouldNotLook:
-    with pytest.raises(CouldNotLook) as caught:
-        act()
-    return caught.value
+from tests.targets.http_server import OK, connect, get, refusal
 
 
 def test_an_answer_and_the_request_that_asked_for_it(serve: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -321,87 +238,6 @@ def test_connect_sends_nothing_and_takes_ipv6(serve: Any) -> None:
     assert connect(f"[::1]:{six.port}").took_ms >= 0
     assert get(f"http://[::1]:{six.port}/").status == 200
     assert server.asked == []
-
-
-# --- certificates ---------------------------------------------------------------------------------------------------
-
-
-def certificate(folder: Path, name: str = "shop.example", valid_days: tuple[int, int] = (-10, 30)) -> Path:
-    """A self-signed certificate with its key, in one PEM file."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-    today = datetime.now(UTC).replace(microsecond=0)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(subject)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(today + timedelta(days=valid_days[0]))
-        .not_valid_after(today + timedelta(days=valid_days[1]))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name), x509.DNSName("www." + name)]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    private = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    path = folder / f"{name}.pem"
-    path.write_bytes(private + made.public_bytes(serialization.Encoding.PEM))
-    return path
-
-
-def with_tls(server: Server, pem: Path) -> Server:
-    server.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    server.context.load_cert_chain(pem)
-    return server
-
-
-def test_a_certificate_that_is_trusted(serve: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pem = certificate(tmp_path)
-    monkeypatch.setenv("SSL_CERT_FILE", str(pem))
-    server = with_tls(serve(OK), pem)
-    answer = get(f"https://127.0.0.1:{server.port}/", host="shop.example")
-    assert answer.status == 200
-    assert answer.certificate is not None
-    assert (answer.certificate.verified, answer.certificate.problem) == (True, None)
-    assert answer.certificate.subject == answer.certificate.issuer == "CN=shop.example"
-    assert answer.certificate.names == ("shop.example", "www.shop.example")
-    assert timedelta(days=29) < answer.certificate.not_after - datetime.now(UTC) < timedelta(days=31)
-    assert answer.certificate.not_before < datetime.now(UTC)
-
-
-def test_a_certificate_for_another_name(serve: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pem = certificate(tmp_path)
-    monkeypatch.setenv("SSL_CERT_FILE", str(pem))
-    answer = get(f"https://127.0.0.1:{with_tls(serve(OK), pem).port}/")
-    assert answer.certificate is not None
-    assert not answer.certificate.verified
-    assert "mismatch" in str(answer.certificate.problem)
-
-
-@pytest.mark.parametrize(
-    ("days", "trusted", "words"), [((-10, 30), False, "self-signed"), ((-30, -1), True, "expired"), ((1, 30), True, "not yet")]
-)
-def test_a_distrusted_certificate_is_told_with_the_status(
-    serve: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, days: tuple[int, int], trusted: bool, words: str
-) -> None:
-    pem = certificate(tmp_path, valid_days=days)
-    if trusted:
-        monkeypatch.setenv("SSL_CERT_FILE", str(pem))
-    server = with_tls(serve(OK), pem)
-    answer = get(f"https://127.0.0.1:{server.port}/", host="shop.example")
-    assert answer.status == 200
-    assert answer.certificate is not None
-    assert not answer.certificate.verified
-    assert words in str(answer.certificate.problem).replace("self signed", "self-signed")
-    assert len(server.asked) == 1, "nothing was asked over the connection that failed"
-
-
-def test_https_asked_of_something_else(serve: Any) -> None:
-    server = serve(b"HTTP/1.1 400 Bad Request\r\n\r\n")
-    failure = refusal(lambda: get(f"https://127.0.0.1:{server.port}/"))
-    assert failure.reason == "damaged"
-    assert "TLS handshake" in failure.message
-    silent = serve(lambda line: line.recv(1))
-    assert refusal(lambda: get(f"https://127.0.0.1:{silent.port}/", timeout_s=0.3)).reason == "timed_out"
 
 
 def test_no_descriptor_and_no_thread_is_left(serve: Any) -> None:

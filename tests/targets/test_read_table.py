@@ -1,6 +1,8 @@
 """The read table: what is hostile stays out, what an engineer reads stays in, and nothing added turns a no into a yes."""
 
+import shlex
 import string
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -9,9 +11,15 @@ from hypothesis import strategies as st
 from mcp_server.targets.read_rule import Rule, flags_of
 from mcp_server.targets.read_rules import REFUSED, load
 from mcp_server.targets.read_table import MOST_ARGUMENTS, MOST_CHARACTERS, content_paths, is_read, why_not
-from tests.targets.read_lines import HOSTILE, READS, lines
 
-HOSTILE_LINES, READ_LINES = lines(HOSTILE), lines(READS)
+
+def lines(name: str) -> list[tuple[str, ...]]:
+    """Each non-empty line of a file beside this one, as the words that `shlex` makes of it."""
+    text = (Path(__file__).parent / "read_table" / name).read_text(encoding="utf8")
+    return [tuple(shlex.split(line)) for line in text.split("\n") if line.strip()]
+
+
+HOSTILE_LINES, READ_LINES = lines("hostile.txt"), lines("reads.txt")
 SHELL = ("|", "||", "&", "&&", ";", ">", ">>", "<", "2>&1", "`id`", "$(id)", "> /etc/passwd", "x;", "x|", "x&", "&>/tmp/x")
 FORMS = [
     (), ("",), ("ls", "a\0b"), ("ls", "a\nb"), ("ls\n",), ("ls", "\x1b[2J"), ("ls", "a\u202eb"), ("ls", "\u200b"),
