@@ -46,8 +46,7 @@ def test_a_locked_process_sees_folder_program_and_open_files_of_another(tmp_path
 def test_without_the_helper_the_lock_hides_them(tmp_path: Path) -> None:
     """Otherwise the test above proves nothing."""
     code = LOCKED.replace("report =", "lookout.start = lambda: False\nreport =") + (
-        "print(report.enforced)\ntry: print(lookout.link_of(pid, 'cwd'))\n"
-        "except PermissionError: print('hidden', report.open)"
+        "print(report.enforced)\ntry: print(lookout.link_of(pid, 'cwd'))\nexcept PermissionError: print('hidden', report.open)"
     )
     enforced, seen = python(code, str(os.getpid()), str(tmp_path)).stdout.splitlines()
     if enforced != "True":
