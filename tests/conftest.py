@@ -1,11 +1,20 @@
 """What several folders of tests share: parts that are dear to start, once per session."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.kubernetes_cluster import Cluster, control_plane
+
+# No deadlines: a busy machine is no failure, and speed is measured by `make bench`. Where every real part is required, the
+# examples are those of the run before; elsewhere fresh ones are drawn.
+settings.register_profile(
+    "veteran", deadline=None, derandomize=bool(os.environ.get("REQUIRE_REAL")), suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("veteran")
 
 
 @pytest.fixture(scope="session")

@@ -1,17 +1,15 @@
 """Lines from the client to the server and back, until either goes away. What happens in between is none of its business.
 
-Two threads, each blocked in one read: nothing is polled, and a line costs one read and one write more than without.
+A thread each way, blocked in one read: nothing is polled, and a line costs one read and one write more than without.
 Nobody waits for the dead: when the client leaves, the server is told and given `STOP_S`; when the server ends, its last
 lines are passed on and the witness ends with its status; when the witness is killed, the kernel ends the server.
 """
 
-import _thread
 import ctypes
 import os
 import signal
 import sys
 import threading
-from types import FrameType
 from typing import NoReturn
 
 from mcp_server.witness import hatch
@@ -68,12 +66,11 @@ class Relay:
     def serve(self) -> NoReturn:
         """Pass lines on until one side ends, then end with the server's status."""
         _hide()
-        signal.pthread_sigmask(signal.SIG_BLOCK, _STOPPING)  # threads inherit it: signals reach this one only
-        for work in (self._watch, self._towards_client, self._hatch):
+        # taken from a queue, in every thread: a handler would run only when the read that this thread is blocked in has
+        # returned, and a signal that comes just before the read does not interrupt it
+        signal.pthread_sigmask(signal.SIG_BLOCK, _STOPPING)
+        for work in (self._signals, self._watch, self._towards_client, self._hatch):
             threading.Thread(target=work, daemon=True).start()
-        for number in _STOPPING:
-            signal.signal(number, self._stop)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPPING)
         _pass(0, self._to_server, self._dialogs, FROM_CLIENT)
         with self._to_server.turn:
             self._to_server.close()
@@ -99,10 +96,11 @@ class Relay:
     def _hatch(self) -> None:
         hatch.serve(self._requests, self._answers)
 
-    def _stop(self, number: int, frame: FrameType | None) -> None:
+    def _signals(self) -> None:
         """A signal to us is meant for the server; one that does not obey is ended."""
-        self._end(number)
-        _thread.start_new_thread(self._leave, ())  # not here: a lock that this thread holds could be waited for
+        while True:
+            self._end(signal.sigwait(_STOPPING))
+            threading.Thread(target=self._leave, daemon=True).start()  # not here: another signal may follow
 
     def _end(self, number: int) -> None:
         if not self._ended.is_set():

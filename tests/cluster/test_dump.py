@@ -287,7 +287,7 @@ def _ways(node: Any, way: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     return [way] * bool(way) + [more for key, value in items for more in _ways(value, (*way, key))]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.data())
 def test_no_shape_of_an_object_breaks_a_family(data: st.DataObject) -> None:
     """Something strange at any place of any object: every family still answers."""
@@ -304,7 +304,7 @@ def test_no_shape_of_an_object_breaks_a_family(data: st.DataObject) -> None:
     assert failed == []
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.text(max_size=400))
 def test_no_text_breaks_the_readers(text: str) -> None:
     for start in ("", "{", "NAME   READY   STATUS   RESTARTS\n", "Name: x\nContainers:\n  a:\n", "kind: Pod\n"):

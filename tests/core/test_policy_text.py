@@ -71,7 +71,7 @@ def test_headings_code_and_front_matter_are_no_rules_and_lines_are_counted() -> 
     ]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.text(max_size=400))
 def test_any_text_is_read(text: str) -> None:
     rank_of(f"/x/{text}", text)

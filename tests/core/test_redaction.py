@@ -94,7 +94,7 @@ def test_a_harmless_case_is_the_same_object(text: str) -> None:
     assert REDACTOR.text(text) is text
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=60, suppress_health_check=list(HealthCheck))
 @given(st.data())
 def test_a_token_of_every_shape_vanishes_wholly(data: st.DataObject) -> None:
     beginning = data.draw(st.sampled_from(sorted(BEGINNINGS)))

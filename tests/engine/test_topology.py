@@ -111,7 +111,7 @@ PAIRS = st.lists(st.tuples(st.integers(0, 14), st.integers(0, 14)), max_size=60)
 
 
 @given(PAIRS, st.integers(0, 14), st.randoms())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_what_holds_for_every_map(pairs: list[tuple[int, int]], start: int, chance: random.Random) -> None:
     edges = [edge(f"c{a}", f"c{b}") for a, b in pairs]
     graph = Graph(edges)
@@ -138,7 +138,7 @@ def test_what_holds_for_every_map(pairs: list[tuple[int, int]], start: int, chan
 
 
 @given(PAIRS)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_groups_partition_the_nodes_and_come_after_those_below(pairs: list[tuple[int, int]]) -> None:
     below = [sorted({b for a, b in pairs if a == node}) for node in range(15)]
     groups = strongly_connected(below)

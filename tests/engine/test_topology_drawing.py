@@ -22,7 +22,7 @@ def edge(a: str, b: str, *, observed: bool = True) -> Edge:
 
 
 @given(st.lists(st.tuples(st.text(min_size=1, max_size=20), st.text(min_size=1, max_size=20)), min_size=1, max_size=8))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_any_name_stays_a_name(pairs: list[tuple[str, str]]) -> None:
     graph = Graph(edge(a, b) for a, b in pairs)
     root = ET.fromstring(svg(graph, graph.components[0]))

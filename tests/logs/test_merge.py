@@ -38,7 +38,7 @@ def merged(*logs: bytes, **options: object) -> list[Merged]:
     return list(merge([in_memory(str(n), data) for n, data in enumerate(logs)], [at] * len(logs), **options))  # type: ignore[arg-type]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.integers(0, 10_000), st.integers(1, 5), st.integers(0, 40), st.integers(0, 9), st.sampled_from([20, 100, 3_000, 262_144])
 )
@@ -75,7 +75,7 @@ def plain(rnd: random.Random, count: int, form: str) -> bytes:
     return b"".join(parts)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.integers(0, 10_000), st.integers(1, 4), st.sampled_from([1, 30, 200]), st.sampled_from([50, 700, 4_000]),
     st.sampled_from([
@@ -130,7 +130,7 @@ _STRANGE = [
 ]  # fmt: skip
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     st.integers(0, 10_000), st.lists(st.sampled_from(_MANY), min_size=1, max_size=5), st.sampled_from([1, 60, 300]),
     st.sampled_from([60, 700, 4_000, 262_144]), st.lists(st.tuples(st.integers(0, 400), st.sampled_from(_STRANGE)), max_size=4),
@@ -156,7 +156,7 @@ def test_logs_of_any_form_are_merged_as_line_by_line(
     assert b"".join(merged_text(sources, [at] * len(logs), block=block)) == line_by_line(logs, [at] * len(logs))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(0, 10_000), st.integers(1, 4), st.integers(1, 7), st.integers(0, 9))
 def test_pages_go_on_exactly(seed: int, many: int, page: int, disorder: int) -> None:
     rnd = random.Random(seed)
@@ -173,7 +173,7 @@ def test_pages_go_on_exactly(seed: int, many: int, page: int, disorder: int) -> 
     assert [(row.source, row.start, row.data) for row in seen] == [(row.source, row.start, row.data) for row in whole]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(0, 10_000), st.integers(0, 60), st.integers(0, 60))
 def test_a_window_holds_what_lies_inside_it_and_nothing_else(seed: int, since: int, length: int) -> None:
     rnd = random.Random(seed)
@@ -231,7 +231,7 @@ _TIMES = st.sampled_from([
 ])  # fmt: skip
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(st.lists(st.lists(_TIMES, min_size=1, max_size=12), max_size=4))
 def test_memory_never_says_anything_else_than_the_line(blocks: list[list[bytes]]) -> None:
     quick = QuickStamps(at)

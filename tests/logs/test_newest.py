@@ -69,7 +69,7 @@ def test_the_most_is_a_bound(tmp_path: Path) -> None:
     assert "x" not in found.texts()[0]
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.binary(max_size=400), st.integers(1, 60), st.integers(1, 60))
 def test_any_bytes_in_any_pieces(tmp_path: Path, raw: bytes, first: int, further: int) -> None:
     file = tmp_path / "log"

@@ -106,7 +106,7 @@ _EXPRESSIONS = [
 ]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     st.lists(_WORDS, max_size=60).map(b"".join),
     st.lists(st.sampled_from(_EXPRESSIONS), min_size=1, max_size=3, unique=True),
@@ -133,7 +133,7 @@ def _alone(text: str, line: bytes, bare: bytes) -> bool:
     return bool(re.search(pattern, line) or (b"$" in pattern and re.search(pattern, bare)))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(_WORDS, max_size=60).map(b"".join), st.sampled_from(["a", "ab", "é", "A", "aa"]), st.booleans())
 def test_fixed_strings_without_the_engine_find_the_same(data: bytes, text: str, ignore_case: bool) -> None:
     ours = find(data, text, "b", ignore_case=ignore_case, block=7, limit=1_000)
@@ -157,7 +157,7 @@ _BULK_EXPRESSIONS = [
 ]  # fmt: skip
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     st.lists(
         st.one_of(_WORDS, st.sampled_from([b"hit", b"hit 1", b"HIT", b"ab 1", b"1 hit", b"ab hit", b" hit\n"])),
@@ -248,7 +248,7 @@ def test_bounds_of_patterns(patterns: Sequence[str]) -> None:
         compile_patterns(patterns)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.text(alphabet="ab()[]{}|*+?^$.\\dswSQEAZz,0123é\n-:=<>!P#ix \0", max_size=25))
 def test_no_pattern_raises_anything_but_a_sentence(text: str) -> None:
     try:

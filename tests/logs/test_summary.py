@@ -192,7 +192,7 @@ RECORDS = st.lists(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(RECORDS, st.integers(-5, 3_000), st.sampled_from([1, 10 * 1024**2, 10**9]))
 def test_no_record_raises_and_no_answer_exceeds_its_budget(records, budget, memory):
     answer = summarise(records, budget, memory=memory)
@@ -200,7 +200,7 @@ def test_no_record_raises_and_no_answer_exceeds_its_budget(records, budget, memo
     assert answer.records == len(records)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.text(st.characters(), max_size=600), st.integers(0, 300))
 def test_trimming_stays_within_its_width(text, width):
     assert len(trim(text, width)) <= width

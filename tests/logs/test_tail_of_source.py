@@ -28,7 +28,7 @@ def records(data: bytes) -> list[bytes]:
 _LINES = st.sampled_from([b"@1 a\n", b"@2 bb\n", b"  trace\n", b"\n", b"@3 " + b"x" * 50 + b"\n"])
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.lists(_LINES, max_size=40), st.integers(1, 12), st.booleans(), st.sampled_from([5_000, 100_000]))
 def test_pages_backwards_meet_exactly(lines: list[bytes], count: int, ended: bool, filler: int) -> None:
     data = b"@0 first\n" + b"@9 " + b"y" * filler + b"\n" + b"".join(lines)

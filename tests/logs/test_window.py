@@ -45,7 +45,7 @@ def log(count: int, seed: int = 1, disorder: int = 0, trace: float = 0.2) -> byt
     return b"".join(parts)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     st.integers(0, 400), st.integers(0, 10_000), st.integers(0, 20), st.integers(-10, 410), st.integers(0, 100),
     st.sampled_from([1, 7, 64, 1_000, 100_000]), st.sampled_from([50, 300, 5_000]), st.sampled_from([1, 2, 16]), st.booleans(),
@@ -174,7 +174,7 @@ def test_a_file_cut_short_meanwhile_is_survived_and_said() -> None:
     assert find_window(gone, at, 0, SECOND).doubts
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.binary(max_size=300), st.integers(0, 20), st.integers(0, 20), st.sampled_from([1, 5, 100]))
 def test_no_bytes_raise(noise: bytes, since: int, length: int, block: int) -> None:
     data = noise + b"\n@5 x\n" + noise

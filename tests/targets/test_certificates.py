@@ -115,7 +115,7 @@ def test_a_listing_is_bounded_and_says_so(tmp_path: Path) -> None:
     assert len(read(tmp_path, depth=2).found) == 5
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.binary(max_size=300), st.sampled_from([b"", b"-----BEGIN CERTIFICATE-----\n", b"\x30\x82", ONE[:200]]))
 def test_hostile_bytes_are_damage_at_worst(tmp_path: Path, raw: bytes, lead: bytes) -> None:
     (tmp_path / "x.pem").write_bytes(lead + raw)

@@ -121,7 +121,7 @@ def test_an_unknown_flag_is_refused_everywhere(argv: tuple[str, ...]) -> None:
 
 
 @given(st.sampled_from(HOSTILE_LINES + READ_LINES), st.data())
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 def test_shell_syntax_and_unknown_flags_never_help(argv: tuple[str, ...], data: st.DataObject) -> None:
     word = data.draw(st.sampled_from((*SHELL, "--frobnicate", "--frobnicate=1", "a\nb", "a\0b")))
     at = data.draw(st.integers(1, len(argv)))
@@ -132,7 +132,7 @@ def test_shell_syntax_and_unknown_flags_never_help(argv: tuple[str, ...], data: 
 
 
 @given(st.sampled_from(HOSTILE_LINES), st.sampled_from(READ_LINES))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_a_refused_program_stays_refused_behind_a_read(hostile: tuple[str, ...], read: tuple[str, ...]) -> None:
     for glue in (";", "&&", "|", "\n"):
         assert not is_read((*read, glue, *hostile))
@@ -148,7 +148,7 @@ _DANGEROUS = {
 
 
 @given(st.data())
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 def test_a_dangerous_flag_anywhere_before_the_end_of_flags_refuses(data: st.DataObject) -> None:
     program = data.draw(st.sampled_from(sorted(_DANGEROUS)))
     argv = data.draw(st.sampled_from([line for line in READ_LINES if line[0] == program]))
@@ -164,7 +164,7 @@ def test_a_dangerous_flag_anywhere_before_the_end_of_flags_refuses(data: st.Data
         max_size=8,
     )
 )
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 def test_any_words_get_an_answer(argv: list[str]) -> None:
     sentence = why_not(argv)
     assert sentence is None or isinstance(sentence, str)
@@ -172,7 +172,7 @@ def test_any_words_get_an_answer(argv: list[str]) -> None:
 
 
 @given(st.sampled_from(READ_LINES), st.data())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_abbreviated_long_flags_are_refused(argv: tuple[str, ...], data: st.DataObject) -> None:
     long = [at for at, word in enumerate(argv) if word.startswith("--") and len(word.partition("=")[0]) > 4]
     if not long:
@@ -187,7 +187,7 @@ def test_abbreviated_long_flags_are_refused(argv: tuple[str, ...], data: st.Data
 
 
 @given(st.text(string.ascii_letters + string.digits, min_size=1, max_size=8))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_programs_nobody_listed_are_refused(name: str) -> None:
     if name not in load():
         assert not is_read((name,))

@@ -69,7 +69,7 @@ def test_it_reads_what_sqlite_reads(tmp_path: Path, page: int) -> None:
     assert sorted(item.name for item in tmp_path.glob("a.sqlite*")) == ["a.sqlite", "a.sqlite-wal"]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(place=st.integers(0, 40_000), flip=st.integers(1, 255), cut=st.integers(0, 40_000))
 def test_damage_anywhere_is_read_as_sqlite_reads_it_or_refused(
     tmp_path_factory: pytest.TempPathFactory, place: int, flip: int, cut: int

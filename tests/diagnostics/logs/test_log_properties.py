@@ -55,7 +55,7 @@ _ASKED = {
 }  # fmt: skip
 
 
-@settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=120, suppress_health_check=list(HealthCheck))
 @given(
     st.lists(_PIECES, max_size=25).map(b"".join), st.sampled_from(sorted(_ASKED)), st.sampled_from([500, 700, 2_000, 9_000]),
     st.sampled_from([{}, {"since": "2026-11-20T10:10:00Z"}, {"level": "error"}, {"fields": ["level=error"]}]),
@@ -77,7 +77,7 @@ def test_no_bytes_make_an_answer_fail_or_exceed_its_budget(
     assert "hunter2secret" not in kept
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=40, suppress_health_check=list(HealthCheck))
 @given(
     st.lists(st.tuples(st.integers(0, 40), st.integers(-20, 20), st.booleans()), min_size=1, max_size=60),
     st.integers(0, 60), st.integers(-50, 900), st.integers(0, 900), st.sampled_from([700, 3_000]),

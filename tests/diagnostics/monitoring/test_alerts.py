@@ -131,7 +131,7 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(first=JSON, second=JSON, third=JSON)
 def test_any_answer_is_read_or_told_as_damaged(first: Any, second: Any, third: Any) -> None:
     bodies = iter([{"data": {"result": first}}, {"data": {"alerts": second}}, third])
