@@ -132,7 +132,8 @@ def _compare(metric: Metric, names: set[str], first: int, change: Candidate, obs
         return _against(metric, changed, [*unchanged, *waiting], first)
     alone = _alone(metric, changed, first, change, observed)
     turned = _turn(metric, [*changed, *waiting], first)
-    if turned is not None and sum(index >= max(first, turned) for index in across(waiting)) >= ENOUGH:
+    both = across(waiting).keys() & across(changed).keys()
+    if turned is not None and sum(index >= max(first, turned) for index in both) >= ENOUGH:
         return _against(metric, changed, waiting, first)  # some had it and some not yet while things were bad
     return alone
 
