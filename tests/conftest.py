@@ -1,6 +1,7 @@
 """What several folders of tests share: parts that are dear to start, once per session."""
 
 import os
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -30,3 +31,12 @@ def kubernetes(plane: Cluster) -> Iterator[Cluster]:
     """That control plane without the nodes and other things of the whole cluster that earlier tests made."""
     yield plane
     plane.tidy()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def shared_folder() -> Iterator[None]:
+    """Tests that run as root leave the modes of folders that are not theirs alone."""
+    folder = Path(tempfile.gettempdir())
+    before = folder.stat().st_mode
+    yield
+    assert folder.stat().st_mode == before, f"a test changed the mode of {folder}"

@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 from mcp_server.core.change import Change
 from mcp_server.core.outcome import Statement, Value
 from mcp_server.engine.ranking_data import Candidate, Edge, Part, Past, Ranked, Ranking, Series, Symptom, candidates_of
+from mcp_server.engine.ranking_elsewhere import Elsewhere
 from mcp_server.engine.ranking_frames import frame_parts
 from mcp_server.engine.ranking_metrics import Observations
 from mcp_server.engine.ranking_parts import blast_part, clue_part, context, history_parts, place_part, prior_parts, undone_part
@@ -23,7 +24,7 @@ from mcp_server.engine.ranking_words import word_points
 NAMED, SUPPORT = 25.0, 16.0
 """Score from which a change is named, and how much of it must come from links. About: six times likelier than a change
 picked blindly, and one telling clue, a clear difference between changed and unchanged instances, or several rare words."""
-LINKS = ("clue", "frame", "words", "blast", "history")
+LINKS = ("clue", "frame", "words", "blast", "elsewhere", "history")
 ONSET_DOUBT = timedelta(seconds=1)
 """Most logs stamp whole seconds."""
 
@@ -46,7 +47,7 @@ def rank(
     words = word_points(symptoms, candidates, said)
     failed = frame_parts(candidates, symptoms, onset + onset_doubt)
     missing = dict.fromkeys(unseen)
-    changed = frozenset(change.component for change in candidates)
+    elsewhere = Elsewhere(observed, candidates, onset.timestamp()) if observed is not None else None
     ranked = []
     for index, change in enumerate(candidates):
         late = change.at - timedelta(milliseconds=change.doubt_ms) > onset + onset_doubt
@@ -54,9 +55,9 @@ def rank(
         if not late:
             parts += [clues[index], failed[index], words_part(*words[index]), place_part(change, known)]
             parts += [undone_part(change, known, onset), *history_parts(change, known, history or (), onset)]
-            if observed is not None:
-                compared, blind = blast_part(change, observed, onset, onset_doubt, changed)
-                parts += [compared]
+            if elsewhere is not None:
+                compared, blind = blast_part(change, elsewhere, onset_doubt)
+                parts += compared
                 missing |= dict.fromkeys(blind)
         kept = sorted((part for part in parts if part is not None and part.points), key=lambda part: -abs(part.points))
         ranked.append(_ranked(index, change, kept, late))

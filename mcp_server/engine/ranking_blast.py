@@ -52,6 +52,8 @@ class Blast:
     """How exactly that can be told, in seconds."""
     crowd: bool = False
     """Whether the traffic grew as well."""
+    at: float = 0.0
+    """The moment that before and after lie apart at, in seconds since 1970."""
 
 
 def blast(change: Candidate, observed: Observations, onset: float, doubt: float) -> Blast | str:
@@ -61,14 +63,14 @@ def blast(change: Candidate, observed: Observations, onset: float, doubt: float)
         return "no observations of {component}"
     at = change.at.timestamp()
     own = _split(change, own) if change.taken else own
-    having = _having(change, own)
-    if not having:
+    with_it = having(change, own)
+    if not with_it:
         return "no observed instance of {component} has this change"
     found = [
-        seen
-        for metric in metrics(own, at, having)
+        replace(seen, at=at + start * metric.step)
+        for metric in metrics(own, at, with_it)
         for start in dict.fromkeys((0, metric.first(onset - doubt - at)))  # with the change, or only with the onset
-        if (seen := _compare(metric, {name for name, _ in having}, start, change, observed))
+        if (seen := _compare(metric, {name for name, _ in with_it}, start, change, observed))
     ]
     if not found:
         return "too few observations of {component} after the change"
@@ -98,7 +100,7 @@ def _split(change: Candidate, own: Sequence[Series]) -> list[Series]:
     return out
 
 
-def _having(change: Candidate, own: Sequence[Series]) -> set[tuple[str, str]]:
+def having(change: Candidate, own: Sequence[Series]) -> set[tuple[str, str]]:
     """(instance, version) that have the change: as named, else by version, else by a version first seen after it, else all."""
     everyone = {(item.instance, item.version) for item in own}
     if change.taken:

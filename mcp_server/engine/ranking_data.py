@@ -127,7 +127,7 @@ class Past(Noun):
 class Part(Noun):
     """One reason, with its points: ten of them double the odds; negative ones are counter-evidence."""
 
-    name: Literal["time", "class", "place", "clue", "words", "blast", "undone", "history", "echo", "frame"]
+    name: Literal["time", "class", "place", "clue", "words", "blast", "undone", "history", "echo", "frame", "elsewhere"]
     points: float
     text: str = Field(description="authored, with {places}")
     values: dict[str, Value] = {}

@@ -26,8 +26,6 @@ REQUESTS = re.compile(r"^(?!.*(?:dur|lat|time|_ms|size|bytes|success)).*(?:reque
 """Names of counted errors, of what is a share already, and of counted requests."""
 RELATIVE, ABSOLUTE = 0.05, 0.01
 """Differences of this part of the level, or of the metric's range, are no news whatever their noise says."""
-JUST_BEFORE, ODD = 300.0, 5.0
-"""Seconds before the onset that are neither before nor after; how far beyond its noise a sick instance stands out."""
 CROWD = 1.2
 """Traffic that grew by less is an ordinary day."""
 LOOK_BACK = 24 * 3600.0
@@ -74,7 +72,6 @@ class Observations:
     _shifts: dict[tuple[str, float], float] = field(default_factory=dict)
     _steps: dict[tuple[str, float], dict[str, float]] = field(default_factory=dict)
     _above: dict[str, frozenset[str]] = field(default_factory=dict)
-    _odd: tuple[str, ...] | None = None
 
     @cached_property
     def by_component(self) -> dict[str, list[Series]]:
@@ -125,16 +122,6 @@ class Observations:
                 if moved is not None and moved[2] > moved[1] * CROWD:
                     grown.append(moved[0])
         return max(grown)
-
-    def odd(self, onset: float, changed: frozenset[str]) -> tuple[str, ...]:
-        """Components without any change of which single instances fell sick at the onset, and their siblings did not.
-
-        Where several do, machines or zones fail, and a changed instance among the sick ones is there by chance.
-        """
-        if self._odd is None:
-            names = [name for name in self.by_component if name not in changed]
-            self._odd = tuple(name for name in names if any(map(_is_odd, metrics(self.by_component[name], onset, None))))
-        return self._odd
 
     def _look(self, component: str, at: float) -> None:
         if (component, at) in self._shifts:
@@ -225,24 +212,6 @@ def step_up(metric: Metric, bins: Binned, first: int) -> tuple[float, float, flo
     was, became = middle(before), middle(after)
     noise = math.hypot(noise_of(before, after), metric.floor(before))
     return metric.bad(became - was) / noise, was, became
-
-
-def _is_odd(metric: Metric) -> bool:
-    """Whether one instance got clearly worse than its siblings did at bin 0; what lies just before it is left out."""
-    if metric.sense == 0 or metric.weight < 1 or len(metric.bins) < 3:
-        return False
-    gap = metric.first(JUST_BEFORE)
-    steps: list[tuple[float, float]] = []
-    for bins in metric.bins.values():
-        before, after = part(bins, None, -gap), part(bins, 0, None)
-        if len(before) >= ENOUGH and len(after) >= ENOUGH:
-            noise = math.hypot(noise_of(before, after), metric.floor(before))
-            steps.append((metric.bad(middle(after) - middle(before)), noise))
-    if len(steps) < 3:
-        return False
-    usual = statistics.median([step for step, _ in steps])
-    clear = [step for step, noise in steps if (step - usual) / noise >= ODD and step > 2 * max(usual, 0.0)]
-    return 0 < len(clear) <= len(steps) / 2
 
 
 def noise_of(before: Sequence[float], after: Sequence[float]) -> float:

@@ -11,7 +11,7 @@ from mcp_server.core.outcome import Value
 from mcp_server.engine.ranking_blast import Blast, blast
 from mcp_server.engine.ranking_clues import HOW_AROUND, all_shared
 from mcp_server.engine.ranking_data import Candidate, Edge, Part, Past, Symptom
-from mcp_server.engine.ranking_metrics import Observations
+from mcp_server.engine.ranking_elsewhere import Elsewhere
 
 NEAR_S, NEAREST, PER_FOURFOLD, FARTHEST = 60.0, 12.0, 4.0, -18.0
 """Within a minute of the onset a change gets 12 points; four times the distance takes four off: 0 at an hour, -8 at a day."""
@@ -39,6 +39,9 @@ BLAST_PER_DOUBLING, BLAST_OFFSET, BLAST_MOST, BLAST_LEAST = 12.0, 8.0, 70.0, -12
 ALIKE, OLDER = -20.0, -6.0
 SEVERAL, MACHINES = 2, 12.0
 """From so many unchanged components with sick instances on, a comparison of instances says at most so much."""
+OUTSIDE, OUTSIDE_COMPARED, DWARFED = -24.0, -12.0, 3.0
+"""Where components that it cannot reach suffer as much, something else is at work, or two things are. A comparison
+with unchanged instances has taken out what hit both, so it loses half, unless others suffer so many times as much."""
 ALONE_MOST, CROWDED, TURNED_BEFORE, LATER, LATER_MORE, LEAST_LEFT = 36.0, -15.0, -40.0, -10.0, 6.0, 4.0
 """Without an instance to compare with, something else may have come at the same time: so many points at most, fewer the
 less the moment in which the metric turned is the moment of the change (and more off for each doubling of the time between)."""
@@ -179,19 +182,23 @@ def place_part(change: Candidate, known: Context) -> Part | None:
     return None
 
 
-def blast_part(
-    change: Candidate, observed: Observations, onset: datetime, doubt: timedelta, changed: frozenset[str] = frozenset()
-) -> tuple[Part | None, list[str]]:
-    """The comparison of instances as points, or what could not be compared. `changed` are all components with a change."""
-    seen = blast(change, observed, onset.timestamp(), doubt.total_seconds())
+def blast_part(change: Candidate, elsewhere: Elsewhere, doubt: timedelta) -> tuple[list[Part], list[str]]:
+    """The comparison of instances as points, with what speaks against it elsewhere; or what could not be compared."""
+    seen = blast(change, elsewhere.observed, elsewhere.onset, doubt.total_seconds())
     if isinstance(seen, str):
-        return None, [seen.replace("{component}", change.component or change.id)]
+        return [], [seen.replace("{component}", change.component or change.id)]
     part = _blast_points(seen)
-    if not seen.alone and part.points > 0 and len(odd := observed.odd(onset.timestamp(), changed)) >= SEVERAL:
-        text = part.text + ", but single instances of {odd} unchanged components fell sick as well, as machines fail"
+    if part.points <= 0:
+        return [part], []
+    if not seen.alone and len(odd := elsewhere.machines(change)) >= SEVERAL:
+        text = part.text + ", but single instances of {odd} other components fell sick as well, as machines fail"
         values = part.values | {"odd": len(odd)}
         part = part.model_copy(update={"points": min(part.points, MACHINES), "text": text, "values": values})
-    return part, []
+    if not (outside := elsewhere.outside(change, seen)):
+        return [part], []
+    points = OUTSIDE if seen.alone or max(outside.values()) >= DWARFED else OUTSIDE_COMPARED
+    text = "{components}, which it cannot reach, got worse at that moment as much"
+    return [part, Part(name="elsewhere", points=points, text=text, values={"components": ", ".join(outside)})], []
 
 
 def _blast_points(seen: Blast) -> Part:

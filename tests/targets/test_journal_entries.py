@@ -95,13 +95,12 @@ def test_a_folder_outside_the_allowed_roots_is_refused(tmp_path: Path) -> None:
     assert caught.value.reason == "refused"
 
 
-def test_another_user_is_told_what_stays_hidden(tmp_path: Path) -> None:
+def test_another_user_is_told_what_stays_hidden(open_folder: Path) -> None:
     need("setpriv", root=True)
-    folder = write(tmp_path / "j", [entry(at(1), "x")])
+    folder = write(open_folder / "j", [entry(at(1), "x")])
     os.chmod(folder / "system.journal", 0o600)
     argv = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "journalctl", "-n", "0", f"--directory={folder}")
-    for name in (folder, *folder.parents[: len(folder.relative_to("/tmp").parts)]):
-        os.chmod(name, 0o755)
+    os.chmod(folder, 0o755)
     done = subprocess.run(argv, capture_output=True, text=True, check=False)
     from mcp_server.targets.journal import doubts_of
 

@@ -11,7 +11,8 @@ from tests.real_parts import wait_until
 ZOMBIES = """
 import os, sys
 for _ in range(4):
-    if os.fork() == 0: os._exit(0)
+    if (child := os.fork()) == 0: os._exit(0)
+    os.waitid(os.P_PID, child, os.WEXITED | os.WNOWAIT)  # it has ended, and nobody took its status
 print("ready", flush=True); sys.stdin.read()
 """
 SUPERVISOR = """
