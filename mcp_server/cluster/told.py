@@ -58,7 +58,11 @@ _WAITING = re.compile(
 _MADE = re.compile(r"(.+-[a-f0-9]{6,10})-[a-z0-9]{5}")
 _NAME = re.compile(r"[a-z0-9][a-z0-9.:-]{0,252}")
 _LOGS = re.compile(r"\b(?:kubectl|k|oc)\b(.*\slogs?\s.*)")
-_VALUED = ("-n", "--namespace", "-c", "--container", "--tail", "--since", "-l", "--selector")
+_VALUED = (
+    "-n", "--namespace", "-c", "--container", "--tail", "--since", "-l", "--selector", "-o", "--output", "--sort-by", "-L",
+    "--context", "--kubeconfig", "--cluster",
+)  # fmt: skip
+_FILTER = re.compile(r"\|| (?:-l|--selector|--field-selector)\b")
 _COMMAND_CHARS = 500
 """Of a line, how much may be a command: what is searched for commands must not run long on what somebody writes."""
 Row = dict[str, str]
@@ -77,22 +81,34 @@ def read_text(text: str) -> Told:
     """What stands in it; nothing where it is none of kubectl's."""
     told = Told()
     objects, lists = told.objects, told.lists
-    space = ""
+    space = command = ""
     for part in _blocks(text):
         first, _, rest = part.partition("\n")
         first = first[:_COMMAND_CHARS]
         match = _COMMAND.search(first)
         space, block = (match[1], rest) if match else (space, part)
+        command = first if match or _PROMPT.match(first) else command
         if _HEADER.match(block):
             for obj in _table(block, space or "default"):
                 objects.append(obj)
-                if obj["kind"] != "Event":
+                if obj["kind"] != "Event" and not _narrowed(command):
                     lists.add((obj["kind"], obj["metadata"].get("namespace", "")))
+            command = ""
         elif re.match(r"Name:\s+\S", block):
             objects += described(block, space)
         elif rest.strip() and (asked := _LOGS.search(first)):
             told.logs += _log(asked[1], rest, space or "default")
     return told
+
+
+def _narrowed(command: str) -> bool:
+    """Whether it asked for some of a kind only: then what its table lacks may exist. No command: the table as it stands."""
+    if _FILTER.search(command):
+        return True
+    words = command.partition(" get ")[2].split()
+    values = {after for before, after in pairwise(words) if before in _VALUED}
+    names = [word for word in words if not word.startswith("-") and word not in values]
+    return len(names) > 1 or any("/" in name for name in names)
 
 
 def _log(arguments: str, text: str, space: str) -> Iterator[LogText]:

@@ -7,6 +7,7 @@ import pytest
 
 from mcp_server.cluster.diagnose import diagnose
 from mcp_server.cluster.dump import read_dump
+from mcp_server.cluster.told import read_text
 from mcp_server.core.kubernetes_calls import Cause
 
 TEXTS = Path(__file__).parent / "texts"
@@ -102,3 +103,32 @@ def test_layouts_of_bundles(name: str) -> None:
     dump = read_dump([(objects, listed), (log, "ModuleNotFoundError: No module named 'flask'\n")])
     assert [item.code for item in diagnose(dump.cluster())] == ["module_missing"]
     assert "x" * 100 not in json.dumps(dump.objects)
+
+
+SECRETS = "NAME    TYPE     DATA   AGE\nother   Opaque   1      3d\n"
+
+
+@pytest.mark.parametrize(
+    ("command", "whole"),
+    [
+        ("", True),
+        ("$ kubectl get secrets", True),
+        ("$ kubectl get secrets -n default -o wide", True),
+        ("kubectl get secrets -n default --sort-by .metadata.name", True),
+        ("$ kubectl get secrets -l app=cart", False),
+        ("$ kubectl -n default get secrets --selector=app=cart", False),
+        ("$ kubectl get secrets -n default --field-selector type=Opaque", False),
+        ("$ kubectl get secret other", False),
+        ("$ kubectl get secret/other -n default", False),
+        ("$ kubectl get secrets | grep other", False),
+    ],
+)
+def test_what_a_filtered_table_lacks_may_exist(command: str, whole: bool) -> None:
+    told = read_text(f"{command}\n{SECRETS}" if command else SECRETS)
+    assert [item["metadata"]["name"] for item in told.objects] == ["other"]
+    assert told.lists == ({("Secret", "default")} if whole else set())
+
+
+def test_a_command_speaks_for_its_own_table_only() -> None:
+    told = read_text(f"$ kubectl get secret other\n{SECRETS}\nand later, by somebody else:\n{SECRETS}")
+    assert told.lists == {("Secret", "default")}
