@@ -26,6 +26,8 @@ REQUESTS = re.compile(r"^(?!.*(?:dur|lat|time|_ms|size|bytes|success)).*(?:reque
 """Names of counted errors, of what is a share already, and of counted requests."""
 RELATIVE, ABSOLUTE = 0.05, 0.01
 """Differences of this part of the level, or of the metric's range, are no news whatever their noise says."""
+BURSTS, BURSTS_SEEN = 0.25, 20
+"""Part of the bins afterwards outside what 98 % of those before were; bins before without which that is not known."""
 CROWD = 1.2
 """Traffic that grew by less is an ordinary day."""
 LOOK_BACK = 24 * 3600.0
@@ -210,8 +212,19 @@ def step_up(metric: Metric, bins: Binned, first: int) -> tuple[float, float, flo
     if len(before) < ENOUGH or len(after) < ENOUGH:
         return None
     was, became = middle(before), middle(after)
-    noise = math.hypot(noise_of(before, after), metric.floor(before))
+    quiet = math.hypot(error(before), error(before, len(after)))
+    noise = math.hypot(quiet if _bursts(metric, before, after) else noise_of(before, after), metric.floor(before))
     return metric.bad(became - was) / noise, was, became
+
+
+def _bursts(metric: Metric, before: Sequence[float], after: Sequence[float]) -> bool:
+    """Whether it is bad for a good part of the time afterwards as it hardly ever was before: then what it is in between (stages
+    of a release, a fault that comes and goes, the time after it was undone) is no noise."""
+    if not metric.sense or len(before) < BURSTS_SEEN:
+        return False
+    usual = sorted(metric.sense * value for value in before)
+    edge = usual[math.ceil(len(usual) * 0.98) - 1] + metric.floor(before)
+    return sum(metric.sense * value > edge for value in after) >= max(ENOUGH, BURSTS * len(after))
 
 
 def noise_of(before: Sequence[float], after: Sequence[float]) -> float:
