@@ -152,7 +152,8 @@ def _turn(metric: Metric, instances: Sequence[Binned], first: int) -> int | None
         return None
     turns.sort()
     middle_one, early = turns[len(turns) // 2], turns[len(turns) // 4]
-    return middle_one if middle_one - early <= 2 else early
+    # the first ones' where a release goes in stages; none is in a stage before it
+    return middle_one if middle_one - early <= 2 or early < 0 <= middle_one else early
 
 
 def _against(metric: Metric, changed: Sequence[Binned], unchanged: Sequence[Binned], first: int) -> Blast | None:

@@ -283,3 +283,31 @@ def test_without_instances_a_version_is_one_or_takes_the_place_of_the_one_before
         {"onset": AT + 60, "changes": [{"id": "r", "at": AT, "component": "cart", "version": "2"}], "observations": rows}
     )
     assert answer["named"] == "r"
+
+
+def test_a_fault_in_bursts_is_a_fault_and_what_lies_between_is_no_noise() -> None:
+    """Every instance has the release, and crashes for a third of the time: no error before, half of the requests then."""
+
+    def crashing(bursts: bool) -> list[Series]:
+        out = []
+        for number in range(3):
+            whole = series("cart", f"i{number}", "v1", metric="error_ratio", level=0.01).points
+            after = [(at, 0.5 if bursts and index % 6 < 2 else value) for index, (at, value) in enumerate(whole[40:])]
+            for version, points in (("v1", whole[:40]), ("v2", tuple(after))):
+                out.append(
+                    Series(component="cart", instance=f"i{number}", version=version, metric="error_ratio", points=points)
+                )
+        return out
+
+    others = [*full("mail", 0, 1.0), *full("ads", 0, 1.0)]
+    assert ranked([*crashing(bursts=True), *others], "cart").named == "cart"
+    assert ranked([*crashing(bursts=False), *others], "cart").named is None
+
+
+def test_bursts_as_they_were_before_are_nobodys_fault() -> None:
+    whole = [(AT + index * STEP, 0.5 if index % 6 < 2 else 0.01) for index in range(-60, 40)]
+    observations = [
+        Series(component="cart", instance="a", version=version, metric="error_ratio", points=tuple(points))
+        for version, points in (("v1", whole[:60]), ("v2", whole[60:]))
+    ]
+    assert ranked([*observations, *full("mail", 0, 1.0), *full("ads", 0, 1.0)], "cart").named is None
