@@ -42,8 +42,8 @@ class Elsewhere:
             for name in self.observed.by_component
             if name not in near and self.observed.shift(name, seen.at) >= WORSE
         }
-        least = AS_MUCH if change.component in self._drawn else MORE
-        return {name: times for name, times in worse.items() if times >= least}
+        drawn = self._drawn if change.component in self._drawn else frozenset()
+        return {name: times for name, times in worse.items() if times >= (AS_MUCH if name in drawn else MORE)}
 
     def machines(self, change: Candidate) -> list[str]:
         """Other components of which single instances fell sick at the onset that are not just those with a change."""
@@ -51,6 +51,7 @@ class Elsewhere:
 
     @cached_property
     def _drawn(self) -> frozenset[str]:
+        """Components of which somebody knows whom they call, or who calls them."""
         return frozenset({*self.observed.edges, *(name for names in self.observed.edges.values() for name in names)})
 
     @cached_property
