@@ -33,6 +33,8 @@ from mcp_server.engine.session import Asking
 from mcp_server.engine.taking_back import TAKE_BACK
 from mcp_server.engine.verifying import Result, Say, after_interruption, verified
 
+TOLD_S = 5.0
+"""Seconds in which a state must be told as it is wanted: controllers follow what was written."""
 _WRITERS = SHIPPED.parent / "targets" / "writers"
 
 
@@ -241,7 +243,7 @@ class _Work:
         """What of the state is not as wanted; empty when all is."""
         if not wanted:
             return ""
-        end = time.monotonic() + 2.0  # a state may take a moment to be told
+        end = time.monotonic() + TOLD_S
         while True:
             state = self._state(step)
             wrong = [key for key, value in wanted.items() if state.get(key) != value]

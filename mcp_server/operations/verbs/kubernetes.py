@@ -5,6 +5,7 @@ from typing import Any
 
 from pydantic import JsonValue
 
+from mcp_server.core.errors import NotApplicable
 from mcp_server.core.outcome import Statement
 from mcp_server.core.parameters import Parameters
 from mcp_server.core.plan import Step
@@ -27,7 +28,15 @@ from mcp_server.operations.verbs.kubernetes_arguments import (
     settle,
 )
 from mcp_server.operations.verbs.kubernetes_drain import emptied, evictable, not_back, said
-from mcp_server.operations.verbs.kubernetes_state import before, imageable, node_before, pod_before, revertible, scalable
+from mcp_server.operations.verbs.kubernetes_state import (
+    NUMBERED_ANEW,
+    before,
+    imageable,
+    node_before,
+    pod_before,
+    revertible,
+    scalable,
+)
 
 PODS = "the pods that run now, and what they hold in memory; others are made"
 
@@ -91,6 +100,11 @@ def _becomes(**state: JsonValue) -> Callable[[Any, Before], dict[str, JsonValue]
 
 
 def _reverted(arguments: RevisionArguments, was: Before) -> dict[str, JsonValue]:
+    if was.state["goes_to"] == NUMBERED_ANEW:
+        raise NotApplicable(
+            f"that revision of {arguments.name} is not kept, or its controller numbers the revisions anew just now",
+            "name another `revision`, or plan again in a moment",
+        )
     return {"replicaset": was.state["goes_to"]}
 
 

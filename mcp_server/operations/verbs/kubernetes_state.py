@@ -107,6 +107,10 @@ def imageable(reader: Reader, arguments: ImageArguments, world: World) -> Before
     return seen
 
 
+NUMBERED_ANEW = "(no longer kept under this number)"
+"""Where a revision that is gone back to cannot be found by its number: a plan cannot be made of it."""
+
+
 def revertible(reader: Reader, arguments: RevisionArguments, world: World) -> Before:
     """As `before`, with the ReplicaSet that holds the template to go back to."""
     seen = before(reader, arguments, world)
@@ -125,11 +129,12 @@ def revertible(reader: Reader, arguments: RevisionArguments, world: World) -> Be
         ]
         chosen = sorted(earlier, key=lambda item: -int(revision_of(item)))[:1]
     numbers = [int(revision_of(item)) for item in own if revision_of(item).isdecimal()]
-    if not chosen and (arguments.revision is None or arguments.revision > max(numbers, default=0)):
+    if not chosen and (len(own) < 2 or (arguments.revision or 0) > max(numbers, default=0)):
         known = ", ".join(map(str, sorted(numbers))) or "none"
         raise NotApplicable(f"that revision of {arguments.name} is not kept; there are: {known}")
-    # a revision that is gone back to gets a new number: then its own is not found any more, and the state is read all the same
-    goes_to = name_of(chosen[0]) if chosen else "(no longer kept under this number)"
+    # a revision that is gone back to gets a new number, first on its ReplicaSet, then on the Deployment: until then, and where
+    # its own number is asked for, none is found, and the state is read all the same
+    goes_to = name_of(chosen[0]) if chosen else NUMBERED_ANEW
     return seen.model_copy(update={"state": {**seen.state, "goes_to": goes_to}, "evidence": (*seen.evidence, evidence)})
 
 
