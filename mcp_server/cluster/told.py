@@ -62,7 +62,7 @@ _VALUED = (
     "-n", "--namespace", "-c", "--container", "--tail", "--since", "-l", "--selector", "-o", "--output", "--sort-by", "-L",
     "--context", "--kubeconfig", "--cluster",
 )  # fmt: skip
-_FILTER = re.compile(r"\|| (?:-l|--selector|--field-selector)\b")
+_FILTER = re.compile(r"\|| (?:-l|--selector|--field-selector)")
 _COMMAND_CHARS = 500
 """Of a line, how much may be a command: what is searched for commands must not run long on what somebody writes."""
 Row = dict[str, str]
@@ -87,17 +87,19 @@ def read_text(text: str) -> Told:
         first = first[:_COMMAND_CHARS]
         match = _COMMAND.search(first)
         space, block = (match[1], rest) if match else (space, part)
-        command = first if match or _PROMPT.match(first) else command
+        commanded = bool(match or _PROMPT.match(first))
+        command = first if commanded else command
         if _HEADER.match(block):
-            for obj in _table(block, space or "default"):
-                objects.append(obj)
-                if obj["kind"] != "Event" and not _narrowed(command):
-                    lists.add((obj["kind"], obj["metadata"].get("namespace", "")))
-            command = ""
+            found = list(_table(block, space or "default"))
+            objects += found
+            if not _narrowed(command):
+                lists |= {(obj["kind"], obj["metadata"].get("namespace", "")) for obj in found if obj["kind"] != "Event"}
         elif re.match(r"Name:\s+\S", block):
             objects += described(block, space)
         elif rest.strip() and (asked := _LOGS.search(first)):
             told.logs += _log(asked[1], rest, space or "default")
+        if rest.strip() or not commanded:  # it spoke for what stands right below it
+            command = ""
     return told
 
 

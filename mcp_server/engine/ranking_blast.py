@@ -63,7 +63,7 @@ def blast(change: Candidate, observed: Observations, onset: float, doubt: float)
         return "no observations of {component}"
     at = change.at.timestamp()
     own = _split(change, own) if change.taken else own
-    with_it = having(change, own)
+    with_it = _having(change, own)
     if not with_it:
         return "no observed instance of {component} has this change"
     found = [
@@ -84,6 +84,11 @@ def blast(change: Candidate, observed: Observations, onset: float, doubt: float)
     return replace(ordered[0], z=max(0.0, z), shared=any(item.shared for item in found))
 
 
+def instances_with(change: Candidate, own: Sequence[Series]) -> set[str]:
+    """Names of the instances of its component that have the change, or had it."""
+    return {name for name, _ in _having(change, _split(change, own) if change.taken else own)}
+
+
 _GOT = "+ the change"
 
 
@@ -100,7 +105,7 @@ def _split(change: Candidate, own: Sequence[Series]) -> list[Series]:
     return out
 
 
-def having(change: Candidate, own: Sequence[Series]) -> set[tuple[str, str]]:
+def _having(change: Candidate, own: Sequence[Series]) -> set[tuple[str, str]]:
     """(instance, version) that have the change: as named, else by version, else by a version first seen after it, else all."""
     everyone = {(item.instance, item.version) for item in own}
     if change.taken:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from mcp_server.engine.ranking_blast import Blast, having
+from mcp_server.engine.ranking_blast import Blast, instances_with
 from mcp_server.engine.ranking_data import Candidate
 from mcp_server.engine.ranking_metrics import Metric, Observations, metrics, noise_of, part
 from mcp_server.engine.ranking_series import ENOUGH, middle
@@ -61,8 +61,7 @@ class Elsewhere:
     def _is_odd(self, component: str) -> bool:
         own = self.observed.by_component[component]
         sick = {name for metric in metrics(own, self.onset, None) for name in _sick(metric)}
-        changed = [{name for name, _ in having(item, own)} for item in self.changes if item.component == component]
-        return bool(sick) and sick not in changed
+        return bool(sick) and sick not in [instances_with(item, own) for item in self.changes if item.component == component]
 
 
 def _sick(metric: Metric) -> list[str]:

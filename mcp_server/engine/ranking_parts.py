@@ -38,7 +38,7 @@ SAME, DISTANCE, CALLER, NO_PATH = 12.0, (10.0, 7.0, 5.0, 3.0), 2.0, -12.0
 BLAST_PER_DOUBLING, BLAST_OFFSET, BLAST_MOST, BLAST_LEAST = 12.0, 8.0, 70.0, -12.0
 ALIKE, OLDER = -20.0, -6.0
 SEVERAL, MACHINES = 2, 12.0
-"""From so many unchanged components with sick instances on, a comparison of instances says at most so much."""
+"""From so many other components with sick instances on, a comparison of instances says at most so much."""
 OUTSIDE, OUTSIDE_COMPARED, DWARFED = -24.0, -12.0, 3.0
 """Where components that it cannot reach suffer as much, something else is at work, or two things are. A comparison
 with unchanged instances has taken out what hit both, so it loses half, unless others suffer so many times as much."""
@@ -197,7 +197,7 @@ def blast_part(change: Candidate, elsewhere: Elsewhere, doubt: timedelta) -> tup
     if not (outside := elsewhere.outside(change, seen)):
         return [part], []
     points = OUTSIDE if seen.alone or max(outside.values()) >= DWARFED else OUTSIDE_COMPARED
-    text = "{components}, which it cannot reach, got worse at that moment as much"
+    text = "{components} got worse at that moment too, and cannot have got it from there"
     return [part, Part(name="elsewhere", points=points, text=text, values={"components": ", ".join(outside)})], []
 
 

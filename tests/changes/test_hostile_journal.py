@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mcp_server.changes import boots, cron, kernel_messages, network, sessions, systemd
@@ -68,7 +68,7 @@ class Journaled:
     "source", [boots, cron, kernel_messages, network, sessions, systemd], ids=lambda module: module.__name__
 )
 @given(entries=st.lists(ENTRY, max_size=30))
-@settings(suppress_health_check=[HealthCheck.too_slow], max_examples=60)
+@settings(max_examples=60)
 def test_any_journal_is_survived(source: object, entries: list[JournalEntry]) -> None:
     found: Iterator[Change] = source.collect(Journaled(entries), WINDOW, Scope(onset=NOON - timedelta(hours=1)))  # type: ignore[attr-defined]
     changes = list(found)

@@ -90,3 +90,7 @@ def test_machines_fail_in_components_with_a_change_too_but_not_just_where_it_is(
     assert "fell sick as well" in told(by_chance, "cart")
     each_its_own = ranked([*sick("cart", "v2"), *sick("mail", "v2"), *sick("ads", "v2")], *names)
     assert each_its_own.named is not None, "where it is just the changed ones everywhere, the changes are to blame"
+    observations = [item.model_copy(update={"version": ""}) for name in names for item in sick(name, "v1")]
+    given = [Candidate(id=name, at=from_epoch(AT), component=name, taken={"i0": from_epoch(AT)}) for name in names]
+    told_when = rank(given, from_epoch(AT + 30), observations=observations)
+    assert told_when.named is not None, "the same, where it is told which instance got it when"
