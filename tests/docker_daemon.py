@@ -134,7 +134,7 @@ def _answers(folder: Path, process: "subprocess.Popen[bytes]") -> bool:
     except OSError:
         return False
     try:
-        client = docker.DockerClient(base_url=f"unix://{folder}/docker.sock", timeout=5)
+        client = docker.DockerClient(base_url=f"unix://{folder}/docker.sock", timeout=30)
         try:
             return bool(client.ping())
         finally:

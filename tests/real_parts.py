@@ -1,6 +1,8 @@
 """Real components for tests: skipped with the reason where they cannot be had, required where REQUIRE_REAL=1."""
 
+import contextlib
 import os
+import secrets
 import shutil
 import socket
 import time
@@ -33,14 +35,24 @@ def lacking(reason: str) -> NoReturn:
 
 
 def free_port() -> int:
-    """A TCP port on loopback that nobody uses now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A TCP port on loopback that nobody uses now, from below those that the kernel gives to whoever connects."""
+    while True:
+        port = secrets.randbelow(22_000) + 10_000
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
-def wait_until(condition: Callable[[], bool], what: str, seconds: float = 10) -> None:
+def descriptors() -> set[tuple[str, str]]:
+    """What this process holds open: what an earlier test's thread closes meanwhile is no matter, what is new is a leak."""
+    found = set()
+    for number in os.listdir("/proc/self/fd"):
+        with contextlib.suppress(FileNotFoundError):  # the one of this listing
+            found.add((number, os.readlink(f"/proc/self/fd/{number}")))
+    return found
+
+
+def wait_until(condition: Callable[[], bool], what: str, seconds: float = 30) -> None:
     """Poll until `condition` holds; fails naming `what` when it does not in time."""
     end = time.monotonic() + seconds
     while not condition():

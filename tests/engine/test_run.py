@@ -243,7 +243,7 @@ def test_the_deadline_ends_a_question(session: Session, monkeypatch: pytest.Monk
 
 
 def test_several_questions_run_at_once_and_keep_their_order(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
-    both = threading.Barrier(2, timeout=5)
+    both = threading.Barrier(2, timeout=20)
 
     def answer(call: Call[Any], limits: Limits) -> Any:
         both.wait()
@@ -262,12 +262,12 @@ def test_cancelling_stops_the_looks_and_is_no_answer(session: Session, monkeypat
 
     def answer(call: Call[Any], limits: Limits) -> Any:
         looking.set()
-        assert limits.cancel.wait(5)
+        assert limits.cancel.wait(20)
         raise Cancelled("as told")
 
     monkeypatch.setattr(run_module, "resolve", lambda address, *more: Place(answer))
     asking = Asking()
-    threading.Thread(target=lambda: (looking.wait(5), asking.cancel.set())).start()
+    threading.Thread(target=lambda: (looking.wait(20), asking.cancel.set())).start()
     with pytest.raises(Cancelled):
         ask(session, Question(unit(), Params()), "local", asking)
 

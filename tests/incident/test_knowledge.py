@@ -103,9 +103,9 @@ def test_ten_thousand_pages_are_searched_at_once() -> None:
     ]
     found = Index()
     found.update("runbook", many)
-    began = time.perf_counter()
+    began = time.process_time()
     assert len(found.search("upstraem refused by the pool", limit=50)) == 50
-    assert time.perf_counter() - began < 2, "a hundred times what it takes"
+    assert time.process_time() - began < 2, "a hundred times what it takes"
     found.close()
 
 

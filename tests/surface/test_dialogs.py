@@ -189,7 +189,7 @@ def test_an_answer_after_the_limit_is_none(tmp_path: Path, era: str) -> None:
                 client.answer_again(plan, YES)
             else:
                 helper = _approver(client)
-                wait_until(lambda: gone(helper), "the dialog is closed", 10)
+                wait_until(lambda: gone(helper), "the dialog is closed")
                 late = client.answer_again(plan, YES)
                 assert late is not None
                 assert "This approval dialog is over" in said(late)
@@ -327,7 +327,7 @@ def test_an_open_dialog_holds_up_nobody_and_leaves_nobody(world: World, end: str
             assert client.close() == 0
         else:
             os.kill(client.process.pid if end == "killed" else server, signal.SIGKILL)
-            client.process.wait(10)
+            client.process.wait(30)
         wait_until(lambda: gone(approver) and gone(server), "nobody is left")
         assert (world.pid(), approvals(world)) == (before, [])
 
@@ -364,14 +364,14 @@ def test_what_was_begun_is_ended_whoever_goes_away(world: World, end: str) -> No
         world.approve_digest(plan, _digest(world, plan))
         server = client.server()
         client.start("tools/call", {"name": "execute_action", "arguments": {"plan": plan}})
-        wait_until(lambda: bool(record_of(world, "execution.claimed")), "it is under way", 30)
+        wait_until(lambda: bool(record_of(world, "execution.claimed")), "it is under way")
         if end == "client":
             client.process.stdin.close()
         else:
             os.kill(client.process.pid if end == "witness" else server, signal.SIGKILL)
-        client.process.wait(20)
-        wait_until(lambda: gone(server), "the server is gone", 10)
-        wait_until(lambda: [item.state for item in world.executions()] == ["done"], "it was ended and verified", 30)
+        client.process.wait(30)
+        wait_until(lambda: gone(server), "the server is gone")
+        wait_until(lambda: [item.state for item in world.executions()] == ["done"], "it was ended and verified")
         assert world.pid() != before
         assert world.listens()
 

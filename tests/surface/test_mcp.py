@@ -179,7 +179,7 @@ def test_cancelling_a_call_ends_its_children(tmp_path: Path, era: str) -> None:
         number = wire.start("tools/call", {"name": "replay", "arguments": {"id": slow}})
         wait_until(lambda: bool(_sleepers()), "the child runs")
         wire.send({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": number}})
-        wait_until(lambda: not _sleepers(), "the child is ended", 4)
+        wait_until(lambda: not _sleepers(), "the child is ended", 8)
         assert wire.text("verify_ledger").startswith("OK")
         ledger = Ledger(tmp_path / "state")
         wait_until(lambda: any(entry.body["how"] == "cancelled" for entry in ledger.entries(kind="call.ended")), "noted")
@@ -194,7 +194,7 @@ def test_leaving_ends_children_and_the_session(tmp_path: Path, end: str) -> None
         wait_until(lambda: bool(_sleepers()), "the child runs")
         if end == "term":
             wire.process.send_signal(signal.SIGTERM)
-            wire.process.wait(10)
+            wire.process.wait(30)
             assert wire.process.returncode == 128 + signal.SIGTERM
         else:
             assert wire.close() == 0
@@ -292,7 +292,7 @@ def test_a_killed_server_is_named_at_the_next_start(tmp_path: Path) -> None:
     first.start("tools/call", {"name": "replay", "arguments": {"id": slow}})
     wait_until(lambda: bool(_sleepers()), "the child runs")
     os.kill(first.server(), signal.SIGKILL)
-    assert first.process.wait(10) == 128 + signal.SIGKILL, "the witness ends as the server did"
+    assert first.process.wait(30) == 128 + signal.SIGKILL, "the witness ends as the server did"
     first.kill()
     for pid in _sleepers():
         os.kill(int(pid), signal.SIGKILL)

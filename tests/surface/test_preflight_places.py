@@ -33,7 +33,7 @@ def test_a_daemon_that_hangs(session: Session, tmp_path: Path, monkeypatch: pyte
         monkeypatch.setenv("DOCKER_HOST", address)
         started = time.monotonic()
         outcome = preflight(session, "docker://shop")
-        assert time.monotonic() - started < 2
+        assert time.monotonic() - started < 8, "two seconds, on a busy machine more"
     assert (outcome.verdict, outcome.target) == ("unknown", "docker://default/shop")
     assert isinstance(outcome.data, dict)
     assert outcome.data["possible"] == [] and "log_tail" in outcome.data["impossible"]

@@ -119,7 +119,7 @@ class Wire:
 
     def _reap(self) -> int:
         try:
-            status = self.process.wait(timeout=15)
+            status = self.process.wait(timeout=30)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()

@@ -17,7 +17,7 @@ from mcp_server.core.reader import Limits
 from mcp_server.core.settings import ReadSettings
 from mcp_server.targets import command, reader_start
 from mcp_server.targets.command import NICE, environment, find_program, search_path
-from tests.real_parts import need, wait_until
+from tests.real_parts import descriptors, need, wait_until
 from tests.through_reader import Through
 
 POLICY = ReadSettings()
@@ -155,7 +155,7 @@ def test_a_time_out_ends_the_whole_group(shim: Shim, tmp_path: Path) -> None:
         run("uptime", timeout_s=0.4)
     assert failure.value.reason == "timed_out"
     assert failure.value.retry
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 20, "the child sleeps for a minute"
     gone(tmp_path / "pid")
 
 
@@ -175,8 +175,8 @@ def test_cancelling_ends_the_whole_group_at_once(shim: Shim, tmp_path: Path) -> 
     wait_until((tmp_path / "ready").exists, "the command runs")
     cancelled = time.monotonic()
     limits.cancel.set()
-    thread.join(2)
-    assert time.monotonic() - cancelled < 0.5
+    thread.join(20)
+    assert time.monotonic() - cancelled < 10, "its time limit is far"
     assert raised
     gone(tmp_path / "pid")
     with pytest.raises(Cancelled):
@@ -185,7 +185,7 @@ def test_cancelling_ends_the_whole_group_at_once(shim: Shim, tmp_path: Path) -> 
 
 def gone(file: Path) -> None:
     for pid in file.read_text().split():
-        wait_until(lambda pid=pid: not _alive(int(pid)), f"process {pid} ends", 2)
+        wait_until(lambda pid=pid: not _alive(int(pid)), f"process {pid} ends")
 
 
 def _alive(pid: int) -> bool:
@@ -220,7 +220,7 @@ def test_a_child_left_behind_does_not_hold_the_answer(shim: Shim, tmp_path: Path
     shim("uptime", f"sleep 60 & echo $! >{tmp_path}/pid; echo done")
     started = time.monotonic()
     assert run("uptime").out == "done\n"
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 20, "the child sleeps for a minute"
     gone(tmp_path / "pid")
 
 
@@ -260,7 +260,7 @@ def test_only_files_inside_the_roots_are_printed(tmp_path: Path) -> None:
 
 def test_many_threads_at_once_leak_nothing() -> None:
     run("uname")
-    before, wrong = len(os.listdir("/proc/self/fd")), []
+    before, wrong = descriptors(), []
     others = set(psutil.Process().children())  # servers that other tests share
 
     def ask(number: int) -> None:
@@ -275,7 +275,7 @@ def test_many_threads_at_once_leak_nothing() -> None:
     for thread in threads:
         thread.join()
     assert not wrong
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert descriptors() <= before
     assert set(psutil.Process().children()) <= others
 
 

