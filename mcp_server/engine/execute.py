@@ -243,14 +243,22 @@ class _Work:
         """What of the state is not as wanted; empty when all is."""
         if not wanted:
             return ""
+        state = self._told(step, wanted)
+        wrong = [key for key, value in wanted.items() if state.get(key) != value]
+        return ", ".join(f"{key} is `{one_line(state.get(key), 80)}` and not `{one_line(wanted[key], 80)}`" for key in wrong)
+
+    def _told(self, step: Step, wanted: Mapping[str, JsonValue]) -> Mapping[str, JsonValue]:
+        """The state, once it is as wanted or `TOLD_S` are over; until then also a failed look that may be repeated is."""
         end = time.monotonic() + TOLD_S
         while True:
-            state = self._state(step)
-            wrong = [key for key, value in wanted.items() if state.get(key) != value]
-            if not wrong or time.monotonic() > end:
-                break
+            try:
+                state = self._state(step)
+                if time.monotonic() > end or all(state.get(key) == value for key, value in wanted.items()):
+                    return state
+            except CouldNotLook as error:
+                if not error.retry or time.monotonic() > end:
+                    raise
             time.sleep(0.1)
-        return ", ".join(f"{key} is `{one_line(state.get(key), 80)}` and not `{one_line(wanted[key], 80)}`" for key in wrong)
 
     # --- back ----------------------------------------------------------------------------------------------------------
 
@@ -276,7 +284,7 @@ class _Work:
         self.gate.step(self.execution, number, "undoing")
         try:
             # what failed may have changed nothing: then there is nothing to take back
-            state = self._state(planned.step)
+            state = self._told(planned.step, {})
             if any(state.get(key) != value for key, value in wanted.items()):
                 self._act(planned.undo, state)
             problem = self._differs(planned.step, wanted)
