@@ -210,7 +210,7 @@ def test_a_stopped_reader_costs_no_more_than_the_look(reader: int, monkeypatch: 
 
 def test_sockets_of_this_host(reader: int, listening: Listening, tmp_path: Path) -> None:
     path = str(listening.path)
-    assert http.look(Connect(address=f"unix:{path}"), Limits(), POLICY).took_ms < 1_000
+    assert http.look(Connect(address=f"unix:{path}"), Limits(), POLICY).took_ms < 8_000
     assert listening.told == []
     answer = http.look(Http(url="http://shop/health?x=1", unix=path), Limits(), POLICY)
     assert (answer.status, answer.body) == (200, "OK")
@@ -395,7 +395,7 @@ def test_when_the_asker_dies_its_command_and_the_reader_end(tmp_path: Path) -> N
         wait_until(lambda: len(reader.children(recursive=True)) == 2, "the command runs")
         running = [reader, *reader.children(recursive=True)]
         process.kill()
-    gone, alive = psutil.wait_procs(running, 6)
+    gone, alive = psutil.wait_procs(running, 30)
     assert (len(gone), alive) == (3, [])
 
 
