@@ -142,6 +142,26 @@ class Cluster:
                 raise AssertionError(f"not within {seconds} s: {what}")
             time.sleep(0.05)
 
+    def settled(self, space: str) -> None:
+        """Wait until the controllers have followed what is wanted of a namespace's Deployments; a plan made earlier expires."""
+        apps, number = f"/apis/apps/v1/namespaces/{space}", "deployment.kubernetes.io/revision"
+
+        def followed() -> bool:
+            sets = self.call("GET", f"{apps}/replicasets")["items"]
+            for one in self.call("GET", f"{apps}/deployments")["items"]:
+                notes = one["metadata"].get("annotations", {})
+                own = [
+                    item["metadata"] for item in sets if item["metadata"]["ownerReferences"][0]["uid"] == one["metadata"]["uid"]
+                ]
+                numbers = [int(item["annotations"][number]) for item in own]
+                if one["status"].get("observedGeneration") != one["metadata"]["generation"]:
+                    return False
+                if not numbers or notes.get(number) != str(max(numbers)):
+                    return False
+            return True
+
+        self.until(followed, f"the controllers have followed in {space}")
+
     def kubeconfig(self, token: str = ADMIN, name: str = "test") -> Path:
         """A kubeconfig file with one context of that name."""
         path = self.folder / f"kubeconfig-{name}-{token[:6]}"

@@ -169,6 +169,7 @@ def test_taken_back_it_is_as_it_was(space: Space, case: Case) -> None:
     space.create(case.kind)
     for prepare in case.before:
         prepare(space)
+    kubernetes.settled(space.space)
     before = space.read(case.path)
     parameters = {} if "node" in case.parameters else {"workload": "api"}
     parameters |= {key: space.path(value) if isinstance(value, str) else value for key, value in case.parameters.items()}
@@ -184,7 +185,7 @@ def test_taken_back_it_is_as_it_was(space: Space, case: Case) -> None:
     after = space.read(case.path)
     assert int(after["metadata"]["resourceVersion"]) > int(before["metadata"]["resourceVersion"]), "it was changed in between"
     if case.kind == "nodes":  # the taint follows a moment later
-        kubernetes.until(lambda: compared(space.read(case.path)) == compared(before), "the controller's taint is as before", 10)
+        kubernetes.until(lambda: compared(space.read(case.path)) == compared(before), "the controller's taint is as before")
         after = space.read(case.path)
     assert compared(after) == compared(before)
 
