@@ -5,7 +5,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from scripts.demo import shop
-from scripts.demo.world import World
+from scripts.demo.world import World, listens
 
 
 def missing_module(world: World) -> str:
@@ -43,6 +43,7 @@ def port_taken(world: World) -> str:
     commit = world.deploy(shop.CACHE, shop.exporter(world.app_port))
     world.end("gunicorn")
     world.spawn("exporter", [str(world.env / "bin" / "python"), "deploy/exporter.py"])
+    world.wait(lambda: listens(world.app_port), "the new program has the port")
     world.start_app()
     world.wait(lambda: world.ended("gunicorn"), "gunicorn gave up")
     _seen(world, 502)

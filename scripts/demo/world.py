@@ -7,6 +7,7 @@ import http.client
 import importlib.metadata
 import json
 import os
+import secrets
 import shutil
 import signal
 import socket
@@ -144,10 +145,10 @@ class World:
     def start(self) -> None:
         """Start gunicorn, and nginx where there is one; both answer when this returns."""
         self.start_app()
-        self.wait(lambda: _listens(self.app_port), "gunicorn listens")
+        self.wait(lambda: listens(self.app_port), "gunicorn listens")
         if self.nginx:
             self.start_nginx()
-            self.wait(lambda: _listens(self.nginx_port), "nginx listens")
+            self.wait(lambda: listens(self.nginx_port), "nginx listens")
         self.wait(lambda: self.get() == 200, "the service answers")
 
     def start_app(self) -> None:
@@ -249,7 +250,7 @@ class World:
         for path, text in texts.items():
             path.write_text(text, encoding="utf8")
 
-    def wait(self, condition: Callable[[], bool], what: str, seconds: float = 15) -> None:
+    def wait(self, condition: Callable[[], bool], what: str, seconds: float = 30) -> None:
         """Poll until it holds. Raises TimeoutError naming what did not come."""
         end = time.monotonic() + seconds
         while not condition():
@@ -294,14 +295,17 @@ def _path() -> str:
 
 
 def _free_ports(count: int) -> list[int]:
-    probes = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [int(probe.getsockname()[1]) for probe in probes]
-    for probe in probes:
-        probe.close()
-    return ports
+    """Ports that nobody uses, from below those that the kernel gives to whoever connects: none of these takes one meanwhile."""
+    ports: set[int] = set()
+    while len(ports) < count:
+        port = secrets.randbelow(22_000) + 10_000
+        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            ports.add(port)
+    return list(ports)
 
 
-def _listens(port: int) -> bool:
+def listens(port: int) -> bool:
+    """Whether somebody takes connections there."""
     with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
         return True
     return False
