@@ -2,15 +2,15 @@
 
 import contextlib
 import os
-import secrets
 import shutil
-import socket
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
 import pytest
+
+from scripts.demo.world import free_ports
 
 
 def need(*programs: str, root: bool = False) -> None:
@@ -35,12 +35,16 @@ def lacking(reason: str) -> NoReturn:
 
 
 def free_port() -> int:
-    """A TCP port on loopback that nobody uses now, from below those that the kernel gives to whoever connects."""
-    while True:
-        port = secrets.randbelow(22_000) + 10_000
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            return port
+    """A TCP port on loopback that nobody uses now."""
+    return free_ports(1)[0]
+
+
+def least(measured: Callable[[], float], enough: float) -> float:
+    """The least of up to three measured times: a machine may pause, and a slow product is slow each time."""
+    times = [measured()]
+    while min(times) >= enough and len(times) < 3:
+        times.append(measured())
+    return min(times)
 
 
 def descriptors() -> set[tuple[str, str]]:

@@ -36,7 +36,7 @@ class World:
         self.root, self.env, self.log = self.folder / "shop", self.folder / "env", self.folder / "log"
         self.data, self.run, self.developer = self.folder / "data", self.folder / "run", self.folder / "developer"
         self.config = self.root / "deploy" / "nginx.conf"
-        self.app_port, self.nginx_port, self.spare_port = _free_ports(3)
+        self.app_port, self.nginx_port, self.spare_port = free_ports(3)
         self.mounted = False
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self._sockets: list[socket.socket] = []
@@ -294,7 +294,7 @@ def _path() -> str:
     return os.environ.get("PATH", os.defpath) + ":/usr/sbin:/usr/local/sbin:/sbin"
 
 
-def _free_ports(count: int) -> list[int]:
+def free_ports(count: int) -> list[int]:
     """Ports that nobody uses, from below those that the kernel gives to whoever connects: none of these takes one meanwhile."""
     ports: set[int] = set()
     while len(ports) < count:

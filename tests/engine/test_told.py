@@ -1,11 +1,14 @@
 """A state is told as wanted: controllers follow what was written, and a look in that moment may fail and be repeated."""
 
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from mcp_server.core.errors import CouldNotLook
+from mcp_server.core.outcome import Statement
+from mcp_server.core.plan import PlannedStep, Step
 from mcp_server.engine import execute
 
 STEP: Any = None
@@ -64,7 +67,13 @@ def test_what_cannot_be_seen_is_no_state(work: Any, failure: CouldNotLook, again
     assert (blind.looks > 1) is again
 
 
-def test_before_an_undo_one_look_that_answers_is_enough(work: Any) -> None:
-    looking = work(UNREACHABLE, {"up": 1}, {"up": 2})
-    assert looking._told(STEP, {}) == {"up": 1}
-    assert looking.looks == 2
+def test_a_way_back_is_gone_though_the_daemon_was_out_of_reach_before_it(work: Any) -> None:
+    back = Step(verb="scale_workload", arguments={"replicas": 1})
+    planned = PlannedStep(number=1, step=back, said=Statement(text="scale"), before={"up": 1}, undo=back, restores=("up",))
+    going = work(UNREACHABLE, {"up": 2}, {"up": 1})
+    done: list[Any] = []
+    going.unchanged, going.execution = set(), None
+    going.gate = SimpleNamespace(step=lambda *said: done.append(said[2]))
+    going._step, going._act = lambda *said: None, lambda step, state: done.append((step, state))
+    assert going._undo(planned) == ""
+    assert done == ["undoing", (back, {"up": 2}), "undone"]

@@ -176,7 +176,7 @@ def test_a_signal_ends_it_soon_and_the_session_is_closed(number: int, code: int,
     process.send_signal(number)
     out, err = process.communicate(timeout=20)
     assert process.returncode == code, err
-    assert time.monotonic() - started < 15, "the server would take thirty"
+    assert time.monotonic() - started < 5
     assert "interrupted" in err
     assert not out
     assert _kinds(ledger)[-1] == "session.ended"

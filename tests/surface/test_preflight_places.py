@@ -13,6 +13,7 @@ from mcp_server.incident.record import find, open_incident
 from mcp_server.incident.validation import validate
 from mcp_server.surface.tools import inventory
 from tests.hung_socket import hung_socket
+from tests.real_parts import least
 
 
 @pytest.fixture
@@ -31,9 +32,15 @@ def preflight(session: Session, target: str) -> Outcome:
 def test_a_daemon_that_hangs(session: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with hung_socket(tmp_path / "d.sock") as address:
         monkeypatch.setenv("DOCKER_HOST", address)
-        started = time.monotonic()
-        outcome = preflight(session, "docker://shop")
-        assert time.monotonic() - started < 8, "two seconds, on a busy machine more"
+        outcomes: list[Outcome] = []
+
+        def measured() -> float:
+            started = time.monotonic()
+            outcomes.append(preflight(session, "docker://shop"))
+            return time.monotonic() - started
+
+        assert least(measured, 2) < 2
+    outcome = outcomes[0]
     assert (outcome.verdict, outcome.target) == ("unknown", "docker://default/shop")
     assert isinstance(outcome.data, dict)
     assert outcome.data["possible"] == [] and "log_tail" in outcome.data["impossible"]

@@ -17,7 +17,7 @@ from mcp_server.core.reader import Limits
 from mcp_server.core.settings import ReadSettings
 from mcp_server.targets import command, reader_start
 from mcp_server.targets.command import NICE, environment, find_program, search_path
-from tests.real_parts import descriptors, need, wait_until
+from tests.real_parts import descriptors, least, need, wait_until
 from tests.through_reader import Through
 
 POLICY = ReadSettings()
@@ -150,37 +150,48 @@ def test_it_runs_at_low_priority_in_a_session_of_its_own(shim: Shim) -> None:
 
 def test_a_time_out_ends_the_whole_group(shim: Shim, tmp_path: Path) -> None:
     shim("uptime", f"sleep 60 & echo $! >{tmp_path}/pid; echo $$ >>{tmp_path}/pid; wait")
-    started = time.monotonic()
-    with pytest.raises(CouldNotLook) as failure:
-        run("uptime", timeout_s=0.4)
-    assert failure.value.reason == "timed_out"
-    assert failure.value.retry
-    assert time.monotonic() - started < 20, "the child sleeps for a minute"
-    gone(tmp_path / "pid")
+
+    def measured() -> float:
+        started = time.monotonic()
+        with pytest.raises(CouldNotLook) as failure:
+            run("uptime", timeout_s=0.4)
+        assert failure.value.reason == "timed_out"
+        assert failure.value.retry
+        took = time.monotonic() - started
+        gone(tmp_path / "pid")
+        return took
+
+    assert least(measured, 2) < 2
 
 
 def test_cancelling_ends_the_whole_group_at_once(shim: Shim, tmp_path: Path) -> None:
     shim("uptime", f"sleep 60 & echo $! >{tmp_path}/pid; echo $$ >>{tmp_path}/pid; echo ready >{tmp_path}/ready; wait")
-    limits, raised = Limits(timeout_s=30), []
     run("uname")  # a reader is forked before the first thread
 
-    def ask() -> None:
-        try:
-            look(Command(argv=("uptime",)), limits, POLICY)
-        except Cancelled as error:
-            raised.append(error)
+    def measured() -> float:
+        limits, raised = Limits(timeout_s=30), []
 
-    thread = threading.Thread(target=ask)
-    thread.start()
-    wait_until((tmp_path / "ready").exists, "the command runs")
-    cancelled = time.monotonic()
-    limits.cancel.set()
-    thread.join(20)
-    assert time.monotonic() - cancelled < 10, "its time limit is far"
-    assert raised
-    gone(tmp_path / "pid")
-    with pytest.raises(Cancelled):
-        look(Command(argv=("uptime",)), limits, POLICY)
+        def ask() -> None:
+            try:
+                look(Command(argv=("uptime",)), limits, POLICY)
+            except Cancelled as error:
+                raised.append(error)
+
+        (tmp_path / "ready").unlink(missing_ok=True)
+        thread = threading.Thread(target=ask)
+        thread.start()
+        wait_until((tmp_path / "ready").exists, "the command runs")
+        cancelled = time.monotonic()
+        limits.cancel.set()
+        thread.join(20)
+        took = time.monotonic() - cancelled
+        assert raised
+        gone(tmp_path / "pid")
+        with pytest.raises(Cancelled):
+            look(Command(argv=("uptime",)), limits, POLICY)
+        return took
+
+    assert least(measured, 0.5) < 0.5
 
 
 def gone(file: Path) -> None:
@@ -218,10 +229,15 @@ def test_output_of_exactly_the_limit_is_not_cut(shim: Shim) -> None:
 
 def test_a_child_left_behind_does_not_hold_the_answer(shim: Shim, tmp_path: Path) -> None:
     shim("uptime", f"sleep 60 & echo $! >{tmp_path}/pid; echo done")
-    started = time.monotonic()
-    assert run("uptime").out == "done\n"
-    assert time.monotonic() - started < 20, "the child sleeps for a minute"
-    gone(tmp_path / "pid")
+
+    def measured() -> float:
+        started = time.monotonic()
+        assert run("uptime").out == "done\n"
+        took = time.monotonic() - started
+        gone(tmp_path / "pid")
+        return took
+
+    assert least(measured, 2) < 2
 
 
 def test_ended_by_a_signal_is_a_failure_not_an_answer(shim: Shim) -> None:

@@ -98,7 +98,7 @@ def test_the_daemon_its_images_networks_and_use(daemon: Daemon, place: Any) -> N
     daemon.run("attached", "sleep", "900", network_mode=network.name)
     whole = place("docker://")
     told = whole.look(ReadDaemon(), Limits())
-    assert told.version and told.endpoint == daemon.url and abs(told.clock_ahead_ms) < 5_000 and not told.refused
+    assert told.version and told.endpoint == daemon.url and abs(told.clock_ahead_ms) < 2_000 and not told.refused
     images = place("docker://attached").look(ReadImages(), Limits())
     assert images.images[0].tags == ("test/busybox:1",) and not images.images[0].health_check
     assert images.tagged == {"test/busybox:1": images.images[0].id} and not images.missing

@@ -16,7 +16,7 @@ from mcp_server.core.calls import ReadHistory
 from mcp_server.core.errors import Cancelled
 from mcp_server.core.reader import Limits
 from mcp_server.targets import git as target
-from tests.real_parts import descriptors, wait_until
+from tests.real_parts import descriptors, least, wait_until
 from tests.targets.git_repository import ANYWHERE, NOON, Repository, history, one, refusal, subjects
 
 pytestmark = pytest.mark.real
@@ -128,11 +128,15 @@ def hanging(repository: Repository) -> Repository:
 
 
 def test_a_git_that_hangs_is_ended_at_the_deadline(hanging: Repository) -> None:
-    began = time.monotonic()
-    failure = refusal(lambda: history(hanging.folder, limits=Limits(timeout_s=0.4)))
-    assert failure.reason == "timed_out"
-    assert time.monotonic() - began < 20, "it hangs for ever"
-    assert running(hanging.folder) == []
+    def measured() -> float:
+        began = time.monotonic()
+        failure = refusal(lambda: history(hanging.folder, limits=Limits(timeout_s=0.4)))
+        assert failure.reason == "timed_out"
+        took = time.monotonic() - began
+        assert running(hanging.folder) == []
+        return took
+
+    assert least(measured, 2) < 2
 
 
 def test_a_git_that_hangs_is_ended_when_the_caller_goes(hanging: Repository) -> None:

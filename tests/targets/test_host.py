@@ -22,7 +22,7 @@ from mcp_server.core.settings import ReadSettings
 from mcp_server.targets import filesystems, host
 from mcp_server.targets.processes import unit_of
 from mcp_server.targets.sockets import address_of
-from tests.real_parts import need, wait_until
+from tests.real_parts import least, need, wait_until
 
 POLICY = ReadSettings()
 NOBODY = 65534
@@ -270,14 +270,19 @@ def test_a_mount_that_hangs_is_named_and_the_others_are_seen(monkeypatch: pytest
     monkeypatch.setattr(filesystems, "storing", lambda text: list(mounts))
     monkeypatch.setattr(filesystems.os, "statvfs", statvfs)
     try:
-        before, started = threading.active_count(), time.monotonic()
-        for _ in range(3):
-            seen = look(ReadFilesystems())
-            assert sorted(item.mount for item in seen.mounted) == ["/", "/tmp"]
-            assert set(seen.failed) == {"/dead", "/broken"}
-            assert "no answer" in seen.failed["/dead"]
-            assert "not connected" in seen.failed["/broken"]
-        assert time.monotonic() - started < 20, "less than what the dead mount takes"
+        before = threading.active_count()
+
+        def measured() -> float:
+            started = time.monotonic()
+            for _ in range(3):
+                seen = look(ReadFilesystems())
+                assert sorted(item.mount for item in seen.mounted) == ["/", "/tmp"]
+                assert set(seen.failed) == {"/dead", "/broken"}
+                assert "no answer" in seen.failed["/dead"]
+                assert "not connected" in seen.failed["/broken"]
+            return time.monotonic() - started
+
+        assert least(measured, 2) < 2
         assert asked.count("/dead") == 1, "a dead mount costs one thread, not one per look"
         assert threading.active_count() <= before + 2
         with pytest.raises(CouldNotLook) as failure:

@@ -14,7 +14,7 @@ from mcp_server.core.errors import Cancelled
 from mcp_server.core.reader import Limits
 from mcp_server.core.settings import ReadSettings
 from mcp_server.targets import wire
-from tests.real_parts import descriptors, free_port, wait_until
+from tests.real_parts import descriptors, free_port, least, wait_until
 from tests.targets.http_server import OK, connect, get, refusal
 
 
@@ -123,19 +123,27 @@ def test_the_deadline_is_for_all_of_it_however_slowly_it_drips(serve: Any, drip:
                     line.sendall(b"")
 
     server = serve(dripping)
-    began = time.monotonic()
-    failure = refusal(lambda: get(f"http://127.0.0.1:{server.port}/", timeout_s=0.3, body_limit=1_000_000))
+
+    def measured() -> float:
+        began = time.monotonic()
+        failure = refusal(lambda: get(f"http://127.0.0.1:{server.port}/", timeout_s=0.3, body_limit=1_000_000))
+        assert failure.reason == "timed_out"
+        return time.monotonic() - began
+
+    assert 0.25 < least(measured, 1.5) < 1.5
     over.set()
-    assert failure.reason == "timed_out"
-    assert 0.25 < time.monotonic() - began < 10, "it drips for ever"
 
 
 def test_a_slow_name_server_does_not_hold_the_caller(monkeypatch: pytest.MonkeyPatch) -> None:
     over = threading.Event()
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: over.wait(10) and [])
-    began = time.monotonic()
-    assert refusal(lambda: connect("db.example:5432", timeout_s=0.2)).reason == "timed_out"
-    assert time.monotonic() - began < 8, "the name server takes ten"
+
+    def measured() -> float:
+        began = time.monotonic()
+        assert refusal(lambda: connect("db.example:5432", timeout_s=0.2)).reason == "timed_out"
+        return time.monotonic() - began
+
+    assert least(measured, 1.5) < 1.5
     over.set()
 
 

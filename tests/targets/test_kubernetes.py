@@ -24,6 +24,7 @@ from mcp_server.targets.kubernetes_resources import extra_resources
 from mcp_server.targets.kubernetes_wire import Wire
 from tests.cluster.manifests import container, deployment, meta
 from tests.kubernetes_cluster import ADMIN, NOBODY, VIEWER, Cluster
+from tests.real_parts import least
 
 
 def place(
@@ -223,11 +224,15 @@ def test_a_hanging_cluster_costs_less_than_two_seconds(scheme: str, tmp_path: Pa
         }))  # fmt: skip
         monkeypatch.setenv("KUBECONFIG", str(config))
         here = open_place(parse("k8s://hang"), ReadSettings())
-        began = time.monotonic()
-        with pytest.raises(CouldNotLook) as caught:
-            here.look(ReadCluster(), Limits(10))
-        assert caught.value.reason == "timed_out"
-        assert time.monotonic() - began < 8, "two seconds, on a busy machine more"
+
+        def measured() -> float:
+            began = time.monotonic()
+            with pytest.raises(CouldNotLook) as caught:
+                here.look(ReadCluster(), Limits(10))
+            assert caught.value.reason == "timed_out"
+            return time.monotonic() - began
+
+        assert least(measured, 2) < 2
 
 
 def test_nobody_at_the_address_is_unreachable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
